@@ -1,0 +1,107 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { chromium, chromiumArguments } from "./test/chromium.ts";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+
+/** One suite, every runtime: these run in Node, in workerd and in Chromium. */
+const portable = [
+  "core",
+  "state",
+  "policies",
+  "expression",
+  "fetch",
+  "stores",
+  "laws",
+  "testing",
+  "telemetry",
+  "control",
+  "observer",
+  "upstreams",
+  "issues",
+];
+
+/** Folders that may still be missing; strike one out when its first test is written. */
+const later = [...portable, "node", "workers", "browser", "simulation", "e2e", "interop"];
+
+/** The tests of a folder; a folder that holds none is an error, so that no suite vanishes unseen. */
+function tests(folder: string): string {
+  const pattern = `test/${folder}/**/*.test.ts`;
+  if (
+    existsSync(`${root}test/${folder}`)
+      ? globSync(pattern, { cwd: root }).length === 0
+      : !later.includes(folder)
+  )
+    throw new Error(`test/${folder} holds no tests`);
+  return pattern;
+}
+
+/** `ninelives/...` is the source, as `paths` in tsconfig.json says. */
+const { paths } = JSON.parse(readFileSync(`${root}tsconfig.json`, "utf8")).compilerOptions;
+const alias = Object.entries<string[]>(paths).map(([name, [path = ""]]) => ({
+  find: new RegExp(`^${name.replace("*", "(.+)")}$`),
+  replacement: root + path.replace("./", "").replace("*", "$1"),
+}));
+
+const project = (
+  name: string,
+  include: string[],
+  { plugins = [], ...test }: ViteUserConfig["test"] & Pick<ViteUserConfig, "plugins"> = {},
+) => ({ plugins, resolve: { alias }, test: { name, include, ...test } });
+
+const withChromium = () =>
+  playwright({ launchOptions: { args: [...chromiumArguments], executablePath: chromium() } });
+
+/** Looks for Chromium only in a run that opens it: Vitest evaluates the options of every project in every run. */
+const ourChromium: ReturnType<typeof playwright> = {
+  ...playwright(),
+  prewarm: (context) => withChromium().prewarm?.(context),
+  providerFactory: (project) => withChromium().providerFactory(project),
+};
+
+const everywhere = portable.map(tests);
+
+export default defineConfig({
+  test: {
+    passWithNoTests: true,
+    reporters: process.env["CI"]
+      ? ["default", ["json", { outputFile: `.reports/${process.pid}.json` }]]
+      : ["default"],
+    coverage: {
+      provider: "v8",
+      include: ["src/core/**", "src/state/**", "src/policies/**"],
+      reporter: ["text-summary", "html"],
+      thresholds: { branches: 100 },
+    },
+    projects: [
+      project("node", ["test/*.test.ts", ...everywhere, tests("node"), tests("simulation")]),
+      project("workers", [...everywhere, tests("workers")], {
+        // Until there is a wrangler.toml, which then says all of this: { wrangler: { configPath: "./wrangler.toml" } }.
+        plugins: [cloudflareTest({ miniflare: { compatibilityDate: "2026-11-01" } })],
+      }),
+      project("chromium", [...everywhere, tests("browser")], {
+        browser: {
+          enabled: true,
+          headless: true,
+          screenshotFailures: false,
+          instances: [{ browser: "chromium" }],
+          provider: ourChromium,
+        },
+      }),
+      project("e2e", [tests("e2e")], {
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+        fileParallelism: false,
+        sequence: { groupOrder: 1 },
+      }),
+      project("interop", [tests("interop")], {
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+        fileParallelism: false,
+      }),
+    ],
+  },
+});
