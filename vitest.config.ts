@@ -67,7 +67,7 @@ const everywhere = portable.map(tests);
 export default defineConfig({
   test: {
     passWithNoTests: true,
-    reporters: process.env["CI"]
+    reporters: process.env.CI
       ? ["default", ["json", { outputFile: `.reports/${process.pid}.json` }]]
       : ["default"],
     coverage: {

@@ -27,7 +27,7 @@ export function chromium(): string {
 }
 
 function fromEnvironment(): string | undefined {
-  const path = process.env["CHROME_PATH"];
+  const path = process.env.CHROME_PATH;
   if (!path) return undefined;
   if (isExecutable(path)) return path;
   throw new Error(`CHROME_PATH is ${path}, which is no executable file`);
@@ -43,7 +43,7 @@ function playwrights(): string | undefined {
 }
 
 function systems(): string | undefined {
-  const folders = (process.env["PATH"] ?? "").split(delimiter).filter(Boolean);
+  const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
   return ["chromium", "chromium-browser", "google-chrome"]
     .flatMap((name) => folders.map((folder) => join(folder, name)))
     .find(isExecutable);

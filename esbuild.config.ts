@@ -1,0 +1,43 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, rmSync } from "node:fs";
+import { build } from "esbuild";
+
+/** What `npm run build` makes: the package (dist/src, dist/workers), then the pages that the Workers serve. */
+const pages = [
+  { entry: "web/main.tsx", statics: "web/public", outdir: "dist/web" },
+  { entry: "demo/pages/main.tsx", statics: "demo/pages/public", outdir: "dist/demo" },
+];
+
+// So that a file that was renamed does not live on in the package.
+rmSync("dist", { recursive: true, force: true });
+
+// The workers resolve `ninelives/...` to the dist of src, hence the order.
+compile("tsconfig.build.json", "src/index.ts");
+compile("tsconfig.build-workers.json", "workers/hono.ts");
+
+await Promise.all(
+  pages
+    .filter(({ entry }) => existsSync(entry))
+    .map(async ({ entry, statics, outdir }) => {
+      await build({
+        entryPoints: [entry],
+        outdir,
+        bundle: true,
+        format: "esm",
+        splitting: true,
+        minify: true,
+        sourcemap: true,
+        target: "es2022",
+        jsx: "automatic",
+        jsxImportSource: "hono/jsx/dom",
+        logLevel: "warning",
+      });
+      if (existsSync(statics)) cpSync(statics, outdir, { recursive: true });
+    }),
+);
+
+function compile(project: string, entry: string): void {
+  if (!existsSync(entry)) return;
+  const { status } = spawnSync("tsc", ["--project", project], { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}

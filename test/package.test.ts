@@ -1,0 +1,198 @@
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { type BuildOptions, build } from "esbuild";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import manifest from "../package.json" with { type: "json" };
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const run = promisify(execFile);
+
+type Runtime = "node" | "workerd" | "browser";
+
+/** Where each entry point has to load. */
+const entryPoints: Record<string, readonly Runtime[]> = {
+  ".": ["node", "workerd", "browser"],
+  "./fetch": ["node", "workerd", "browser"],
+  "./stores/memory": ["node", "workerd", "browser"],
+  "./stores/indexeddb": ["node", "workerd", "browser"],
+  "./stores/durable-object": ["node", "workerd", "browser"],
+  "./telemetry": ["node", "workerd", "browser"],
+  "./control": ["node", "workerd", "browser"],
+  "./observer": ["node", "workerd", "browser"],
+  "./upstreams": ["node", "workerd", "browser"],
+  "./testing": ["node", "workerd", "browser"],
+  // A server's middleware; a page has no use for it.
+  "./hono": ["node", "workerd"],
+  // Durable Object classes extend a class that only workerd has.
+  "./workers": ["workerd"],
+};
+
+/** Entry points that are promised and not written; strike one out when it is. */
+const later: readonly string[] = [
+  ".",
+  "./fetch",
+  "./stores/memory",
+  "./stores/indexeddb",
+  "./stores/durable-object",
+  "./telemetry",
+  "./control",
+  "./observer",
+  "./upstreams",
+  "./testing",
+  "./hono",
+  "./workers",
+];
+
+/** Bytes after minifying and gzip -9. The README quotes these limits. */
+const sizes = [
+  { name: "retry alone", code: `export { retry } from "ninelives"`, limit: 1500 },
+  {
+    name: "the usual policies",
+    code: `export { compose, retry, timeout, circuitBreaker, bulkhead, fallback } from "ninelives"`,
+    limit: 6000,
+  },
+];
+
+const exported: Record<string, Record<string, string>> = manifest.exports;
+const written = Object.keys(entryPoints).filter((subpath) => !later.includes(subpath));
+const writtenFor = (runtime: Runtime) => written.filter((subpath) => entryPoints[subpath]?.includes(runtime));
+const named = (subpath: string) => posix.join(manifest.name, subpath);
+const sourceOf = (built = "") => built.replace("./dist/", root).replace(/\.js$/, ".ts");
+const inKilobytes = (bytes: number) => `${bytes / 1000} kB`;
+
+/** Bundles what a stranger's build would: from dist, not through the paths of tsconfig.json. */
+async function bundle(code: string, options: BuildOptions): Promise<string> {
+  const { outputFiles, warnings } = await build({
+    stdin: { contents: code, resolveDir: root },
+    bundle: true,
+    format: "esm",
+    write: false,
+    tsconfigRaw: "{}",
+    logLevel: "silent",
+    ...options,
+  });
+  expect(warnings).toEqual([]);
+  return outputFiles?.[0]?.text ?? "";
+}
+
+const inNode = (code: string) =>
+  run(process.execPath, ["--input-type=module", "--eval", code], { cwd: root });
+
+describe("entry points", () => {
+  it("are those of package.json", () => {
+    expect(Object.keys(exported).sort()).toEqual(Object.keys(entryPoints).sort());
+  });
+
+  it.each(Object.keys(exported))("%s has exactly types and default", (subpath) => {
+    expect(Object.keys(exported[subpath] ?? {})).toEqual(["types", "default"]);
+  });
+
+  it.each(written)("%s is built", (subpath) => {
+    for (const path of Object.values(exported[subpath] ?? {}))
+      expect(existsSync(root + path), `${path} exists (npm run build)`).toBe(true);
+  });
+
+  if (later.length > 0)
+    it.each(later)("%s is yet to be written (else strike it from `later`)", (subpath) => {
+      expect(existsSync(sourceOf(exported[subpath]?.default))).toBe(false);
+    });
+
+  it.for(writtenFor("node"))("%s imports alone under Node", async (subpath) => {
+    await inNode(`await import(${JSON.stringify(named(subpath))})`);
+  });
+
+  it.for(writtenFor("workerd"))("%s bundles alone for workerd", async (subpath) => {
+    const code = await bundle(`export * from "${named(subpath)}"`, {
+      platform: "neutral",
+      conditions: ["workerd", "worker", "browser"],
+      mainFields: ["module", "main"],
+      external: ["cloudflare:*"],
+    });
+    expect(code).not.toBe("");
+  });
+
+  it.for(writtenFor("browser"))("%s bundles alone for browsers", async (subpath) => {
+    const code = await bundle(`export * from "${named(subpath)}"`, { platform: "browser" });
+    expect(code).not.toBe("");
+  });
+
+  it("touch no timer, clock, randomness, network or crypto when imported", async () => {
+    const trap = `
+      const refuse = (name) => function () { throw new Error(name + " was used at import"); };
+      for (const name of ["setTimeout", "setInterval", "setImmediate", "queueMicrotask", "fetch", "AbortController", "BroadcastChannel", "WebSocket"])
+        globalThis[name] = refuse(name);
+      Object.defineProperty(globalThis, "crypto", { get: refuse("crypto") });
+      performance.now = refuse("performance.now");
+      Date.now = refuse("Date.now");
+      Math.random = refuse("Math.random");`;
+    const imports = writtenFor("node").map((subpath) => `await import(${JSON.stringify(named(subpath))});`);
+    await inNode([trap, ...imports].join("\n"));
+    await expect(inNode(`${trap} setTimeout(() => {});`)).rejects.toThrow("setTimeout was used at import");
+  });
+});
+
+describe("the tarball", () => {
+  let folder: string;
+  let tarball: Uint8Array<ArrayBuffer>;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "ninelives-pack-"));
+    await run("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: root });
+    const [file = ""] = await readdir(folder);
+    tarball = new Uint8Array(await readFile(join(folder, file)));
+  }, 60_000);
+
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it("satisfies publint", async () => {
+    const { messages, pkg } = await publint({ pack: { tarball: tarball.buffer }, strict: true });
+    const unexcused = messages.filter(
+      ({ code, path }) => !(code === "FILE_DOES_NOT_EXIST" && later.includes(path[1] ?? "")),
+    );
+    expect(unexcused.map((message) => formatMessage(message, pkg))).toEqual([]);
+  });
+
+  it.skipIf(written.length === 0)(
+    "has types that resolve for every ESM consumer",
+    { timeout: 60_000 },
+    async () => {
+      const result = await checkPackage(createPackageFromTarballData(tarball), { entrypoints: [...written] });
+      // ESM only, so what `require` under node16 and node10 make of it is not asked.
+      const problems = (result.types ? result.problems : []).filter(
+        (problem) =>
+          !("resolutionKind" in problem && ["node10", "node16-cjs"].includes(problem.resolutionKind)),
+      );
+      expect(result.types).not.toBe(false);
+      expect(problems).toEqual([]);
+    },
+  );
+
+  it("has no runtime dependency", () => {
+    expect(manifest).not.toHaveProperty("dependencies");
+  });
+});
+
+describe.skipIf(later.includes("."))("size", () => {
+  it.for(sizes)("$name is $limit bytes at most", async ({ code, limit }) => {
+    const bytes = gzipSync(await bundle(code, { minify: true, platform: "browser", target: "es2022" }), {
+      level: 9,
+    });
+    expect(bytes.length).toBeLessThanOrEqual(limit);
+  });
+
+  it.skipIf(!existsSync(join(root, "README.md"))).for(sizes)(
+    "of $name is what the README says",
+    ({ limit }) => {
+      expect(readFileSync(join(root, "README.md"), "utf8")).toContain(inKilobytes(limit));
+    },
+  );
+});
