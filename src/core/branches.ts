@@ -1,0 +1,91 @@
+import { judgeValue } from "./classify.ts";
+import type { Context } from "./context.ts";
+import { AllFailedError, RejectedError } from "./errors.ts";
+import { kindOf } from "./events.ts";
+import type { Service } from "./policy.ts";
+
+/** Calls the services one after the other until one succeeds. */
+export async function tryInTurn<Q, S>(
+  services: readonly Service<Q, S>[],
+  request: Q,
+  context: Context,
+): Promise<S> {
+  const causes: unknown[] = [];
+  const last = services.length - 1;
+  for (let index = 0; ; index++) {
+    const service = services[index] as Service<Q, S>;
+    try {
+      const value = await service(request, context);
+      const failed = index < last && judgeValue(context.environment, value).kind === "failure";
+      if (!failed || context.leg.aborted || !context.maySend) return value;
+      context.environment.discard(value);
+      causes.push(value);
+      context.emit({ type: "fallback.used", kind: "value" });
+    } catch (error) {
+      if (context.leg.aborted) throw error;
+      causes.push(error);
+      if (index === last || !context.maySend) throw causes.length === 1 ? error : new AllFailedError(causes);
+      context.emit({ type: "fallback.used", kind: kindOf(error) });
+    }
+  }
+}
+
+type Settled<S> = { readonly value: S } | { readonly error: unknown };
+
+/** Calls the services all at once and takes the first success. */
+export function tryAtOnce<Q, S>(
+  services: readonly Service<Q, S>[],
+  request: Q,
+  context: Context,
+): Promise<S> {
+  const { environment } = context;
+  return new Promise((resolve, reject) => {
+    const forks = services.map(() => context.fork());
+    const failures: Settled<S>[] = [];
+    let pending = services.length;
+    let won = false;
+
+    services.forEach((service, index) => {
+      const fork = forks[index] as Context;
+      start(service, request, fork).then(
+        (value) => {
+          fork.leg.settle(value);
+          if (won) environment.discard(value);
+          else if (judgeValue(environment, value).kind === "failure") fail(index, { value });
+          else win(index, value);
+        },
+        (error: unknown) => {
+          fork.leg.settle(undefined);
+          if (!won) fail(index, { error });
+        },
+      );
+    });
+
+    function win(winner: number, value: S): void {
+      won = true;
+      resolve(value);
+      const reason = new RejectedError("lost-race", "race", "another branch was first");
+      for (const [index, fork] of forks.entries()) if (index !== winner) fork.leg.abort(reason);
+      for (const lost of failures) if (lost !== undefined && "value" in lost) environment.discard(lost.value);
+    }
+
+    function fail(index: number, settled: Settled<S>): void {
+      failures[index] = settled;
+      pending--;
+      if (pending > 0) return;
+      const last = failures.at(-1) as Settled<S>;
+      for (const lost of failures) if (lost !== last && "value" in lost) environment.discard(lost.value);
+      if ("value" in last) resolve(last.value);
+      else if (failures.length === 1) reject(last.error);
+      else reject(new AllFailedError(failures.map((lost) => ("value" in lost ? lost.value : lost.error))));
+    }
+  });
+}
+
+function start<Q, S>(service: Service<Q, S>, request: Q, context: Context): Promise<S> {
+  try {
+    return service(request, context);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}

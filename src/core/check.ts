@@ -1,0 +1,34 @@
+import { quote } from "./duration.ts";
+
+/**
+ * Refuses a number that is out of its range.
+ *
+ * @throws RangeError that names the option, quotes the value and says the range
+ */
+export function within(value: number, option: string, least: number, most: number): number {
+  if (typeof value === "number" && value >= least && value <= most) return value;
+  throw new RangeError(`${option} must be a number from ${least} to ${most}, but is ${quote(value)}`);
+}
+
+/**
+ * Refuses anything but a whole number of at least `least`.
+ *
+ * @throws RangeError that names the option and quotes the value
+ */
+export function whole(value: number, option: string, least = 1): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new RangeError(`${option} must be a whole number of at least ${least}, but is ${quote(value)}`);
+}
+
+/**
+ * Refuses options that do not exist, so that a misspelt one is never ignored.
+ *
+ * @throws TypeError that names the policy and the unknown option and lists the known ones
+ */
+export function known(options: object, policy: string, names: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (!names.includes(name)) {
+      throw new TypeError(`${policy} has no option ${quote(name)}; it has ${names.join(", ")}`);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { isRejected } from "./errors.ts";
+
+/** How a call ended: with a value, or with an error. */
+export type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
+/** What an outcome means to every policy of the chain. */
+export interface Verdict {
+  /** `ignored` counts as neither for a circuit, and goes to the caller as it is. */
+  readonly kind: "success" | "failure" | "ignored";
+  /** Whether another try may end otherwise. */
+  readonly retryable: boolean;
+  /** Milliseconds that the other side asked to wait before a new try. */
+  readonly retryAfter?: number | undefined;
+}
+
+/** The one judge of a chain. It must not throw. */
+export type Classify = (outcome: Outcome) => Verdict;
+
+export const success: Verdict = { kind: "success", retryable: false };
+export const failure: Verdict = { kind: "failure", retryable: true };
+
+/** A policy's own refusal says nothing of the dependency, and a new try would meet the same policy. */
+const refusal: Verdict = { kind: "ignored", retryable: false };
+
+/** Judges an error as every classifier should begin: our own rejections apart, all else a failure. */
+export function classifyError(error: unknown): Verdict {
+  if (!isRejected(error) || error.kind === "timeout") return failure;
+  return error.retryAfter === undefined ? refusal : { ...refusal, retryAfter: error.retryAfter };
+}
+
+/** The default: what was returned is a success, what was thrown a failure, save policies' own rejections. */
+export const classifyThrown: Classify = (outcome) =>
+  "error" in outcome ? classifyError(outcome.error) : success;
+
+/** What a returned value means. Without a classifier of its own an environment takes every value for a success. */
+export function judgeValue(environment: { readonly classify: Classify }, value: unknown): Verdict {
+  return environment.classify === classifyThrown ? success : environment.classify({ value });
+}

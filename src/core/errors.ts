@@ -1,0 +1,74 @@
+/** Why a policy refused a call, or gave up on it. */
+export type RejectionKind =
+  | "timeout"
+  | "circuit-open"
+  | "bulkhead-full"
+  | "rate-limited"
+  | "lost-race"
+  | (string & {});
+
+export interface RejectionDetails {
+  /** Milliseconds after which a new try makes sense, where the policy knows. */
+  readonly retryAfter?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * A call that a policy refused or cut off.
+ *
+ * Only policies throw it: what the wrapped service threw passes through with its identity. It counts as a failure of
+ * the dependency only when its `kind` is `timeout`.
+ */
+export class RejectedError extends Error {
+  override readonly name = "RejectedError";
+  readonly kind: RejectionKind;
+  /** The name of the policy that rejected, such as `timeout` or a circuit's own name. */
+  readonly policy: string;
+  readonly retryAfter: number | undefined;
+
+  constructor(kind: RejectionKind, policy: string, message: string, details: RejectionDetails = {}) {
+    // A refusal is how a policy works, not a bug to trace: a stack costs 5 µs and would show our own frames.
+    const limit = withoutStack();
+    super(message, "cause" in details ? { cause: details.cause } : undefined);
+    restoreStack(limit);
+    this.kind = kind;
+    this.policy = policy;
+    this.retryAfter = details.retryAfter;
+  }
+}
+
+/** Whether it is a rejection by a policy (of this realm or another), and of that kind if one is given. */
+export function isRejected(error: unknown, kind?: RejectionKind): error is RejectedError {
+  return (
+    error instanceof Error &&
+    error.name === "RejectedError" &&
+    "kind" in error &&
+    (kind === undefined || error.kind === kind)
+  );
+}
+
+/** All branches of an `orElse` or a `race` failed; `errors` are the causes, in order and flattened. */
+export class AllFailedError extends AggregateError {
+  override readonly name = "AggregateError";
+
+  constructor(outcomes: readonly unknown[]) {
+    const limit = withoutStack();
+    const errors = outcomes.flatMap((cause) => (cause instanceof AllFailedError ? cause.errors : [cause]));
+    super(errors, `all ${errors.length} branches failed`);
+    restoreStack(limit);
+  }
+}
+
+interface StackLimit {
+  stackTraceLimit?: number;
+}
+
+function withoutStack(): number | undefined {
+  const limit = (Error as StackLimit).stackTraceLimit;
+  if (limit !== undefined && !Object.isFrozen(Error)) (Error as StackLimit).stackTraceLimit = 0;
+  return limit;
+}
+
+function restoreStack(limit: number | undefined): void {
+  if (limit !== undefined && !Object.isFrozen(Error)) (Error as StackLimit).stackTraceLimit = limit;
+}

@@ -1,0 +1,72 @@
+import type { RejectionKind } from "./errors.ts";
+
+/** What every event carries. The context fills it in. */
+export interface EventStamp {
+  /** The name that `environment({ name })` gave to the call's policy, or `default`. */
+  readonly policy: string;
+  /** Milliseconds since 1970 by the clock of where it happened, which need not be right. */
+  readonly at: number;
+  /** The call's key, such as a host or a tenant. */
+  readonly key?: string | undefined;
+}
+
+export type CircuitState = "closed" | "open" | "half-open" | "forced-open" | "disabled" | "metrics-only";
+
+/** What happened, by type. A new type may come at any time: readers skip what they do not know. */
+export interface EventDetails {
+  /** The call succeeded, after all policies. Emitted by `environment`. */
+  "request.succeeded": { readonly duration: number; readonly attempts: number };
+  /** The call failed, after all policies. `kind` is a rejection's kind, an error's name, or `value` for a failing value. */
+  "request.failed": { readonly duration: number; readonly attempts: number; readonly kind: string };
+  /** The caller gave the call up, which is neither success nor failure. Emitted by `environment`. */
+  "request.aborted": { readonly duration: number; readonly attempts: number };
+  /** An attempt failed and another one follows after `delay` milliseconds. */
+  "retry.attempted": { readonly attempt: number; readonly delay: number; readonly kind: string };
+  /** The last attempt failed. `reason` says what ended it. */
+  "retry.exhausted": { readonly attempts: number; readonly reason: "attempts" | "time" };
+  /** A circuit opened: calls are refused for `openFor` milliseconds, or without it until somebody closes it. */
+  "circuit.opened": {
+    readonly circuit: string;
+    readonly from: CircuitState;
+    readonly failureRate: number;
+    readonly openFor?: number;
+    readonly reason: "failures" | "slow-calls" | "probe" | "fleet" | "forced";
+  };
+  /** A circuit lets probes through. */
+  "circuit.half-opened": { readonly circuit: string; readonly from: CircuitState };
+  /** A circuit closed after `openFor` milliseconds of not being closed. */
+  "circuit.closed": { readonly circuit: string; readonly from: CircuitState; readonly openFor: number };
+  /** A circuit refused a call. */
+  "circuit.rejected": { readonly circuit: string; readonly retryAfter?: number };
+  /** The home of shared state did not answer: the circuit decides by itself until `retryIn` milliseconds have passed. */
+  "store.failed": { readonly circuit: string; readonly kind: string; readonly retryIn: number };
+  /** A call got a slot, after `waited` milliseconds in the queue. */
+  "bulkhead.acquired": { readonly active: number; readonly limit: number; readonly waited: number };
+  /** A call found neither slot nor place in the queue, or waited too long. */
+  "bulkhead.rejected": { readonly active: number; readonly limit: number; readonly queued: number };
+  /** No answer came within `after` milliseconds. */
+  "timeout.occurred": { readonly after: number };
+  /** The first branch failed and the next one is tried. */
+  "fallback.used": { readonly kind: string };
+}
+
+export type EventType = keyof EventDetails;
+
+/** An event before the context stamped it. */
+export type EventDraft = { [T in EventType]: { readonly type: T } & EventDetails[T] }[EventType];
+
+/** Something that a policy did or saw, discriminated by `type`. Never holds a body, a full URL or a header. */
+export type PolicyEvent = EventDraft & EventStamp;
+
+/** Takes events, at once and without throwing. */
+export interface EventSink {
+  emit(event: PolicyEvent): void;
+}
+
+/** A short, low-cardinality name for what went wrong: a rejection's kind, or an error's name. */
+export function kindOf(error: unknown): RejectionKind {
+  if (typeof error !== "object" || error === null) return typeof error;
+  const { kind, name } = error as { kind?: unknown; name?: unknown };
+  if (name === "RejectedError" && typeof kind === "string") return kind;
+  return typeof name === "string" ? name : "object";
+}

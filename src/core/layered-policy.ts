@@ -1,0 +1,88 @@
+import { bound } from "./bound.ts";
+import { type CallOptions, Context } from "./context.ts";
+import { deadlinesByClock } from "./deadlines.ts";
+import type { Description, Operator } from "./description.ts";
+import type { Layer, Operation, Policy, Service, Wrapped } from "./policy.ts";
+
+/** The one implementation of a policy. What policies add to it (a circuit's `state`) is put on the value. */
+export class LayeredPolicy implements Policy {
+  description: Description;
+  readonly layer: Layer;
+  readonly operator: Operator | undefined;
+  readonly parts: readonly Policy[];
+  #operate: Service<Operation<unknown>, unknown> | undefined;
+
+  constructor(
+    description: Description,
+    layer: Layer,
+    operator: Operator | undefined = undefined,
+    parts: readonly Policy[] = [],
+  ) {
+    this.description = description;
+    this.layer = layer;
+    this.operator = operator;
+    this.parts = parts;
+  }
+
+  wrap<Q, S>(service: Service<Q, S>): Wrapped<Q, S> {
+    const linked = this.layer(innermost(service));
+    return function wrapped(request, options) {
+      return enter(linked, request, options);
+    };
+  }
+
+  execute<S>(operation: Operation<S>, options?: CallOptions | Context): Promise<S> {
+    // The operation travels as the request, which no layer of a `Policy<void>` looks at, so the chain is linked once.
+    this.#operate ??= this.layer(innermost((run: Operation<unknown>, context) => run(context)));
+    return enter(this.#operate as Service<Operation<S>, S>, operation, options);
+  }
+}
+
+/** Begins a call: from here on, all that goes wrong is a rejected promise. */
+function enter<Q, S>(
+  linked: Service<Q, S>,
+  request: Q,
+  options: CallOptions | Context | undefined,
+): Promise<S> {
+  try {
+    const context = Context.begin(options);
+    if (options === undefined) return linked(request, context);
+    const { leg } = context;
+    if (leg.aborted) return Promise.reject(leg.reason);
+    return linked(request, context).then(
+      (value) => {
+        leg.settle(value);
+        return value;
+      },
+      (error: unknown) => {
+        // What the caller aborted with comes out as it is, whatever the service made of it.
+        const reason = leg.aborted ? leg.reason : error;
+        leg.settle(undefined);
+        throw reason;
+      },
+    );
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/**
+ * The innermost step: counts that the request goes out, ends it at the caller's deadline where no timeout does, and makes
+ * a promise of whatever the service does.
+ */
+function innermost<Q, S>(service: Service<Q, S>): Service<Q, S> {
+  const deadlinesOf = deadlinesByClock();
+  function send(request: Q, context: Context): Promise<S> {
+    context.countSend();
+    try {
+      const answer = service(request, context);
+      return answer instanceof Promise ? answer : Promise.resolve(answer);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+  return function sendInTime(request, context) {
+    if (context.bounded || context.deadline === Infinity) return send(request, context);
+    return bound(send, request, context, Infinity, deadlinesOf(context.environment.clock));
+  };
+}

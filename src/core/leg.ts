@@ -1,0 +1,139 @@
+/** Hears of the end of a leg. */
+export interface AbortListener {
+  onAbort(reason: unknown): void;
+}
+
+/**
+ * A stretch of a call that can be ended on its own: the whole call, an attempt under a timeout, a racer, a hedge.
+ *
+ * Its signal is made when somebody reads it, and it listens to its parent or to the caller's signal only while somebody
+ * listens to it: a call whose signal nobody reads makes no controller and no listener.
+ */
+export class Leg implements AbortListener {
+  readonly #parent: Leg | undefined;
+  readonly #outer: AbortSignal | undefined;
+  /** Whether it is more than its parent or the caller's signal alone, which would do instead of it. */
+  readonly #separate: boolean;
+  #ended = false;
+  #reason: unknown;
+  #controller: AbortController | undefined;
+  /** Nearly always one listener at most, so that a set would be waste. */
+  #listener: AbortListener | undefined;
+  #listeners: Set<AbortListener> | undefined;
+  #linked = false;
+
+  /** @param separate whether it can be ended on its own */
+  constructor(parent: Leg | undefined, outer: AbortSignal | undefined, separate: boolean) {
+    this.#parent = parent;
+    this.#outer = outer;
+    this.#separate = separate || (parent !== undefined && outer !== undefined);
+  }
+
+  /** A leg within this one that can end before it. */
+  fork(): Leg {
+    return new Leg(this, undefined, true);
+  }
+
+  get aborted(): boolean {
+    return this.#ended || this.#outer?.aborted === true || this.#parent?.aborted === true;
+  }
+
+  /** What it was aborted with: its own reason, else the caller's, else its parent's. */
+  get reason(): unknown {
+    if (this.#ended) return this.#reason;
+    return this.#outer?.aborted === true ? this.#outer.reason : this.#parent?.reason;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#separate) {
+      const passed = this.#outer ?? this.#parent?.signal;
+      if (passed !== undefined) return passed;
+    }
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.aborted) this.#controller.abort(this.reason);
+      else this.#link();
+    }
+    return this.#controller.signal;
+  }
+
+  /** Ends this leg and all within it. */
+  abort(reason: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#reason = reason;
+    this.#unlink();
+    const listener = this.#listener;
+    const listeners = this.#listeners;
+    this.#listener = this.#listeners = undefined;
+    this.#controller?.abort(reason);
+    listener?.onAbort(reason);
+    if (listeners !== undefined) for (const other of listeners) other.onAbort(reason);
+  }
+
+  /** Calls the listener at the abort, until `remove`. The leg must not be aborted yet. */
+  add(listener: AbortListener): void {
+    if (!this.#separate && this.#outer === undefined && this.#parent === undefined) return;
+    if (this.#listener === undefined) this.#listener = listener;
+    else {
+      this.#listeners ??= new Set();
+      this.#listeners.add(listener);
+    }
+    this.#link();
+  }
+
+  remove(listener: AbortListener): void {
+    if (this.#listener === listener) this.#listener = undefined;
+    else this.#listeners?.delete(listener);
+    const heard = this.#listener !== undefined || (this.#listeners?.size ?? 0) > 0;
+    if (!heard && this.#controller === undefined) this.#unlink();
+  }
+
+  /**
+   * Lets go of the parent and of the caller's signal, now that the leg has settled.
+   *
+   * @param value what it settled with: while a streaming body may still be read, the caller's abort must reach it, so
+   * the link then lasts until the value is collected
+   */
+  settle(value: unknown): void {
+    if (!this.#linked) return;
+    if (this.#controller !== undefined && streams(value)) Leg.#whenCollected(value, this);
+    else this.#unlink();
+  }
+
+  onAbort(reason: unknown): void {
+    this.abort(reason);
+  }
+
+  /** The caller's signal calls this, as an event listener that needs no closure. */
+  handleEvent(): void {
+    this.abort((this.#outer as AbortSignal).reason);
+  }
+
+  #link(): void {
+    if (this.#linked) return;
+    this.#linked = true;
+    this.#outer?.addEventListener("abort", this);
+    this.#parent?.add(this);
+  }
+
+  #unlink(): void {
+    if (!this.#linked) return;
+    this.#linked = false;
+    this.#outer?.removeEventListener("abort", this);
+    this.#parent?.remove(this);
+  }
+
+  static #collected: FinalizationRegistry<Leg> | undefined;
+
+  static #whenCollected(value: object, leg: Leg): void {
+    Leg.#collected ??= new FinalizationRegistry((held) => held.#unlink());
+    Leg.#collected.register(value, leg);
+  }
+}
+
+function streams(value: unknown): value is object {
+  return (
+    typeof value === "object" && value !== null && "body" in value && value.body instanceof ReadableStream
+  );
+}

@@ -1,0 +1,162 @@
+/**
+ * The architecture of Nine Lives, on one page.
+ *
+ * Everything asynchronous is a {@link Service}. A {@link Policy} takes a service and gives back a service of the same
+ * type, so policies nest: {@link compose} puts one around another, {@link orElse} tries the next when one fails,
+ * {@link race} takes the first that succeeds. A policy that does nothing is {@link identity}.
+ */
+import { tryAtOnce, tryInTurn } from "./branches.ts";
+import type { CallOptions, Context } from "./context.ts";
+import { type Description, joined, type Operator } from "./description.ts";
+import { LayeredPolicy } from "./layered-policy.ts";
+
+/** Anything asynchronous: `fetch`, a query, a telemetry sink, a command. */
+export type Service<in Req, out Res> = (request: Req, context: Context) => Promise<Res>;
+
+/** A service with its policies around it, as its caller sees it. */
+export type Wrapped<in Req, out Res> = (request: Req, options?: CallOptions | Context) => Promise<Res>;
+
+/** What `execute` runs. It gets the context, whose `signal` it should hand on. */
+export type Operation<out Res> = (context: Context) => Promise<Res>;
+
+/**
+ * Goes around any service whose requests are `Req` and whose responses are `Res`, or narrower.
+ *
+ * State belongs to the policy value: services that are wrapped with the same value share its circuit, its slots, its
+ * budget.
+ */
+export interface Policy<in Req = unknown, in Res = unknown> {
+  /** What it is made of, for `format`, tools and dashboards. */
+  readonly description: Description;
+  /** Puts this policy around the next service; once for each service, not for each call. */
+  layer<Q extends Req, S extends Res>(next: Service<Q, S>): Service<Q, S>;
+  /** Links the policy with a service, once, and gives the function to call. */
+  wrap<Q extends Req, S extends Res>(service: Service<Q, S>): Wrapped<Q, S>;
+  /** Runs one operation under the policy. */
+  execute<S extends Res>(
+    this: Policy<void, S>,
+    operation: Operation<S>,
+    options?: CallOptions | Context,
+  ): Promise<S>;
+}
+
+/** A policy for any service at all. */
+export type AnyPolicy = Policy;
+
+/** What every policy extends, whatever it goes around. */
+export type PolicyList = readonly Policy<never, never>[];
+
+/** The requests that all of the policies accept: the intersection of theirs. */
+export type RequestsOf<P extends PolicyList> = [P[number]] extends [Policy<infer Q, never>] ? Q : never;
+
+/** The responses that all of the policies accept: the intersection of theirs. */
+export type ResponsesOf<P extends PolicyList> = [P[number]] extends [Policy<never, infer S>] ? S : never;
+
+/** A layer that looks at neither request nor response, so that it goes around any service. */
+export type Layer = <Q, S>(next: Service<Q, S>) => Service<Q, S>;
+
+/**
+ * Makes a policy of a layer that looks at neither request nor response.
+ *
+ * @example
+ * const counted = definePolicy("counted", (next) => function counted(request, context) {
+ *   calls++;
+ *   return next(request, context);
+ * });
+ */
+export function definePolicy(description: string | Description, layer: Layer): Policy {
+  return new LayeredPolicy(described(description), layer);
+}
+
+/** Makes a policy of a layer that reads requests of type `Req`, or makes responses of type `Res`. */
+export function definePolicyFor<Req, Res>(
+  description: string | Description,
+  layer: (next: Service<Req, Res>) => Service<Req, Res>,
+): Policy<Req, Res> {
+  // `wrap` and `execute` admit only services of these types, so the layer never meets another one.
+  return new LayeredPolicy(described(description), layer as Layer);
+}
+
+/**
+ * Nests policies: the first is the outermost and sees the call first. In text `a + b`.
+ *
+ * Associative; `identity` is its unit.
+ *
+ * @example
+ * compose(timeout("5s"), retry(3), timeout("1s")); // 5 s in all, 1 s for each attempt
+ */
+export function compose<const P extends PolicyList>(...policies: P): Policy<RequestsOf<P>, ResponsesOf<P>> {
+  return join(
+    "+",
+    policies,
+    (parts) => (next) => parts.reduceRight((inner, part) => part.layer(inner), next),
+  );
+}
+
+/**
+ * Tries the branches in turn until one succeeds. In text `a | b`.
+ *
+ * A branch fails when it throws (a policy's own rejection counts here) or returns what the environment's `classify`
+ * calls a failure. After the caller's own abort, or once a request that must not be repeated has gone out, no further
+ * branch is tried. When all fail and the last returned a failing value, that value is returned.
+ *
+ * @throws AllFailedError (an `AggregateError`) with the causes in order, when all branches fail
+ */
+export function orElse<const P extends PolicyList>(...branches: P): Policy<RequestsOf<P>, ResponsesOf<P>> {
+  return join("|", branches, (parts) => <Q, S>(next: Service<Q, S>) => {
+    const services = parts.map((part) => part.layer(next));
+    return function orElse(request: Q, context: Context): Promise<S> {
+      return tryInTurn(services, request, context);
+    };
+  });
+}
+
+/**
+ * Runs the branches at once: the first success wins, the others are aborted and what they still return is discarded.
+ * In text `a & b`.
+ *
+ * The branches of a request that must not be repeated run in turn, as in `orElse`.
+ *
+ * @throws AllFailedError (an `AggregateError`) with the causes in order, when all branches fail
+ */
+export function race<const P extends PolicyList>(...branches: P): Policy<RequestsOf<P>, ResponsesOf<P>> {
+  return join("&", branches, (parts) => <Q, S>(next: Service<Q, S>) => {
+    const services = parts.map((part) => part.layer(next));
+    return function race(request: Q, context: Context): Promise<S> {
+      return context.repeatable
+        ? tryAtOnce(services, request, context)
+        : tryInTurn(services, request, context);
+    };
+  });
+}
+
+/** Does nothing: the unit of `compose`. */
+export const identity: Policy = definePolicy("identity", (next) => next);
+
+/** What a policy is made of: a tree with operators and policies, each with the arguments that it was given. */
+export function describe(policy: Policy<never, never>): Description {
+  return policy.description;
+}
+
+function described(description: string | Description): Description {
+  return typeof description === "string" ? { policy: description, arguments: [] } : description;
+}
+
+/** Joins policies by an operator; parts that the same operator joined already are taken apart, so it is associative. */
+function join<P extends PolicyList>(
+  operator: Operator,
+  policies: P,
+  layer: (parts: readonly Policy[]) => Layer,
+): Policy<RequestsOf<P>, ResponsesOf<P>> {
+  const parts = policies.flatMap((policy) => {
+    if (!(policy instanceof LayeredPolicy)) {
+      throw new TypeError(`${names[operator]} takes policies, but got ${typeof policy}`);
+    }
+    return policy.operator === operator ? policy.parts : [policy as Policy];
+  });
+  if (parts.length === 0) return identity;
+  const descriptions = policies.map((policy) => policy.description);
+  return new LayeredPolicy(joined(operator, descriptions), layer(parts), operator, parts);
+}
+
+const names = { "+": "compose", "|": "orElse", "&": "race" } as const;
