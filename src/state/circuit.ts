@@ -1,0 +1,245 @@
+import type { TimeSource } from "./time-source.ts";
+import { slow, type Window, type WindowSnapshot } from "./window.ts";
+
+export type CircuitState = "closed" | "open" | "half-open" | "forced-open" | "disabled" | "metrics-only";
+
+/** Why a circuit opened. */
+export type OpeningReason = "failures" | "slow-calls" | "probe" | "fleet" | "forced";
+
+/** When a circuit opens and closes. Numbers, read at each use, so they may be changed while it runs. */
+export interface CircuitRules {
+  /** Failures in a row that open it; `Infinity` for no such rule. */
+  consecutiveFailures: number;
+  /** The share of failures in the window that opens it. Above 1 it never does. */
+  failureRate: number;
+  /** The share of slow calls in the window that opens it. Above 1 it never does. */
+  slowCallRate: number;
+  /** Calls that the window must hold before a rate counts. */
+  minimumCalls: number;
+  /** Milliseconds. */
+  openFor: number;
+  /** Milliseconds: each opening soon after another doubles `openFor`, up to this. */
+  maximumOpenFor: number;
+  /** Calls let through at a time while half-open. */
+  probes: number;
+  /** Probes that must succeed, one after the other, to close it. */
+  successesToClose: number;
+}
+
+/** Plain JSON, with durations and no times, so that it may be restored under another clock. */
+export interface CircuitSnapshot {
+  readonly state: CircuitState;
+  readonly reopenings: number;
+  /** Milliseconds until it half-opens; 0 in other states. */
+  readonly remaining: number;
+  readonly window: WindowSnapshot;
+}
+
+/**
+ * A circuit without clock, timer or promise: what to do with a call, and what its outcome changes.
+ *
+ * Every change of state begins a new epoch; the outcome of a call that began in another epoch is ignored.
+ */
+export class Circuit {
+  state: CircuitState = "closed";
+  epoch = 0;
+  /** Why it opened last. */
+  reason: OpeningReason = "failures";
+  /** How often it has opened soon after the time before. */
+  reopenings = 0;
+  readonly rules: CircuitRules;
+  readonly window: Window;
+  #consecutive = 0;
+  /** When it may half-open. */
+  #until = 0;
+  #openedAt = 0;
+  #closedAt = -Infinity;
+  #probing = 0;
+  #probedAt = 0;
+  #succeeded = 0;
+
+  constructor(rules: CircuitRules, window: Window) {
+    this.rules = rules;
+    this.window = window;
+  }
+
+  /** The share of failures in the window; 0 when it is empty. */
+  get failureRate(): number {
+    return this.window.calls === 0 ? 0 : this.window.failures / this.window.calls;
+  }
+
+  get slowCallRate(): number {
+    return this.window.calls === 0 ? 0 : this.window.slowCalls / this.window.calls;
+  }
+
+  /** Milliseconds that it stays open this time. */
+  get openFor(): number {
+    const { openFor, maximumOpenFor } = this.rules;
+    return Math.min(openFor * 2 ** this.reopenings, Math.max(openFor, maximumOpenFor));
+  }
+
+  /** Whether a call may pass. An open circuit half-opens here, when its time has come and a call asks. */
+  admit(time: TimeSource): boolean {
+    switch (this.state) {
+      case "closed":
+      case "disabled":
+      case "metrics-only":
+        return true;
+      case "forced-open":
+        return false;
+      case "open":
+        if (time.now() < this.#until) return false;
+        this.halfOpen();
+        return this.#probe(time);
+      case "half-open":
+        return this.#probe(time);
+    }
+  }
+
+  /** Milliseconds until a refused call may be admitted; `Infinity` while it is forced open. */
+  retryAfter(time: TimeSource): number {
+    if (this.state === "forced-open") return Infinity;
+    const at = this.state === "open" ? this.#until : this.#probedAt + this.openFor;
+    return Math.max(0, at - time.now());
+  }
+
+  /** A call that began in `epoch` succeeded, slowly (2) or not (0). Says whether the state changed. */
+  succeed(epoch: number, mark: 0 | 2, time: TimeSource): boolean {
+    if (epoch !== this.epoch) return false;
+    if (this.state === "closed") {
+      this.#consecutive = 0;
+      this.window.record(mark, time);
+      return mark === slow && this.#judge(time);
+    }
+    if (this.state === "half-open") {
+      if (mark === slow) return this.#reopen(time);
+      this.#return();
+      if (++this.#succeeded < this.rules.successesToClose) return false;
+      this.close(time);
+      return true;
+    }
+    if (this.state === "metrics-only") this.window.record(mark, time);
+    return false;
+  }
+
+  /** A call that began in `epoch` failed. Says whether the state changed. */
+  fail(epoch: number, mark: 1 | 3, time: TimeSource): boolean {
+    if (epoch !== this.epoch) return false;
+    if (this.state === "half-open") return this.#reopen(time);
+    if (this.state !== "closed" && this.state !== "metrics-only") return false;
+    this.#consecutive++;
+    this.window.record(mark, time);
+    return this.state === "closed" && this.#judge(time);
+  }
+
+  /** A call that began in `epoch` ended without telling anything: its caller gave up, or a policy refused it. */
+  release(epoch: number): void {
+    if (epoch === this.epoch && this.state === "half-open") this.#return();
+  }
+
+  /** Opens, for the time that the rules say. */
+  open(reason: OpeningReason, time: TimeSource): void {
+    const now = time.now();
+    const soon = now - this.#closedAt <= this.openFor;
+    if (this.state === "half-open" || this.state === "open") this.reopenings++;
+    else this.reopenings = soon ? this.reopenings + 1 : 0;
+    this.#openedAt = now;
+    this.#enter("open", reason);
+    this.#until = now + this.openFor;
+  }
+
+  /** Opens, or stays open, for so many milliseconds from now: what a fleet decided. */
+  openUntil(remaining: number, reason: OpeningReason, time: TimeSource): void {
+    const now = time.now();
+    if (this.state !== "open") {
+      this.#openedAt = now;
+      this.#enter("open", reason);
+    }
+    this.#until = now + remaining;
+  }
+
+  halfOpen(): void {
+    this.#enter("half-open", this.reason);
+    this.#probing = 0;
+    this.#succeeded = 0;
+  }
+
+  close(time: TimeSource): void {
+    this.#closedAt = time.now();
+    this.#enter("closed", this.reason);
+    this.#consecutive = 0;
+    this.window.clear();
+  }
+
+  /** Takes a state that only a person gives, until another one is given. */
+  force(state: "forced-open" | "disabled" | "metrics-only", time: TimeSource): void {
+    this.#openedAt = time.now();
+    this.#enter(state, "forced");
+  }
+
+  /** As if it were new: closed, with nothing remembered. */
+  reset(time: TimeSource): void {
+    this.close(time);
+    this.reopenings = 0;
+    this.#closedAt = -Infinity;
+  }
+
+  /** Milliseconds since it left the closed state. */
+  openedFor(time: TimeSource): number {
+    return time.now() - this.#openedAt;
+  }
+
+  snapshot(time: TimeSource): CircuitSnapshot {
+    this.window.age(time);
+    return {
+      state: this.state,
+      reopenings: this.reopenings,
+      remaining: this.state === "open" ? Math.max(0, this.#until - time.now()) : 0,
+      window: this.window.snapshot(),
+    };
+  }
+
+  restore(snapshot: CircuitSnapshot, time: TimeSource): void {
+    this.reset(time);
+    this.window.restore(snapshot.window, time);
+    this.reopenings = snapshot.reopenings;
+    if (snapshot.state === "open") this.openUntil(snapshot.remaining, "failures", time);
+    else if (snapshot.state === "half-open") this.openUntil(0, "failures", time);
+    else if (snapshot.state !== "closed") this.force(snapshot.state, time);
+  }
+
+  #probe(time: TimeSource): boolean {
+    const now = time.now();
+    // A probe that never ends must not hold the circuit for ever: after one open time its permit goes to another call.
+    if (this.#probing >= this.rules.probes && now - this.#probedAt >= this.openFor) this.#probing = 0;
+    if (this.#probing >= this.rules.probes) return false;
+    this.#probing++;
+    this.#probedAt = now;
+    return true;
+  }
+
+  /** A permit comes back, unless it was given to another call meanwhile. */
+  #return(): void {
+    if (this.#probing > 0) this.#probing--;
+  }
+
+  #judge(time: TimeSource): boolean {
+    const { rules, window } = this;
+    const enough = window.calls >= rules.minimumCalls;
+    if (this.#consecutive >= rules.consecutiveFailures) this.open("failures", time);
+    else if (enough && this.failureRate >= rules.failureRate) this.open("failures", time);
+    else if (enough && this.slowCallRate >= rules.slowCallRate) this.open("slow-calls", time);
+    return this.state === "open";
+  }
+
+  #reopen(time: TimeSource): true {
+    this.open("probe", time);
+    return true;
+  }
+
+  #enter(state: CircuitState, reason: OpeningReason): void {
+    this.state = state;
+    this.reason = reason;
+    this.epoch++;
+  }
+}
