@@ -1,0 +1,155 @@
+import { bound } from "../core/bound.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Context } from "../core/context.ts";
+import { deadlinesByClock } from "../core/deadlines.ts";
+import { kindOf } from "../core/events.ts";
+import { platform } from "../core/platform.ts";
+import type { Service } from "../core/policy.ts";
+import type { Circuit, CircuitState } from "../state/circuit.ts";
+import { Replica } from "../state/replica.ts";
+import type { Store, View } from "../state/sync.ts";
+
+/** The leave to send one probe for the whole fleet, until a time by the replica's clock. */
+export interface Probe {
+  readonly id: string;
+  readonly until: number;
+}
+
+/** What the fleet needs to know of a call under way. */
+export interface FleetPassage {
+  readonly context: Context;
+  readonly probe: Probe | undefined;
+  readonly fleetEpoch: number;
+}
+
+/** Tells that a circuit's own state changed. */
+export function announce(circuit: Circuit, name: string, from: CircuitState, context: Context): void {
+  if (circuit.state === "open") {
+    const { failureRate, openFor, reason } = circuit;
+    context.emit({ type: "circuit.opened", circuit: name, from, failureRate, openFor, reason });
+  } else if (circuit.state === "half-open") {
+    context.emit({ type: "circuit.half-opened", circuit: name, from });
+  } else {
+    const openFor = circuit.openedFor(context.environment.clock);
+    context.emit({ type: "circuit.closed", circuit: name, from, openFor });
+  }
+}
+
+/**
+ * A circuit's share in a fleet's: asks the replica at each call, and talks to the home in the background.
+ *
+ * No call waits for the home. When a report is due, the call that notices starts it and goes on.
+ */
+export class Fleet {
+  readonly #name: string;
+  readonly #circuit: Circuit;
+  readonly #store: Store;
+  readonly #replica: Replica;
+  readonly #deadlinesOf = deadlinesByClock();
+  /** The last call's: news that comes unasked is told through it. */
+  #context: Context | undefined;
+
+  constructor(name: string, circuit: Circuit, store: Store) {
+    this.#name = name;
+    this.#circuit = circuit;
+    this.#store = store;
+    this.#replica = new Replica(circuit.rules);
+  }
+
+  get epoch(): number {
+    return this.#replica.epoch;
+  }
+
+  /** The fleet's state where it is not closed. */
+  get state(): CircuitState | undefined {
+    const state = this.#replica.view?.state;
+    return state === "closed" ? undefined : state;
+  }
+
+  /** What the fleet says of a call; a probe is the leave to send it whatever the circuit itself says. */
+  gate(context: Context): "pass" | "bypass" | "refuse" | Probe {
+    this.#context = context;
+    const { clock } = context.environment;
+    const now = clock.now();
+    const gate = this.#replica.gate(now);
+    if (this.#replica.due(now)) context.environment.waitUntil(this.sync(clock, context));
+    if (gate === "probe") return this.#replica.takePermit();
+    if (gate !== "expired") return gate;
+    // The home has been silent for long: from here on the circuit finds out by itself, one probe at a time.
+    this.#circuit.openUntil(0, "fleet", clock);
+    return "pass";
+  }
+
+  retryAfter(clock: Clock): number {
+    return this.#replica.retryAfter(clock.now());
+  }
+
+  /** A service whose calls end when the leave to probe does: after it another replica may be probing. */
+  cutOff<Q, S>(next: Service<Q, S>, probe: Probe): Service<Q, S> {
+    return (request, context) => {
+      const { clock } = context.environment;
+      return bound(next, request, context, probe.until - clock.now(), this.#deadlinesOf(clock));
+    };
+  }
+
+  record({ context, probe, fleetEpoch }: FleetPassage, ok: boolean, slow: boolean, changed: boolean): void {
+    const { clock } = context.environment;
+    const now = clock.now();
+    this.#replica.count(fleetEpoch, ok, slow);
+    if (probe !== undefined) this.#replica.probed(probe.id, ok && !slow, now);
+    // An opening is told at once, so that the others need not find out by themselves.
+    else if (changed) this.#replica.hasten(now);
+    if (this.#replica.due(now)) context.environment.waitUntil(this.sync(clock, context));
+  }
+
+  /** A call told nothing: its leave to probe goes to the next one. */
+  ignore({ probe }: FleetPassage, clock: Clock): void {
+    if (probe !== undefined) this.#replica.returnPermit(probe, clock.now());
+  }
+
+  /** Reports to the home and takes its view. Never rejects. */
+  async sync(clock: Clock, context: Context | undefined): Promise<void> {
+    const replica = this.#replica;
+    const sentAt = clock.now();
+    const random = context?.environment.random ?? platform.random;
+    const open = this.#circuit.state === "open" || this.#circuit.state === "half-open";
+    const report = replica.report(sentAt, open, () => random().toString(36).slice(2, 12));
+    try {
+      const view = await this.#store.sync(this.#name, report, (news) => this.#hear(news, clock));
+      const before = this.state ?? "closed";
+      if (replica.answered(view, sentAt, clock.now())) this.#follow(before, view, clock, context);
+    } catch (error) {
+      const overloaded = typeof error === "object" && error !== null && "overloaded" in error;
+      const retryIn = replica.lost(clock.now(), overloaded);
+      context?.emit({ type: "store.failed", circuit: this.#name, kind: kindOf(error), retryIn });
+    }
+  }
+
+  #hear(view: View, clock: Clock): void {
+    const before = this.state ?? "closed";
+    if (this.#replica.hear(view, clock.now())) this.#follow(before, view, clock, this.#context);
+  }
+
+  /** The fleet's state changed: the circuit itself follows where it must, and the sink hears of it. */
+  #follow(from: CircuitState, view: View, clock: Clock, context: Context | undefined): void {
+    const circuit = this.#name;
+    switch (view.state) {
+      case "open":
+      case "forced-open": {
+        const { failureRate } = this.#circuit;
+        const { reason, openFor } = view;
+        const until = view.state === "open" ? { openFor } : {};
+        context?.emit({ type: "circuit.opened", circuit, from, failureRate, reason, ...until });
+        return;
+      }
+      case "half-open":
+        context?.emit({ type: "circuit.half-opened", circuit, from });
+        return;
+      default: {
+        const openFor = this.#circuit.state === "closed" ? 0 : this.#circuit.openedFor(clock);
+        if (this.#circuit.state !== "closed") this.#circuit.close(clock);
+        context?.emit({ type: "circuit.closed", circuit, from, openFor });
+      }
+    }
+  }
+}

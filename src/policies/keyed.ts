@@ -1,0 +1,60 @@
+import { known, whole } from "../core/check.ts";
+import type { Context } from "../core/context.ts";
+import { type Description, given } from "../core/description.ts";
+import { definePolicy, type Policy, type Service } from "../core/policy.ts";
+
+export interface KeyedOptions {
+  /** Keys that are remembered; past it the one that was used longest ago is forgotten, with its state. Default 1000. */
+  readonly maximumKeys?: number;
+}
+
+/** A keyed policy also gives the policies of its keys. */
+export interface Keyed extends Policy {
+  /** The policy of a key, made if need be. */
+  of(key: string): Policy;
+  /** The keys that are remembered, least recently used first. */
+  keys(): string[];
+}
+
+/**
+ * Gives each key (a host, a tenant) a policy of its own, with its own state.
+ *
+ * The key is the call's `key`; calls without one share the key `""`.
+ *
+ * @example
+ * const policy = keyed((host) => circuitBreaker({ name: host }));
+ * await policy.execute(({ signal }) => fetch(url, { signal }), { key: url.host });
+ */
+export function keyed(factory: (key: string) => Policy, options: KeyedOptions = {}): Keyed {
+  known(options, "keyed", ["maximumKeys"]);
+  const most = whole(options.maximumKeys ?? 1000, "keyed: maximumKeys");
+  const policies = new Map<string, Policy>();
+
+  function of(key: string): Policy {
+    const known = policies.get(key);
+    const policy = known ?? factory(key);
+    // Deleting and setting again makes it the most recently used.
+    if (known !== undefined) policies.delete(key);
+    else if (policies.size >= most) policies.delete(policies.keys().next().value as string);
+    policies.set(key, policy);
+    return policy;
+  }
+
+  const description: Description = {
+    policy: "keyed",
+    arguments: given({ value: { opaque: factory } }),
+  };
+  const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+    const linked = new WeakMap<Policy, Service<Q, S>>();
+    return function keyed(request: Q, context: Context): Promise<S> {
+      const chosen = of(context.key ?? "");
+      let service = linked.get(chosen);
+      if (service === undefined) {
+        service = chosen.layer(next);
+        linked.set(chosen, service);
+      }
+      return service(request, context);
+    };
+  });
+  return Object.assign(policy, { of, keys: () => [...policies.keys()] });
+}

@@ -1,0 +1,31 @@
+import { type Tunable, tunable } from "../core/adaptive.ts";
+import { bound } from "../core/bound.ts";
+import type { Context } from "../core/context.ts";
+import { deadlinesByClock } from "../core/deadlines.ts";
+import { durationArgument, given } from "../core/description.ts";
+import { type Duration, milliseconds } from "../core/duration.ts";
+import { definePolicy, type Policy, type Service } from "../core/policy.ts";
+
+/**
+ * Gives up on a call that takes too long.
+ *
+ * The inner signal is aborted and the caller gets a `timeout` rejection at once, whether or not the service listens.
+ * Outside a retry this bounds the whole operation; inside one it bounds each attempt. It also puts a deadline into the
+ * context, so that timeouts further in can only be shorter and no retry sleeps past it. For a Response it ends at the
+ * headers: the body may take longer.
+ *
+ * @param after how long the call may take; a function of the context is asked at each call
+ * @example
+ * const eachAttempt = compose(retry(3), timeout("500ms"));
+ * const altogether = compose(timeout("2s"), retry(3));
+ */
+export function timeout(after: Tunable<Duration>): Policy {
+  const allowed = tunable(after, (value) => milliseconds(value, "timeout: after"));
+  const deadlinesOf = deadlinesByClock();
+  const description = { policy: "timeout", arguments: given(durationArgument(after)) };
+  return definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+    return function timeout(request: Q, context: Context): Promise<S> {
+      return bound(next, request, context, allowed(context), deadlinesOf(context.environment.clock));
+    };
+  });
+}
