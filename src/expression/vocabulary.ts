@@ -1,0 +1,40 @@
+import { identity, type Policy } from "../core/policy.ts";
+import { answer, fallback } from "../policies/answer.ts";
+import { constant, exponential, linear } from "../policies/backoff.ts";
+import { bulkhead } from "../policies/bulkhead.ts";
+import { circuitBreaker } from "../policies/circuit-breaker.ts";
+import { standard } from "../policies/presets.ts";
+import { retry } from "../policies/retry.ts";
+import { timeout } from "../policies/timeout.ts";
+
+/** A policy or a value as a text calls it: with positional arguments, then one object of the named ones, if any. */
+export type TextFunction = (...args: never[]) => unknown;
+
+/** Calls a policy that takes one object of options, of which the first may stand without its name. */
+const options =
+  (make: (chosen: never) => Policy, first?: string): TextFunction =>
+  (...args: unknown[]) => {
+    const named = typeof args.at(-1) === "object" && args.at(-1) !== null ? (args.pop() as object) : {};
+    if (args.length > (first === undefined ? 0 : 1)) {
+      throw new TypeError(
+        `${make.name} takes its options by name${first === undefined ? "" : `, save ${first}`}`,
+      );
+    }
+    const chosen = args.length === 0 || first === undefined ? named : { [first]: args[0], ...named };
+    return make(chosen as never);
+  };
+
+/** The policies that every text knows. */
+export const policies: Readonly<Record<string, TextFunction>> = {
+  answer,
+  bulkhead: options(bulkhead, "limit"),
+  circuitBreaker: options(circuitBreaker),
+  fallback,
+  identity: () => identity,
+  retry: options(retry, "attempts"),
+  standard: () => standard(),
+  timeout,
+};
+
+/** The values that every text knows, beside numbers, durations, strings, true and false. */
+export const values: Readonly<Record<string, TextFunction>> = { constant, exponential, linear };
