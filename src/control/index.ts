@@ -1,0 +1,8 @@
+export type {
+  AuditEntry,
+  AuditOutcome,
+  CommandEnvelope,
+  CommandResult,
+  PolicyDocument,
+  Problem,
+} from "./wire.ts";

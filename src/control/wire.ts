@@ -1,0 +1,56 @@
+/** What is sent to `POST /v1/commands`. */
+export interface CommandEnvelope {
+  /** Chosen by the sender. The same id gets the same result and is done once. */
+  readonly id: string;
+  /** Such as `circuit.open`. */
+  readonly name: string;
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
+/** The answer to a command that was done. One that was not is answered by a `Problem`. */
+export interface CommandResult {
+  readonly id: string;
+  readonly name: string;
+  readonly value: unknown;
+}
+
+/** A problem document (RFC 9457), served as `application/problem+json`. */
+export interface Problem {
+  /** A name under `urn:ninelives:problem:`, such as `urn:ninelives:problem:unknown-upstream`. */
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly [member: string]: unknown;
+}
+
+/** A named policy as text, with its version. Served by `GET /v1/policies` as `{ policies: PolicyDocument[] }`. */
+export interface PolicyDocument {
+  readonly name: string;
+  /** The text form, as `parse` reads it. */
+  readonly text: string;
+  /** Grows by one with each change; 0 is what the configuration says. */
+  readonly version: number;
+  readonly updatedAt: number | null;
+  readonly updatedBy: string | null;
+}
+
+/** What became of a command. `requested` stands before it is done, so that nothing is done without a trace. */
+export type AuditOutcome = "requested" | "done" | "denied" | "failed";
+
+/** One line of the audit log. Served by `GET /v1/audit` as `{ entries: AuditEntry[], intact: boolean }`, newest first. */
+export interface AuditEntry {
+  readonly seq: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly command: string;
+  readonly id: string;
+  /** The name of the token's owner, or `anonymous`. */
+  readonly identity: string;
+  /** JSON of the arguments, cut off after 1000 characters. */
+  readonly args: string;
+  readonly outcome: AuditOutcome;
+  readonly reason: string | null;
+  /** SHA-256 in hex over the hash before and this entry. */
+  readonly hash: string;
+}

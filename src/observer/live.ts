@@ -1,0 +1,34 @@
+import type { PolicyEvent } from "../core/events.ts";
+import type { PolicyState, SystemState } from "./system-state.ts";
+
+/** An event as the observer saw it: timed by its own clock, with where it came from. */
+export type ObservedEvent = PolicyEvent & {
+  /** The kind and the short id of the source, such as `page 3f9c` or `worker a01b`. */
+  readonly source: string;
+};
+
+/** What the server says on `/v1/live`, as JSON text. First a snapshot, then deltas; at most 10 messages a second. */
+export type LiveMessage =
+  | {
+      readonly type: "snapshot";
+      readonly state: SystemState;
+      /** The newest last; at most 200. */
+      readonly events: readonly ObservedEvent[];
+    }
+  | {
+      readonly type: "delta";
+      /** The observer's clock. */
+      readonly at: number;
+      readonly totals: { readonly events: number; readonly dropped: number };
+      /** The policies that changed, whole. */
+      readonly policies: readonly PolicyState[];
+      /** The events since the message before, newest last; those that were too many are counted in `skipped`. */
+      readonly events: readonly ObservedEvent[];
+      readonly skipped: number;
+    };
+
+/** What a client may say on `/v1/live`; the server answers `pong`. */
+export type LiveRequest = "ping";
+
+/** The WebSocket subprotocol of `/v1/live`. A client that must show a token offers `token.<token>` beside it. */
+export const liveProtocol = "ninelives.v1";

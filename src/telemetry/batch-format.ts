@@ -1,0 +1,149 @@
+import type { EventType, PolicyEvent } from "../core/events.ts";
+
+/** Where a batch comes from. */
+export interface BatchSource {
+  /** Random, made anew for each page or isolate. */
+  readonly id: string;
+  readonly kind: "page" | "worker" | "node";
+}
+
+/** Events on their way to a collector, version 1. */
+export interface EventBatch {
+  readonly version: 1;
+  readonly source: BatchSource;
+  /** The sender's clock when it was sent, to tell how old the events are without trusting that clock. */
+  readonly sentAt: number;
+  /** Events that a full buffer dropped since the batch before. */
+  readonly dropped: number;
+  readonly events: readonly PolicyEvent[];
+}
+
+/** An event of a batch that was not taken, and why. */
+export interface RejectedEvent {
+  readonly index: number;
+  readonly reason: string;
+}
+
+export const batchVersion = 1;
+/** Events that one batch may hold. */
+export const largestBatch = 1000;
+
+/** A batch that is no batch; `status` is the HTTP status to answer with. */
+export class BatchError extends Error {
+  override readonly name = "BatchError";
+  readonly status: 400 | 413 | 422;
+  /** A short name for the problem type. */
+  readonly problem: string;
+
+  constructor(status: 400 | 413 | 422, problem: string, message: string) {
+    super(message);
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+type Check = (value: unknown) => boolean;
+
+const number: Check = (value) => typeof value === "number" && Number.isFinite(value) && value >= 0;
+const ratio: Check = (value) => number(value) && (value as number) <= 1;
+const optionalNumber: Check = (value) => value === undefined || number(value);
+const label: Check = (value) => typeof value === "string" && value.length > 0 && value.length <= 100;
+
+/** The fields of each event, and what they must be. */
+const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
+  "request.succeeded": { duration: number, attempts: number },
+  "request.failed": { duration: number, attempts: number, kind: label },
+  "request.aborted": { duration: number, attempts: number },
+  "retry.attempted": { attempt: number, delay: number, kind: label },
+  "retry.exhausted": { attempts: number, reason: label },
+  "circuit.opened": {
+    circuit: label,
+    from: label,
+    failureRate: ratio,
+    openFor: optionalNumber,
+    reason: label,
+  },
+  "circuit.half-opened": { circuit: label, from: label },
+  "circuit.closed": { circuit: label, from: label, openFor: number },
+  "circuit.rejected": { circuit: label, retryAfter: optionalNumber },
+  "store.failed": { circuit: label, kind: label, retryIn: number },
+  "bulkhead.acquired": { active: number, limit: number, waited: number },
+  "bulkhead.rejected": { active: number, limit: number, queued: number },
+  "timeout.occurred": { after: number },
+  "fallback.used": { kind: label },
+};
+
+/**
+ * Reads a batch: good events are kept, bad ones rejected one by one, those of an unknown type skipped as a newer
+ * sender's.
+ *
+ * Only the known fields of an event are kept.
+ *
+ * @throws BatchError when it is no batch, is of another version, or holds too many events
+ */
+export function readBatch(input: unknown): { batch: EventBatch; rejected: RejectedEvent[] } {
+  if (!isRecord(input)) throw new BatchError(400, "bad-batch", "a batch must be a JSON object");
+  const { version, source, sentAt, dropped, events } = input;
+  if (version !== batchVersion) {
+    const found = JSON.stringify(version) ?? "none";
+    throw new BatchError(
+      422,
+      "unknown-version",
+      `the batch has version ${found}, but this collector reads 1`,
+    );
+  }
+  if (!isRecord(source) || !label(source.id) || !["page", "worker", "node"].includes(source.kind as string)) {
+    throw new BatchError(
+      400,
+      "bad-batch",
+      'source must be { id, kind }, with kind "page", "worker" or "node"',
+    );
+  }
+  if (!number(sentAt))
+    throw new BatchError(400, "bad-batch", "sentAt must be a time in milliseconds since 1970");
+  if (dropped !== undefined && !number(dropped)) {
+    throw new BatchError(400, "bad-batch", "dropped must be a number of events");
+  }
+  if (!Array.isArray(events)) throw new BatchError(400, "bad-batch", "events must be an array");
+  if (events.length > largestBatch) {
+    throw new BatchError(413, "batch-too-large", `${events.length} events are more than ${largestBatch}`);
+  }
+  const kept: PolicyEvent[] = [];
+  const rejected: RejectedEvent[] = [];
+  for (const [index, event] of events.entries()) {
+    const read = readEvent(event);
+    if (typeof read === "string") rejected.push({ index, reason: read });
+    else kept.push(read);
+  }
+  const batch: EventBatch = {
+    version: 1,
+    source: { id: source.id as string, kind: source.kind as BatchSource["kind"] },
+    sentAt: sentAt as number,
+    dropped: (dropped as number | undefined) ?? 0,
+    events: kept,
+  };
+  return { batch, rejected };
+}
+
+function readEvent(input: unknown): PolicyEvent | string {
+  if (!isRecord(input)) return "an event must be an object";
+  const { type, policy, at, key } = input;
+  if (typeof type !== "string" || !Object.hasOwn(fields, type)) {
+    return `unknown type ${JSON.stringify(type)?.slice(0, 100)}`;
+  }
+  if (!label(policy)) return "policy must be a text of 1 to 100 characters";
+  if (!number(at)) return "at must be a time in milliseconds since 1970";
+  if (key !== undefined && !label(key)) return "key must be a text of 1 to 100 characters";
+  const event: Record<string, unknown> = { type, policy, at };
+  if (key !== undefined) event.key = key;
+  for (const [field, check] of Object.entries(fields[type as EventType])) {
+    const value = input[field];
+    if (!check(value)) return `${field} of ${type} is ${JSON.stringify(value)?.slice(0, 100) ?? "missing"}`;
+    if (value !== undefined) event[field] = value;
+  }
+  return event as unknown as PolicyEvent;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
