@@ -130,7 +130,7 @@ export class Fleet {
     if (this.#replica.hear(view, clock.now())) this.#follow(before, view, clock, this.#context);
   }
 
-  /** The fleet's state changed: the circuit itself follows where it must, and the sink hears of it. */
+  /** The fleet began a new epoch: the circuit itself follows where it must, and the sink hears of it. */
   #follow(from: CircuitState, view: View, clock: Clock, context: Context | undefined): void {
     const circuit = this.#name;
     switch (view.state) {
@@ -146,8 +146,11 @@ export class Fleet {
         context?.emit({ type: "circuit.half-opened", circuit, from });
         return;
       default: {
-        const openFor = this.#circuit.state === "closed" ? 0 : this.#circuit.openedFor(clock);
-        if (this.#circuit.state !== "closed") this.#circuit.close(clock);
+        // Closed by the fleet's probe, or by a person: either knows better than this circuit's own evidence.
+        const alone = this.#circuit.state === "closed";
+        if (alone && from === "closed") return;
+        const openFor = alone ? 0 : this.#circuit.openedFor(clock);
+        if (!alone) this.#circuit.close(clock);
         context?.emit({ type: "circuit.closed", circuit, from, openFor });
       }
     }

@@ -137,7 +137,7 @@ export class Replica {
     return report;
   }
 
-  /** The answer to the report that was sent at `sentAt`. Says whether the state changed. */
+  /** The answer to the report that was sent at `sentAt`. Says whether a new epoch began. */
   answered(view: View, sentAt: number, now: number): boolean {
     this.#unanswered = undefined;
     this.#leaseUntil = 0;
@@ -153,17 +153,17 @@ export class Replica {
     return changed;
   }
 
-  /** A view that came unasked. Says whether the state changed. */
+  /** A view that came unasked. Says whether a new epoch began. */
   hear(view: View, now: number): boolean {
     const before = this.view;
     if (before !== undefined && view.epoch < before.epoch) return false;
     this.view = view;
     this.#seenAt = now;
-    if (before?.epoch === view.epoch) return before.state !== view.state;
+    if (before?.epoch === view.epoch) return false;
     this.#ok = this.#fail = this.#slow = 0;
     this.#probe = undefined;
     this.#permit = undefined;
-    return before?.state !== view.state && !(before === undefined && view.state === "closed");
+    return before !== undefined || view.state !== "closed";
   }
 
   /** No answer. The same report goes again, later and later; `overloaded` asks for four times the pause. Says when. */

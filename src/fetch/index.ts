@@ -1,0 +1,8 @@
+export { classifyHttp } from "./classify.ts";
+export {
+  type FetchCall,
+  type ResilientFetchOptions,
+  type ResilientInit,
+  resilientFetch,
+} from "./resilient-fetch.ts";
+export { parseRetryAfter } from "./retry-after.ts";

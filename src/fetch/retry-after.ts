@@ -1,0 +1,19 @@
+/** Milliseconds: nobody is made to wait longer than a day by a header. */
+const longest = 86_400_000;
+
+/**
+ * Reads a `Retry-After` header: seconds, or a date in any of HTTP's three forms.
+ *
+ * @param now milliseconds since 1970, by the clock that the date is compared with
+ * @returns milliseconds from 0 to a day, or nothing for what is neither
+ * Source: RFC 9110, sections 10.2.3 and 5.6.7.
+ */
+export function parseRetryAfter(value: string | null, now: number): number | undefined {
+  const text = value?.trim() ?? "";
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, longest);
+  // A date begins with the name of a day; anything else (a negative number, a bare year) is garbage.
+  if (!/^(mon|tue|wed|thu|fri|sat|sun)/i.test(text)) return undefined;
+  // asctime names no zone, and means GMT.
+  const date = Date.parse(/gmt$/i.test(text) ? text : `${text} GMT`);
+  return Number.isNaN(date) ? undefined : Math.min(Math.max(0, date - now), longest);
+}

@@ -1,0 +1,87 @@
+import { createStore, update } from "idb-keyval";
+import { environment } from "../core/environment.ts";
+import { compose, orElse, type Policy } from "../core/policy.ts";
+import { answer } from "../policies/answer.ts";
+import { timeout } from "../policies/timeout.ts";
+import { type CircuitRecord, coordinate, viewOf } from "../state/coordinator.ts";
+import type { Report, Store, View } from "../state/sync.ts";
+import { memoryStore } from "./memory.ts";
+
+export interface IndexedDbStoreOptions {
+  /** The database, which belongs to the store alone. Default `ninelives`. */
+  readonly database?: string;
+}
+
+/** A report on its way to the database. */
+interface Sync {
+  readonly name: string;
+  readonly report: Report;
+  readonly onNews: (view: View) => void;
+}
+
+interface News {
+  readonly name: string;
+  readonly view: View;
+}
+
+/**
+ * A home that all tabs and workers of one origin share.
+ *
+ * Tabs have one network between them, so any one of them may open a circuit for all. Each change is told to the others
+ * by BroadcastChannel at once. Where the database is missing, blocked, full or lost, the store goes on in memory: the
+ * tab is then alone, and nothing fails.
+ *
+ * @example
+ * const circuit = circuitBreaker({ name: "prices", shared: indexedDbStore() });
+ */
+export function indexedDbStore(options: IndexedDbStoreOptions = {}): Store {
+  const database = options.database ?? "ninelives";
+  const memory = memoryStore({ quorum: "any" });
+  const listeners = new Map<string, Map<string, (view: View) => void>>();
+  let opened: ReturnType<typeof createStore> | undefined;
+  let channel: BroadcastChannel | undefined;
+
+  function hear({ data }: MessageEvent<News>): void {
+    for (const listener of listeners.get(data.name)?.values() ?? []) listener(data.view);
+  }
+
+  async function inDatabase({ name, report }: Sync): Promise<View> {
+    // A connection that failed once is never used again: the next report opens a new one.
+    opened ??= createStore(database, "circuits");
+    let changed: CircuitRecord | undefined;
+    let view: View | undefined;
+    try {
+      await update<CircuitRecord>(
+        name,
+        (before) => {
+          const [record, seen] = coordinate(before, report, Date.now(), "any");
+          changed = record.epoch === before?.epoch ? undefined : record;
+          view = seen;
+          return record;
+        },
+        opened,
+      );
+    } catch (error) {
+      opened = undefined;
+      throw error;
+    }
+    if (changed !== undefined) channel?.postMessage({ name, view: viewOf(changed) } satisfies News);
+    return view as View;
+  }
+
+  const alone = answer<View, Sync>(({ name, report, onNews }) => memory.sync(name, report, onNews));
+  const lasting: Policy<Sync, View> = compose(environment({}), orElse(timeout("2s"), alone));
+  const sync = lasting.wrap(inDatabase);
+
+  return {
+    sync(name, report, onNews) {
+      const heard = listeners.get(name) ?? new Map<string, (view: View) => void>();
+      listeners.set(name, heard.set(report.replica, onNews));
+      if (channel === undefined && typeof BroadcastChannel === "function") {
+        channel = new BroadcastChannel(database);
+        channel.addEventListener("message", hear);
+      }
+      return sync({ name, report, onNews });
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import { systemClock } from "../core/clock.ts";
+import { type CircuitRecord, coordinate, type Quorum, viewOf } from "../state/coordinator.ts";
+import type { Store, View } from "../state/sync.ts";
+
+export interface MemoryStoreOptions {
+  /** Who must vote for opening. Default `majority`. */
+  readonly quorum?: Quorum;
+  /** Default the platform's. */
+  readonly clock?: { now(): number };
+}
+
+/**
+ * A home in this process, for circuits that are shared within it, for tests, and for when another home is gone.
+ *
+ * @example
+ * const shared = memoryStore();
+ * const reads = circuitBreaker({ name: "database", shared });
+ * const writes = circuitBreaker({ name: "database", shared });
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): Store {
+  const { quorum = "majority", clock = systemClock } = options;
+  const records = new Map<string, CircuitRecord>();
+  const listeners = new Map<string, Map<string, (view: View) => void>>();
+
+  return {
+    async sync(name, report, onNews) {
+      const before = records.get(name);
+      const [record, view] = coordinate(before, report, clock.now(), quorum);
+      records.set(name, record);
+      const heard = listeners.get(name) ?? new Map<string, (view: View) => void>();
+      listeners.set(name, heard.set(report.replica, onNews));
+      if (record.epoch !== before?.epoch) {
+        for (const [replica, listener] of heard) if (replica !== report.replica) listener(viewOf(record));
+      }
+      return view;
+    },
+  };
+}

@@ -1,0 +1,146 @@
+import { known, whole } from "../core/check.ts";
+import type { Outcome } from "../core/classify.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { type Duration, milliseconds } from "../core/duration.ts";
+import type { EventSink, PolicyEvent } from "../core/events.ts";
+import { compose, type Policy, type Service } from "../core/policy.ts";
+import { type Random, systemRandom } from "../core/random.ts";
+import { bulkhead } from "../policies/bulkhead.ts";
+import { retry } from "../policies/retry.ts";
+import { timeout } from "../policies/timeout.ts";
+import { type BatchSource, batchVersion, type EventBatch } from "./batch-format.ts";
+import { DeliveryError } from "./over-http.ts";
+
+export interface BatchOptions {
+  /** Where batches go: a service, as everything is. */
+  readonly deliver: Service<EventBatch, unknown>;
+  /** What the batches come from. */
+  readonly source: BatchSource["kind"];
+  /** Events that make a batch before it is old enough. Default 200. */
+  readonly maximumSize?: number;
+  /** How long an event waits for others. Default 1 s. */
+  readonly maximumAge?: Duration;
+  /** Events kept while batches cannot be sent; the oldest are dropped and counted. Default 2000. */
+  readonly capacity?: number;
+  /** What delivery survives with. Default `bulkhead(2) + retry(3) + timeout(10s)`. */
+  readonly policy?: Policy<EventBatch, unknown>;
+  /** Keeps the platform running until a batch is sent (Workers, service workers). */
+  readonly waitUntil?: (work: Promise<unknown>) => void;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** A sink that sends events in batches. */
+export interface BatchSink extends EventSink {
+  /** Sends what waits now; settles when it is delivered or given up. Never rejects. */
+  flush(): Promise<void>;
+  /** Events that were dropped, for want of room or because no delivery succeeded. */
+  readonly dropped: number;
+}
+
+const options = [
+  "deliver",
+  "source",
+  "maximumSize",
+  "maximumAge",
+  "capacity",
+  "policy",
+  "waitUntil",
+  "clock",
+  "random",
+] as const;
+
+/** The part of a page's document that matters here. */
+interface Page {
+  readonly visibilityState: string;
+  addEventListener(type: "visibilitychange", listener: () => void): void;
+}
+
+/**
+ * Collects events and sends them in batches: when there are enough, when they are old enough, when the page hides.
+ *
+ * @example
+ * const sink = batch({ deliver: overHttp({ url: "/v1/events", key }), source: "page" });
+ */
+export function batch(chosen: BatchOptions): BatchSink {
+  known(chosen, "batch", options);
+  const { waitUntil = () => {}, clock = systemClock, random = systemRandom } = chosen;
+  const size = whole(chosen.maximumSize ?? 200, "batch: maximumSize");
+  const age = milliseconds(chosen.maximumAge ?? "1s", "batch: maximumAge");
+  const capacity = whole(chosen.capacity ?? 2000, "batch: capacity");
+  const policy =
+    chosen.policy ?? compose(bulkhead(2), retry({ attempts: 3, retryOn: passes }), timeout("10s"));
+  const deliver = policy.wrap(chosen.deliver);
+
+  let source: BatchSource | undefined;
+  const waiting: PolicyEvent[] = [];
+  let dropped = 0;
+  /** Drops that no batch has told of yet. */
+  let untold = 0;
+  /** When a flush was promised. On Workers the request that promised it may have been cut off. */
+  let promised = -Infinity;
+
+  function drop(count: number): void {
+    dropped += count;
+    untold += count;
+  }
+
+  async function flush(): Promise<void> {
+    promised = -Infinity;
+    if (waiting.length === 0) return;
+    const events = waiting.splice(0, size);
+    source ??= begin(chosen.source, random, () => void flush());
+    const told = untold;
+    untold = 0;
+    try {
+      await deliver({ version: batchVersion, source, sentAt: clock.wall(), dropped: told, events });
+    } catch {
+      untold += told;
+      drop(events.length);
+    }
+    if (waiting.length >= size) await flush();
+  }
+
+  function promise(): void {
+    const now = clock.now();
+    if (now - promised < 5 * age) return;
+    promised = now;
+    const later = new Promise<void>((resolve) => {
+      const timer = clock.setTimer(() => resolve(flush()), age);
+      clock.keepAlive(timer, false);
+    });
+    waitUntil(later);
+  }
+
+  return {
+    emit(event) {
+      source ??= begin(chosen.source, random, () => void flush());
+      if (waiting.length === capacity) {
+        waiting.shift();
+        drop(1);
+      }
+      waiting.push(event);
+      if (waiting.length === size) waitUntil(flush());
+      else promise();
+    },
+    flush,
+    get dropped() {
+      return dropped;
+    },
+  };
+}
+
+/** With the first event: names the source, and in a page listens for the last chance to send. */
+function begin(kind: BatchSource["kind"], random: Random, flush: () => void): BatchSource {
+  const { document } = globalThis as { document?: Page };
+  document?.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") flush();
+  });
+  return { id: random().toString(36).slice(2, 10), kind };
+}
+
+/** Whether another delivery may end otherwise. */
+function passes(outcome: Outcome): boolean {
+  const error = "error" in outcome ? outcome.error : undefined;
+  return !(error instanceof DeliveryError) || error.retryable;
+}
