@@ -1,4 +1,7 @@
 export { type LiveMessage, type LiveRequest, liveProtocol, type ObservedEvent } from "./live.ts";
+export { metricsOf } from "./metrics.ts";
+export { Observer, type PolicySnapshot, type PolicyTotals } from "./observer.ts";
+export type { SlotSnapshot } from "./slots.ts";
 export {
   type CircuitReport,
   type PolicyState,

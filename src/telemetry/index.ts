@@ -7,4 +7,5 @@ export {
   readBatch,
 } from "./batch-format.ts";
 export { DeliveryError, type OverHttpOptions, overHttp } from "./over-http.ts";
+export { type MetricFamily, prometheusText, type Sample } from "./prometheus.ts";
 export { consoleSink, type MemorySink, memorySink, multicast } from "./sinks.ts";

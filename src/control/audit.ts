@@ -1,0 +1,78 @@
+import type { Context } from "../core/context.ts";
+import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
+import { type Command, CommandError } from "./commands.ts";
+import { sha256 } from "./tokens.ts";
+import type { AuditEntry, AuditOutcome, CommandResult } from "./wire.ts";
+
+/** What is to be written; the log adds its place, its time and its hash. */
+export type AuditDraft = Omit<AuditEntry, "seq" | "at" | "hash">;
+
+/** Where entries go. Append-only. */
+export interface AuditLog {
+  /** @throws when it cannot be written: the command is then not done */
+  append(draft: AuditDraft): Promise<AuditEntry>;
+}
+
+/** Characters of a command's arguments that are kept. */
+const argumentsKept = 1_000;
+
+/** The hash that the first entry follows. */
+export const genesis: string = "0".repeat(64);
+
+/**
+ * Writes down each command before it is done and what became of it after, denials included.
+ *
+ * A command that cannot be written down is not done.
+ */
+export function audited(log: AuditLog): Policy<Command, CommandResult> {
+  return definePolicyFor<Command, CommandResult>("audited", (next: Service<Command, CommandResult>) => {
+    return async function audited(command: Command, context: Context): Promise<CommandResult> {
+      await log.append(draft(command, "requested", null));
+      try {
+        const result = await next(command, context);
+        await log.append(draft(command, "done", null));
+        return result;
+      } catch (error) {
+        const denied =
+          error instanceof CommandError && (error.kind === "unauthenticated" || error.kind === "forbidden");
+        const reason = error instanceof Error ? error.message : String(error);
+        await log.append(draft(command, denied ? "denied" : "failed", reason));
+        throw error;
+      }
+    };
+  });
+}
+
+/** The hash of an entry, which holds the one before: nothing can be changed, left out or moved unseen. */
+export function chained(before: string, entry: Omit<AuditEntry, "hash">): Promise<string> {
+  const { seq, at, command, id, identity, args, outcome, reason } = entry;
+  return sha256(JSON.stringify([before, seq, at, command, id, identity, args, outcome, reason]));
+}
+
+/**
+ * Whether the entries are whole and in order.
+ *
+ * @param entries oldest first
+ * @param before the hash that the first of them follows
+ */
+export async function verify(entries: readonly AuditEntry[], before: string = genesis): Promise<boolean> {
+  let last = before;
+  let seq = entries[0]?.seq ?? 0;
+  for (const entry of entries) {
+    if (entry.seq !== seq++ || entry.hash !== (await chained(last, entry))) return false;
+    last = entry.hash;
+  }
+  return true;
+}
+
+function draft(command: Command, outcome: AuditOutcome, reason: string | null): AuditDraft {
+  const args = JSON.stringify(command.args);
+  return {
+    command: command.name,
+    id: command.id,
+    identity: command.identity.name,
+    args: args.length > argumentsKept ? `${args.slice(0, argumentsKept)}…` : args,
+    outcome,
+    reason,
+  };
+}

@@ -1,0 +1,1 @@
+export { defaultPolicy, readUpstreams, targetOf, type Upstream } from "./upstreams.ts";
