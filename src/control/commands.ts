@@ -1,8 +1,8 @@
 import type { Context } from "../core/context.ts";
-import type { Wrapped } from "../core/policy.ts";
-import { compose } from "../core/policy.ts";
+import { compose, type Wrapped } from "../core/policy.ts";
 import { type AuditLog, audited } from "./audit.ts";
 import { authorised } from "./authorise.ts";
+import { once, type ResultStore } from "./once.ts";
 import type { Identity } from "./tokens.ts";
 import type { CommandEnvelope, CommandResult } from "./wire.ts";
 
@@ -66,6 +66,7 @@ export function defineCommand<Input>(definition: CommandDefinition<Input>): Regi
 export interface CommandServiceOptions {
   readonly commands: readonly RegisteredCommand[];
   readonly audit: AuditLog;
+  readonly results: ResultStore;
 }
 
 /**
@@ -73,9 +74,10 @@ export interface CommandServiceOptions {
  *
  * @throws CommandError when it was not done; what a handler throws passes through
  */
-export function commandService({ commands, audit }: CommandServiceOptions): Wrapped<Command, CommandResult> {
+export function commandService(options: CommandServiceOptions): Wrapped<Command, CommandResult> {
+  const { commands, audit, results } = options;
   const byName = new Map(commands.map((command) => [command.name, command]));
-  return compose(audited(audit), authorised(byName)).wrap(
+  return compose(audited(audit), authorised(byName), once(results)).wrap(
     async (command: Command, context: Context): Promise<CommandResult> => {
       const { id, name } = command;
       // Authorisation has refused what nobody registered.

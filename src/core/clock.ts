@@ -22,6 +22,11 @@ export interface Clock {
 // https://developer.mozilla.org/docs/Web/API/Window/setTimeout#maximum_delay_value
 const longest = 2_147_483_647;
 
+/** Structural, so that the core compiles in every world. */
+interface Runtime {
+  readonly navigator?: { readonly userAgent?: string };
+}
+
 interface Timeout {
   ref(): void;
   unref(): void;
@@ -38,5 +43,5 @@ export const systemClock: Clock = {
     if (typeof handle === "object" && handle !== null)
       wanted ? (handle as Timeout).ref() : (handle as Timeout).unref();
   },
-  sharesTimers: () => globalThis.navigator?.userAgent !== "Cloudflare-Workers",
+  sharesTimers: () => (globalThis as Runtime).navigator?.userAgent !== "Cloudflare-Workers",
 };

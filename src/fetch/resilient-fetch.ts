@@ -73,6 +73,6 @@ function isRepeatable(request: Request | undefined, init: RequestInit | undefine
 
 /** The origin of a URL, which in a page may be relative; what is no URL is left for `fetch` to refuse. */
 function originOf(url: string): string {
-  const base = globalThis.location?.href;
+  const base = (globalThis as { readonly location?: { readonly href: string } }).location?.href;
   return URL.canParse(url, base) ? new URL(url, base).origin : "";
 }

@@ -20,3 +20,13 @@ export function durableObjectStore(namespace: CircuitNamespace): Store {
   );
   return { sync: (name, report) => sync({ name, report }) };
 }
+
+export {
+  type CircuitCommand,
+  type CircuitRecord,
+  command,
+  coordinate,
+  type Quorum,
+  viewOf,
+} from "../state/coordinator.ts";
+export type { Report, View } from "../state/sync.ts";

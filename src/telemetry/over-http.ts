@@ -35,7 +35,8 @@ export function overHttp(options: OverHttpOptions): Service<EventBatch, void> {
     const headers: Record<string, string> = { "content-type": "application/json" };
     if (options.key !== undefined) headers.authorization = `Bearer ${options.key}`;
     const keepalive = body.byteLength < keepaliveLimit;
-    const response = await send(options.url, { method: "POST", headers, body, keepalive, signal });
+    const init = { method: "POST", headers, body, keepalive, signal };
+    const response = await send(options.url, init);
     await response.body?.cancel();
     if (!response.ok) throw new DeliveryError(response.status);
   };

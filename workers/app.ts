@@ -1,0 +1,28 @@
+import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import type { Env } from "./env.ts";
+import { gatewayOf } from "./gateway.ts";
+import { readers } from "./middleware/access.ts";
+import { problem, problemOf } from "./middleware/problem.ts";
+import { controlRoutes } from "./routes/control.ts";
+import { docsRoutes } from "./routes/docs.tsx";
+import { eventRoutes } from "./routes/events.ts";
+import { gatewayRoutes } from "./routes/gateway.ts";
+import { observerRoutes } from "./routes/observer.ts";
+
+/** All routes of the Worker. What none of them knows is a static asset of the dashboard, or nothing. */
+export const app = new Hono<{ Bindings: Env }>()
+  .route("/gateway", gatewayRoutes)
+  .use("/v1/*", secureHeaders())
+  .route("/v1/events", eventRoutes)
+  .route("/v1", controlRoutes)
+  .route("/v1", observerRoutes)
+  .get("/metrics", readers, async (c) =>
+    c.text(await c.env.OBSERVER.getByName("observer").metrics(), 200, {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
+    }),
+  )
+  .get("/healthz", (c) => c.json({ status: "ok", upstreams: gatewayOf(c.env).routes.size }))
+  .route("/docs", docsRoutes)
+  .notFound(() => problem({ status: 404, type: "not-found", detail: "there is nothing at this path" }))
+  .onError((error) => problemOf(error));

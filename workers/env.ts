@@ -1,0 +1,13 @@
+import type { CircuitObject, ControlObject, ObserverObject } from "ninelives/workers";
+
+/** The bindings of wrangler.toml, and whatever service bindings the upstreams name. */
+export interface Env {
+  readonly CIRCUITS: DurableObjectNamespace<CircuitObject>;
+  readonly OBSERVER: DurableObjectNamespace<ObserverObject>;
+  readonly CONTROL: DurableObjectNamespace<ControlObject>;
+  readonly ASSETS: Fetcher;
+  readonly UPSTREAMS: string;
+  readonly PUBLIC_READS: string;
+  readonly TOKENS?: string;
+  readonly INGEST_KEYS?: string;
+}

@@ -1,0 +1,142 @@
+import { waitUntil } from "cloudflare:workers";
+import {
+  type Adaptive,
+  adaptive,
+  type CircuitBreaker,
+  type CircuitBreakerOptions,
+  circuitBreaker,
+  compose,
+  environment,
+  type Policy,
+  parse,
+  type Wrapped,
+} from "ninelives";
+import { livePolicy, type PolicyDocument } from "ninelives/control";
+import { classifyHttp } from "ninelives/fetch";
+import { durableObjectStore } from "ninelives/stores/durable-object";
+import { type BatchSink, batch } from "ninelives/telemetry";
+import { readUpstreams, type Upstream } from "ninelives/upstreams";
+import type { Env } from "./env.ts";
+
+/** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
+const followEvery = 2_000;
+
+/** What goes to an upstream, once or more often. */
+export interface Forwarded {
+  readonly target: URL;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body: ReadableStream | null;
+}
+
+/** An upstream with the policy that holds for it now. */
+export interface Route {
+  readonly upstream: Upstream;
+  readonly policy: Adaptive<Policy>;
+  /** The circuits in its policy, whose state outlives a change of the text. */
+  readonly circuits: Map<string, CircuitBreaker>;
+  readonly call: Wrapped<Forwarded, Response>;
+}
+
+/** What one isolate knows: its upstreams, their policies and their circuits, and where its events go. */
+export class Gateway {
+  readonly routes: ReadonlyMap<string, Route>;
+  readonly sink: BatchSink;
+  readonly #env: Env;
+  readonly #versions = new Map<string, number>();
+  #followedAt = -Infinity;
+
+  constructor(env: Env) {
+    this.#env = env;
+    this.sink = batch({
+      deliver: (events) => env.OBSERVER.getByName("observer").ingest(events),
+      source: "worker",
+      maximumAge: "500ms",
+      waitUntil,
+    });
+    const upstreams = [...readUpstreams(env.UPSTREAMS).values()];
+    this.routes = new Map(upstreams.map((upstream) => [upstream.name, this.#route(upstream)]));
+  }
+
+  /** Puts a document in force, unless a newer one is. */
+  apply({ name, text, version }: PolicyDocument): void {
+    const route = this.routes.get(name);
+    if (route === undefined || version <= (this.#versions.get(name) ?? 0)) return;
+    route.policy.set(this.#parse(text, route.upstream, route.circuits));
+    this.#versions.set(name, version);
+  }
+
+  /** Learns of changed documents in the background, when a request comes along after a while. */
+  follow(): void {
+    const now = Date.now();
+    if (now - this.#followedAt < followEvery) return;
+    this.#followedAt = now;
+    waitUntil(this.#follow());
+  }
+
+  /** Checks a policy's text. @throws ExpressionError */
+  check(name: string, text: string): void {
+    const route = this.routes.get(name);
+    if (route !== undefined) this.#parse(text, route.upstream, new Map());
+  }
+
+  async #follow(): Promise<void> {
+    try {
+      for (const document of await this.#env.CONTROL.getByName("control").documents()) this.apply(document);
+    } catch (error) {
+      // What is in force stays in force; the next request after a while asks again.
+      console.warn("policy documents could not be read", error);
+    }
+  }
+
+  #route(upstream: Upstream): Route {
+    const circuits = new Map<string, CircuitBreaker>();
+    const policy = adaptive(this.#parse(upstream.policy, upstream, circuits));
+    const surroundings = environment({
+      name: upstream.name,
+      classify: classifyHttp,
+      waitUntil,
+      ...(!upstream.quiet && { sink: this.sink }),
+    });
+    const send = this.#sender(upstream);
+    const call = compose(surroundings, livePolicy<Forwarded, Response>(policy)).wrap(
+      ({ target, method, headers, body }: Forwarded, { signal }) =>
+        send(target, { method, headers, body, signal, redirect: "manual" }),
+    );
+    return { upstream, policy, circuits, call };
+  }
+
+  /** A policy whose circuits bear the upstream's name and live in a Durable Object. */
+  #parse(text: string, { name }: Upstream, circuits: Map<string, CircuitBreaker>): Policy {
+    let count = 0;
+    return parse(text, {
+      circuitBreaker: (options: Omit<CircuitBreakerOptions, "name" | "shared"> = {}) => {
+        const own = ++count === 1 ? name : `${name}-${count}`;
+        const shared = durableObjectStore(this.#env.CIRCUITS);
+        const made = circuitBreaker({ ...options, name: own, shared });
+        const before = circuits.get(own);
+        if (before !== undefined) made.restore(before.snapshot());
+        circuits.set(own, made);
+        return made;
+      },
+    });
+  }
+
+  #sender({ name, service }: Upstream): typeof fetch {
+    if (service === undefined) return (input, init) => fetch(input as Request, init);
+    const binding = (this.#env as unknown as Record<string, Fetcher | undefined>)[service];
+    if (typeof binding?.fetch !== "function") {
+      throw new TypeError(`UPSTREAMS.${name}.service: there is no service binding ${service}`);
+    }
+    return ((input: Request, init?: RequestInit) => binding.fetch(input, init)) as typeof fetch;
+  }
+}
+
+let current: { readonly config: string; readonly gateway: Gateway } | undefined;
+
+/** The gateway of this isolate. @throws TypeError when the configuration is wrong */
+export function gatewayOf(env: Env): Gateway {
+  // One for each isolate, as state belongs to the policy value: it lives as long as the isolate does.
+  if (current?.config !== env.UPSTREAMS) current = { config: env.UPSTREAMS, gateway: new Gateway(env) };
+  return current.gateway;
+}

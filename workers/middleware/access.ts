@@ -1,0 +1,35 @@
+import type { MiddlewareHandler } from "hono";
+import { allows, CommandError, type Identity, identify, readTokens } from "ninelives/control";
+import { liveProtocol } from "ninelives/observer";
+import type { Env } from "../env.ts";
+
+/** The token of a request: in its `Authorization`, or, for a WebSocket, which has none in browsers, as a subprotocol. */
+export function tokenOf(request: Request): string | undefined {
+  const bearer = /^Bearer ([\w.~+/=-]+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+  if (bearer !== undefined) return bearer;
+  const offered = request.headers.get("sec-websocket-protocol")?.split(",") ?? [];
+  if (!offered.some((protocol) => protocol.trim() === liveProtocol)) return undefined;
+  return offered
+    .find((protocol) => protocol.trim().startsWith("token."))
+    ?.trim()
+    .slice("token.".length);
+}
+
+/** Who sent a request. */
+export function identityOf(request: Request, env: Env): Promise<Identity> {
+  return identify(tokenOf(request), readTokens(env.TOKENS));
+}
+
+/** Lets those look who may: everybody where reads are public, else whoever has the scope `read`. */
+export const readers: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => {
+  if (c.env.PUBLIC_READS !== "true") {
+    const identity = await identityOf(c.req.raw, c.env);
+    if (identity.scopes.length === 0) {
+      throw new CommandError("unauthenticated", "this needs a token with the scope read");
+    }
+    if (!allows(identity, "read")) {
+      throw new CommandError("forbidden", `${identity.name} may not look: it needs the scope read`);
+    }
+  }
+  await next();
+};

@@ -1,0 +1,146 @@
+import { DurableObject } from "cloudflare:workers";
+import {
+  type LiveMessage,
+  liveProtocol,
+  metricsOf,
+  type ObservedEvent,
+  Observer,
+  type PolicySnapshot,
+  type PolicyState,
+  type SystemState,
+} from "ninelives/observer";
+import { type EventBatch, prometheusText } from "ninelives/telemetry";
+
+/** Milliseconds between messages to a viewer while events come. */
+const updateEvery = 250;
+/** Milliseconds between messages when none come, as long as a window still holds something. */
+const ageEvery = 1_000;
+/** A policy that was silent for longer than the longest window has nothing left to age. */
+const longestWindow = 900_000;
+const eventsKept = 200;
+/** Milliseconds between what is stored of a policy: at most so much is lost by a restart. */
+const storeEvery = 5_000;
+
+/**
+ * Watches: folds events into windows, answers what is asked, and tells viewers as it goes.
+ *
+ * Viewers' sockets hibernate, so that nobody watching a quiet system costs nothing.
+ */
+export class ObserverObject extends DurableObject<unknown> {
+  readonly #observer: Observer;
+  readonly #recent: ObservedEvent[] = [];
+  readonly #unsent: ObservedEvent[] = [];
+  readonly #unstored = new Set<string>();
+  #skipped = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #updatedAt = 0;
+  #storedAt = 0;
+
+  constructor(state: DurableObjectState, env: unknown) {
+    super(state, env);
+    const { kv } = state.storage;
+    const since = kv.get<number>("since");
+    this.#observer = new Observer(since ?? Date.now());
+    if (since === undefined) kv.put("since", this.#observer.since);
+    for (const [, snapshot] of kv.list<PolicySnapshot>({ prefix: "policy:" }))
+      this.#observer.restore(snapshot);
+    state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+  }
+
+  /** Takes a batch that the collector has read. */
+  ingest(batch: EventBatch): void {
+    const now = Date.now();
+    const events = this.#observer.fold(batch, now);
+    for (const { policy } of events) this.#unstored.add(policy);
+    this.#recent.push(...events);
+    this.#recent.splice(0, this.#recent.length - eventsKept);
+    this.#store(now);
+    if (this.ctx.getWebSockets().length === 0) return;
+    this.#unsent.push(...events);
+    const overflow = Math.max(0, this.#unsent.length - eventsKept);
+    this.#unsent.splice(0, overflow);
+    this.#skipped += overflow;
+    this.#updateIn(Math.max(0, updateEvery - (now - this.#updatedAt)));
+  }
+
+  state(): SystemState {
+    return this.#observer.getSystemState(Date.now());
+  }
+
+  /** The counters in Prometheus' text format. */
+  metrics(): string {
+    return prometheusText(metricsOf(this.#observer));
+  }
+
+  /** A viewer comes, by WebSocket. The Worker has checked that they may. */
+  override fetch(request: Request): Response {
+    const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
+    this.ctx.acceptWebSocket(server);
+    this.#send(server, { type: "snapshot", state: this.state(), events: this.#recent });
+    this.#updateIn(ageEvery);
+    const offered = request.headers.get("sec-websocket-protocol") !== null;
+    return new Response(null, {
+      status: 101,
+      webSocket: client,
+      ...(offered && { headers: { "sec-websocket-protocol": liveProtocol } }),
+    });
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    socket.close(code === 1005 || code === 1006 ? 1000 : code);
+  }
+
+  override webSocketError(): void {
+    // The close that follows is enough.
+  }
+
+  #store(now: number): void {
+    if (now - this.#storedAt < storeEvery) return;
+    this.#storedAt = now;
+    for (const policy of this.#unstored) {
+      this.ctx.storage.kv.put(`policy:${policy}`, this.#observer.snapshot(policy));
+    }
+    this.#unstored.clear();
+  }
+
+  #updateIn(ms: number): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#update();
+    }, ms);
+  }
+
+  /** Tells all viewers what changed, and comes again while windows still age. */
+  #update(): void {
+    const now = Date.now();
+    this.#updatedAt = now;
+    this.#store(now);
+    const viewers = this.ctx.getWebSockets();
+    if (viewers.length === 0) return;
+    const policies = this.#observer
+      .policies()
+      .map((policy) => this.#observer.getPolicyState(policy, now) as PolicyState)
+      .filter(({ lastEventAt }) => now - lastEventAt <= longestWindow);
+    const { events, dropped } = this.#observer;
+    const message: LiveMessage = {
+      type: "delta",
+      at: now,
+      totals: { events, dropped },
+      policies,
+      events: this.#unsent.splice(0),
+      skipped: this.#skipped,
+    };
+    this.#skipped = 0;
+    for (const viewer of viewers) this.#send(viewer, message);
+    if (policies.length > 0) this.#updateIn(ageEvery);
+  }
+
+  #send(viewer: WebSocket, message: LiveMessage): void {
+    try {
+      viewer.send(JSON.stringify(message));
+    } catch {
+      // It closed between the list and the sending; its close event follows.
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { Hono } from "hono";
+import { isRejected } from "ninelives";
+import { targetOf } from "ninelives/upstreams";
+import type { Env } from "../env.ts";
+import { passOn, requestHeaders } from "../forwarding.ts";
+import { gatewayOf } from "../gateway.ts";
+import { problem, problemOf } from "../middleware/problem.ts";
+
+/** RFC 9110, section 9.2.2: a proxy must not send others again. */
+const idempotent = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+
+/** `/gateway/<upstream>/<path>`: forwards through the upstream's policy. */
+export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", async (c) => {
+  const gateway = gatewayOf(c.env);
+  gateway.follow();
+  const request = c.req.raw;
+  const name = c.req.param("upstream");
+  const route = gateway.routes.get(name);
+  if (route === undefined) {
+    return problem({
+      status: 404,
+      type: "unknown-upstream",
+      detail: `there is no upstream ${JSON.stringify(name)}`,
+    });
+  }
+  const { pathname, search } = new URL(request.url);
+  const rest = pathname.slice(pathname.indexOf(`/${name}`) + name.length + 1);
+  const target = targetOf(route.upstream, rest || "/", search);
+  if (target === undefined) {
+    return problem({ status: 400, type: "bad-path", detail: "the path leads out of the upstream" });
+  }
+  const headers = requestHeaders(request.headers);
+  if (headers === undefined) {
+    return problem({ status: 508, type: "loop", detail: "the request has come by here too often" });
+  }
+  const repeatable = idempotent.includes(request.method) && request.body === null;
+  try {
+    const forwarded = { target, method: request.method, headers, body: request.body };
+    return passOn(await route.call(forwarded, { repeatable, signal: request.signal, key: name }));
+  } catch (error) {
+    if (isRejected(error)) return problemOf(error);
+    console.warn(`upstream ${name}`, error);
+    return problem({ status: 502, type: "bad-gateway", detail: `${name} could not be reached` });
+  }
+});

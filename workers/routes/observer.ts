@@ -1,0 +1,19 @@
+import { Hono } from "hono";
+import type { Env } from "../env.ts";
+import { readers } from "../middleware/access.ts";
+import { problem } from "../middleware/problem.ts";
+
+/** `/v1/state`, `/v1/live`: what the observer sees, once or as it goes. */
+export const observerRoutes = new Hono<{ Bindings: Env }>()
+  .get("/state", readers, async (c) => c.json(await c.env.OBSERVER.getByName("observer").state()))
+  .get("/live", readers, (c) => {
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+      return problem({
+        status: 426,
+        type: "upgrade-required",
+        detail: "this is a WebSocket",
+        headers: { upgrade: "websocket" },
+      });
+    }
+    return c.env.OBSERVER.getByName("observer").fetch(c.req.raw);
+  });
