@@ -32,9 +32,9 @@ export class ObserverObject extends DurableObject<unknown> {
   readonly #unsent: ObservedEvent[] = [];
   readonly #unstored = new Set<string>();
   #skipped = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #updating: ReturnType<typeof setTimeout> | undefined;
+  #storing: ReturnType<typeof setTimeout> | undefined;
   #updatedAt = 0;
-  #storedAt = 0;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
@@ -42,6 +42,8 @@ export class ObserverObject extends DurableObject<unknown> {
     const since = kv.get<number>("since");
     this.#observer = new Observer(since ?? Date.now());
     if (since === undefined) kv.put("since", this.#observer.since);
+    const counted = kv.get<{ events: number; dropped: number }>("counted");
+    Object.assign(this.#observer, counted);
     for (const [, snapshot] of kv.list<PolicySnapshot>({ prefix: "policy:" }))
       this.#observer.restore(snapshot);
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
@@ -54,7 +56,8 @@ export class ObserverObject extends DurableObject<unknown> {
     for (const { policy } of events) this.#unstored.add(policy);
     this.#recent.push(...events);
     this.#recent.splice(0, this.#recent.length - eventsKept);
-    this.#store(now);
+    // The timer keeps the object awake until all is stored; after that it may sleep.
+    this.#storing ??= setTimeout(() => this.#store(), storeEvery);
     if (this.ctx.getWebSockets().length === 0) return;
     this.#unsent.push(...events);
     const overflow = Math.max(0, this.#unsent.length - eventsKept);
@@ -94,28 +97,24 @@ export class ObserverObject extends DurableObject<unknown> {
     // The close that follows is enough.
   }
 
-  #store(now: number): void {
-    if (now - this.#storedAt < storeEvery) return;
-    this.#storedAt = now;
-    for (const policy of this.#unstored) {
-      this.ctx.storage.kv.put(`policy:${policy}`, this.#observer.snapshot(policy));
-    }
+  #store(): void {
+    this.#storing = undefined;
+    const { kv } = this.ctx.storage;
+    const { events, dropped } = this.#observer;
+    kv.put("counted", { events, dropped });
+    for (const policy of this.#unstored) kv.put(`policy:${policy}`, this.#observer.snapshot(policy));
     this.#unstored.clear();
   }
 
   #updateIn(ms: number): void {
-    if (this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#update();
-    }, ms);
+    this.#updating ??= setTimeout(() => this.#update(), ms);
   }
 
   /** Tells all viewers what changed, and comes again while windows still age. */
   #update(): void {
+    this.#updating = undefined;
     const now = Date.now();
     this.#updatedAt = now;
-    this.#store(now);
     const viewers = this.ctx.getWebSockets();
     if (viewers.length === 0) return;
     const policies = this.#observer

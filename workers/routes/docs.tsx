@@ -1,3 +1,5 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
 import { Hono } from "hono";
 import { definitions } from "../commands.ts";
 import type { Env } from "../env.ts";
