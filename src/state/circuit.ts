@@ -38,7 +38,8 @@ export interface CircuitSnapshot {
 /**
  * A circuit without clock, timer or promise: what to do with a call, and what its outcome changes.
  *
- * Every change of state begins a new epoch; the outcome of a call that began in another epoch is ignored.
+ * Every change of state begins a new epoch; the outcome of a call that began in another epoch is ignored. So does a
+ * permit that is given anew because its call hangs: that call's outcome still counts, but it has no permit to return.
  */
 export class Circuit {
   state: CircuitState = "closed";
@@ -54,6 +55,8 @@ export class Circuit {
   #until = 0;
   #openedAt = 0;
   #closedAt = -Infinity;
+  /** The epoch in which it half-opened. */
+  #halfOpened = 0;
   #probing = 0;
   #probedAt = 0;
   #succeeded = 0;
@@ -105,7 +108,7 @@ export class Circuit {
 
   /** A call that began in `epoch` succeeded, slowly (2) or not (0). Says whether the state changed. */
   succeed(epoch: number, mark: 0 | 2, time: TimeSource): boolean {
-    if (epoch !== this.epoch) return false;
+    if (!this.#counts(epoch)) return false;
     if (this.state === "closed") {
       this.#consecutive = 0;
       this.window.record(mark, time);
@@ -113,7 +116,7 @@ export class Circuit {
     }
     if (this.state === "half-open") {
       if (mark === slow) return this.#reopen(time);
-      this.#return();
+      this.release(epoch);
       if (++this.#succeeded < this.rules.successesToClose) return false;
       this.close(time);
       return true;
@@ -124,7 +127,7 @@ export class Circuit {
 
   /** A call that began in `epoch` failed. Says whether the state changed. */
   fail(epoch: number, mark: 1 | 3, time: TimeSource): boolean {
-    if (epoch !== this.epoch) return false;
+    if (!this.#counts(epoch)) return false;
     if (this.state === "half-open") return this.#reopen(time);
     if (this.state !== "closed" && this.state !== "metrics-only") return false;
     this.#consecutive++;
@@ -134,7 +137,8 @@ export class Circuit {
 
   /** A call that began in `epoch` ended without telling anything: its caller gave up, or a policy refused it. */
   release(epoch: number): void {
-    if (epoch === this.epoch && this.state === "half-open") this.#return();
+    // Not below 0: a probe that a fleet sent took no permit here.
+    if (epoch === this.epoch && this.state === "half-open") this.#probing = Math.max(0, this.#probing - 1);
   }
 
   /** Opens, for the time that the rules say. */
@@ -143,7 +147,7 @@ export class Circuit {
     const soon = now - this.#closedAt <= this.openFor;
     if (this.state === "half-open" || this.state === "open") this.reopenings++;
     else this.reopenings = soon ? this.reopenings + 1 : 0;
-    this.#openedAt = now;
+    this.#leave(now);
     this.#enter("open", reason);
     this.#until = now + this.openFor;
   }
@@ -152,7 +156,7 @@ export class Circuit {
   openUntil(remaining: number, reason: OpeningReason, time: TimeSource): void {
     const now = time.now();
     if (this.state !== "open") {
-      this.#openedAt = now;
+      this.#leave(now);
       this.#enter("open", reason);
     }
     this.#until = now + remaining;
@@ -160,6 +164,7 @@ export class Circuit {
 
   halfOpen(): void {
     this.#enter("half-open", this.reason);
+    this.#halfOpened = this.epoch;
     this.#probing = 0;
     this.#succeeded = 0;
   }
@@ -173,7 +178,7 @@ export class Circuit {
 
   /** Takes a state that only a person gives, until another one is given. */
   force(state: "forced-open" | "disabled" | "metrics-only", time: TimeSource): void {
-    this.#openedAt = time.now();
+    this.#leave(time.now());
     this.#enter(state, "forced");
   }
 
@@ -211,16 +216,19 @@ export class Circuit {
   #probe(time: TimeSource): boolean {
     const now = time.now();
     // A probe that never ends must not hold the circuit for ever: after one open time its permit goes to another call.
-    if (this.#probing >= this.rules.probes && now - this.#probedAt >= this.openFor) this.#probing = 0;
+    if (this.#probing >= this.rules.probes && now - this.#probedAt >= this.openFor) {
+      this.#probing = 0;
+      this.epoch++;
+    }
     if (this.#probing >= this.rules.probes) return false;
     this.#probing++;
     this.#probedAt = now;
     return true;
   }
 
-  /** A permit comes back, unless it was given to another call meanwhile. */
-  #return(): void {
-    if (this.#probing > 0) this.#probing--;
+  /** Whether the outcome of a call that began in `epoch` tells of the state that holds now. */
+  #counts(epoch: number): boolean {
+    return epoch === this.epoch || (this.state === "half-open" && epoch >= this.#halfOpened);
   }
 
   #judge(time: TimeSource): boolean {
@@ -235,6 +243,10 @@ export class Circuit {
   #reopen(time: TimeSource): true {
     this.open("probe", time);
     return true;
+  }
+
+  #leave(now: number): void {
+    if (this.state === "closed") this.#openedAt = now;
   }
 
   #enter(state: CircuitState, reason: OpeningReason): void {
