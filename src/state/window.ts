@@ -46,7 +46,10 @@ export class CountWindow implements Window {
 
   record(mark: Mark, time: TimeSource): void {
     // A success costs no clock reading, save one in every turn of the ring.
-    if (mark !== 0) this.age(time);
+    if (mark !== 0) {
+      this.age(time);
+      this.#seen = time.now();
+    }
     const marks = this.#marks;
     if (this.calls === marks.length) this.#count(marks[this.#next] as Mark, -1);
     marks[this.#next] = mark;
@@ -58,9 +61,7 @@ export class CountWindow implements Window {
   }
 
   age(time: TimeSource): void {
-    const now = time.now();
-    if (now - this.#seen > forgottenAfter && this.#seen !== -Infinity) this.clear();
-    this.#seen = now;
+    if (this.#seen !== -Infinity && time.now() - this.#seen > forgottenAfter) this.clear();
   }
 
   clear(): void {
