@@ -5,7 +5,7 @@ import { build } from "esbuild";
 /** What `npm run build` makes: the package (dist/src, dist/workers), then the pages that the Workers serve. */
 const pages = [
   { entry: "web/main.tsx", statics: "web/public", outdir: "dist/web" },
-  { entry: "demo/pages/main.tsx", statics: "demo/pages/public", outdir: "dist/demo" },
+  { entry: "demo/pages/main.ts", statics: "demo/pages/public", outdir: "dist/demo" },
 ];
 
 // So that a file that was renamed does not live on in the package.

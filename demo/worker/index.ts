@@ -8,7 +8,6 @@ interface Env {
 }
 
 // Workers are found by a default export.
-// biome-ignore lint/style/noDefaultExport: the platform demands it
 export default {
   fetch: (request, env) => answerRequest(request, env.ORIGIN.getByName("origin")),
 } satisfies ExportedHandler<Env>;

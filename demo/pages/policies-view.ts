@@ -1,0 +1,93 @@
+import type { PolicyEvent } from "ninelives";
+import type { Resource } from "../wire.ts";
+import { byId, element, say } from "./elements.ts";
+import { sentence } from "./sentence.ts";
+import { type Shelf, text } from "./shelf.ts";
+import { capitalised, meanings } from "./words.ts";
+
+/** Lines of news that stay on the page. */
+const longest = 40;
+
+/** What the policies are doing. Gives a function that shows the present state, and one that takes events. */
+export function policiesView(shelves: readonly Shelf<unknown>[]): {
+  show(): void;
+  tell(event: PolicyEvent): void;
+} {
+  say(byId("policy-text"), text);
+  const rows = new Map(shelves.map(({ resource }) => [resource, new Row(resource)]));
+  byId("circuits").replaceChildren(...[...rows.values()].map(({ root }) => root));
+  const list = byId("events");
+  let last: { words: string; times: number; node: HTMLElement } | undefined;
+
+  return {
+    show() {
+      for (const shelf of shelves) rows.get(shelf.resource)?.show(shelf);
+    },
+    tell(event) {
+      const words = sentence(event);
+      if (words === undefined) return;
+      const about = capitalised(event.policy.replace(/^page\./, ""));
+      // What happens again and again stays one line.
+      if (last?.words === about + words) {
+        last.times++;
+        say(last.node, `× ${last.times}`);
+        return;
+      }
+      const node = element("span", { class: "times" });
+      last = { words: about + words, times: 1, node };
+      const time = element("time", {}, new Date(event.at).toLocaleTimeString("en-GB"));
+      list.prepend(
+        element(
+          "li",
+          { "data-event": event.type },
+          time,
+          element("span", {}, element("b", {}, about), ` ${words} `, node),
+        ),
+      );
+      while (list.childElementCount > longest) list.lastElementChild?.remove();
+    },
+  };
+}
+
+/** One circuit: how it stands, and what became of the calls of this tab. */
+class Row {
+  readonly root: HTMLElement;
+  readonly #state: HTMLElement;
+  readonly #word = element("b");
+  readonly #meaning = element("span", { class: "meaning" });
+  readonly #sent: HTMLElement;
+  readonly #refused: HTMLElement;
+
+  constructor(resource: Resource) {
+    this.#state = element(
+      "p",
+      { class: "state", "data-testid": `state-${resource}` },
+      element("i", { class: "shape" }),
+      this.#word,
+    );
+    this.#sent = element("dd", { "data-testid": `calls-${resource}` });
+    this.#refused = element("dd", { "data-testid": `refused-${resource}` });
+    this.root = element(
+      "li",
+      {},
+      element("h3", {}, capitalised(resource)),
+      this.#state,
+      this.#meaning,
+      element(
+        "dl",
+        {},
+        element("div", {}, element("dt", {}, "sent"), this.#sent),
+        element("div", {}, element("dt", {}, "refused"), this.#refused),
+      ),
+    );
+  }
+
+  show({ circuit, sent, refused }: Shelf<unknown>): void {
+    const { state } = circuit;
+    this.#state.dataset.state = state;
+    say(this.#word, state);
+    say(this.#meaning, meanings[state]);
+    say(this.#sent, String(sent));
+    say(this.#refused, String(refused));
+  }
+}
