@@ -76,7 +76,7 @@ export class Fleet {
     if (gate === "probe") return this.#replica.takePermit();
     if (gate !== "expired") return gate;
     // The home has been silent for long: from here on the circuit finds out by itself, one probe at a time.
-    this.#circuit.openUntil(0, "fleet", clock);
+    if (!this.#circuit.forced) this.#circuit.openUntil(0, "fleet", clock);
     return "pass";
   }
 
@@ -96,15 +96,15 @@ export class Fleet {
     const { clock } = context.environment;
     const now = clock.now();
     this.#replica.count(fleetEpoch, ok, slow);
-    if (probe !== undefined) this.#replica.probed(probe.id, ok && !slow, now);
+    if (probe !== undefined) this.#replica.probed(probe.id, fleetEpoch, ok && !slow, now);
     // An opening is told at once, so that the others need not find out by themselves.
     else if (changed) this.#replica.hasten(now);
     if (this.#replica.due(now)) context.environment.waitUntil(this.sync(clock, context));
   }
 
   /** A call told nothing: its leave to probe goes to the next one. */
-  ignore({ probe }: FleetPassage, clock: Clock): void {
-    if (probe !== undefined) this.#replica.returnPermit(probe, clock.now());
+  ignore({ probe, fleetEpoch }: FleetPassage, clock: Clock): void {
+    if (probe !== undefined) this.#replica.returnPermit(probe, fleetEpoch, clock.now());
   }
 
   /** Reports to the home and takes its view. Never rejects. */
@@ -117,10 +117,11 @@ export class Fleet {
     try {
       const view = await this.#store.sync(this.#name, report, (news) => this.#hear(news, clock));
       const before = this.state ?? "closed";
-      if (replica.answered(view, sentAt, clock.now())) this.#follow(before, view, clock, context);
+      if (replica.answered(report, view, sentAt, clock.now())) this.#follow(before, view, clock, context);
     } catch (error) {
-      const overloaded = typeof error === "object" && error !== null && "overloaded" in error;
-      const retryIn = replica.lost(clock.now(), overloaded);
+      const overloaded = (error as { overloaded?: unknown } | null | undefined)?.overloaded === true;
+      const retryIn = replica.lost(report, clock.now(), overloaded);
+      if (retryIn === undefined) return;
       context?.emit({ type: "store.failed", circuit: this.#name, kind: kindOf(error), retryIn });
     }
   }
@@ -146,8 +147,9 @@ export class Fleet {
         context?.emit({ type: "circuit.half-opened", circuit, from });
         return;
       default: {
-        // Closed by the fleet's probe, or by a person: either knows better than this circuit's own evidence.
-        const alone = this.#circuit.state === "closed";
+        // Closed by the fleet's probe, or by a person: either knows better than this circuit's own evidence, but not
+        // than what a person made of this circuit.
+        const alone = this.#circuit.state === "closed" || this.#circuit.forced;
         if (alone && from === "closed") return;
         const openFor = alone ? 0 : this.#circuit.openedFor(clock);
         if (!alone) this.#circuit.close(clock);

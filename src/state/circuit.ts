@@ -66,6 +66,11 @@ export class Circuit {
     this.window = window;
   }
 
+  /** Whether it has a state that only a person gives. */
+  get forced(): boolean {
+    return this.state === "forced-open" || this.state === "disabled" || this.state === "metrics-only";
+  }
+
   /** The share of failures in the window; 0 when it is empty. */
   get failureRate(): number {
     return this.window.calls === 0 ? 0 : this.window.failures / this.window.calls;

@@ -28,7 +28,9 @@ export class Replica {
   #seenAt = 0;
   #lost = 0;
   /** The leave to probe, until it is used or over. */
-  #permit: { id: string; until: number } | undefined;
+  #permit: { readonly id: string; readonly until: number } | undefined;
+  /** The id of the last permit that a call took: while its call is under way the home still names it in its views. */
+  #taken = "";
 
   constructor(rules: SharedRules) {
     this.#rules = rules;
@@ -69,7 +71,8 @@ export class Replica {
         }
         if (this.#permit !== undefined && now < this.#permit.until) return "probe";
         this.#wantsProbe = true;
-        if (view.state === "half-open" || now >= this.#seenAt + view.remaining) this.hasten(now);
+        // It half-opens when somebody reports. From then on the home's own pace holds, or all would ask at once.
+        if (view.state === "open" && now >= this.#seenAt + view.remaining) this.hasten(now);
         return "refuse";
       }
     }
@@ -78,25 +81,29 @@ export class Replica {
   /** Milliseconds until a call that the fleet refused may pass. */
   retryAfter(now: number): number {
     const { view } = this;
-    if (view === undefined || view.state === "forced-open") return Infinity;
-    const left = view.state === "open" ? this.#seenAt + view.remaining - now : 0;
+    if (view?.state === "forced-open") return Infinity;
+    const left = view?.state === "open" ? this.#seenAt + view.remaining - now : 0;
     return Math.max(left, this.#nextSync - now, 0);
   }
 
   /** Takes the permit, for one call. */
   takePermit(): { readonly id: string; readonly until: number } {
-    const permit = this.#permit as { id: string; until: number };
+    const permit = this.#permit as { readonly id: string; readonly until: number };
     this.#permit = undefined;
+    this.#taken = permit.id;
     return permit;
   }
 
-  /** Gives a permit back unused: its call told nothing. */
-  returnPermit(permit: { readonly id: string; readonly until: number }, now: number): void {
-    if (this.view?.state === "half-open" && now < permit.until) this.#permit = { ...permit };
+  /** Gives a permit of `epoch` back unused: its call told nothing. */
+  returnPermit(permit: { readonly id: string; readonly until: number }, epoch: number, now: number): void {
+    if (epoch !== this.epoch || now >= permit.until) return;
+    this.#permit = permit;
+    this.#taken = "";
   }
 
-  /** How a probe ended; it is reported at once. */
-  probed(permit: string, ok: boolean, now: number): void {
+  /** How a probe under a permit of `epoch` ended; it is reported at once. */
+  probed(permit: string, epoch: number, ok: boolean, now: number): void {
+    if (epoch !== this.epoch) return;
     this.#probe = { permit, ok };
     this.hasten(now);
   }
@@ -137,16 +144,23 @@ export class Replica {
     return report;
   }
 
-  /** The answer to the report that was sent at `sentAt`. Says whether a new epoch began. */
-  answered(view: View, sentAt: number, now: number): boolean {
-    this.#unanswered = undefined;
-    this.#leaseUntil = 0;
-    this.#lost = 0;
-    this.#nextSync = now + view.nextSync;
+  /**
+   * The answer to the report that was sent at `sentAt`. Says whether a new epoch began.
+   *
+   * A report may have been sent twice, and its second answer come when another report is already under way.
+   */
+  answered(report: Report, view: View, sentAt: number, now: number): boolean {
+    if (report === this.#unanswered) {
+      this.#unanswered = undefined;
+      this.#leaseUntil = 0;
+      this.#lost = 0;
+      this.#nextSync = now + view.nextSync;
+    }
     const late = now - sentAt > leaseFor;
     const changed = this.hear(view, now);
-    if (!late && view.permit !== undefined && view.epoch === this.epoch) {
-      this.#permit = { id: view.permit.id, until: sentAt + view.permit.ttl };
+    const { permit } = view;
+    if (!late && permit !== undefined && permit.id !== this.#taken && view.epoch === this.epoch) {
+      this.#permit = { id: permit.id, until: sentAt + permit.ttl };
     }
     // What happened while the report was under way has waited long enough.
     if (this.#probe !== undefined) this.hasten(now);
@@ -166,8 +180,13 @@ export class Replica {
     return before !== undefined || view.state !== "closed";
   }
 
-  /** No answer. The same report goes again, later and later; `overloaded` asks for four times the pause. Says when. */
-  lost(now: number, overloaded: boolean): number {
+  /**
+   * No answer. The same report goes again, later and later; `overloaded` asks for four times the pause.
+   *
+   * Says in how many milliseconds, or nothing when the report has been answered meanwhile.
+   */
+  lost(report: Report, now: number, overloaded: boolean): number | undefined {
+    if (report !== this.#unanswered) return undefined;
     this.#leaseUntil = 0;
     this.#lost++;
     const pause = firstInterval * 2 ** Math.min(this.#lost, 10) * (overloaded ? 4 : 1);
