@@ -32,6 +32,7 @@ const packages: Record<string, readonly string[]> = {
   "hono/jsx": ["workers", "web"],
   "hono/jsx/dom": ["web"],
   "idb-keyval": ["src/stores/indexeddb.ts"],
+  wrangler: ["demo"],
 };
 
 /** The package as a stranger sees it, and as workers, web and demo have to see it too. */

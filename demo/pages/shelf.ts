@@ -13,10 +13,13 @@ import type { Resource } from "../wire.ts";
 import { type Kept, keep, recall } from "./last-known.ts";
 
 /** How the page calls the gateway, for each resource. It is shown on the page as it stands here. */
-export const text =
-  "timeout(4s) + retry(2, backoff: exponential(100ms))" +
-  " + circuitBreaker(consecutiveFailures: 3, openFor: 8s, maximumOpenFor: 16s)" +
-  " + timeout(3s) | answer(kept)";
+export const text = `
+timeout(4s)
++ retry(2, backoff: exponential(100ms))
++ circuitBreaker(consecutiveFailures: 3, openFor: 8s, maximumOpenFor: 16s)
++ timeout(3s)
+| answer(kept)
+`.trim();
 
 export interface ShelfOptions {
   readonly resource: Resource;

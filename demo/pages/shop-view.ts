@@ -104,7 +104,7 @@ class Card {
     this.#stars.setAttribute("aria-label", review === undefined ? "no rating yet" : `${stars} of 5 stars`);
     this.#stars.dataset.stars = String(Math.round(stars * 2));
     say(this.#quote, review?.quote ?? "Reviews to follow");
-    say(this.#by, review === undefined ? "" : `${review.by}, one of ${review.count}`);
+    say(this.#by, review === undefined ? "" : `${review.by}, with ${review.count - 1} others`);
     say(this.#reviewNote, age(reviews, now));
   }
 }
