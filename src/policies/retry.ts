@@ -23,6 +23,10 @@ export interface RetryOptions {
   readonly retryOn?: (outcome: Outcome, verdict: Verdict) => boolean;
 }
 
+const checkAttempts = (value: number): number => whole(value, "retry: attempts");
+const checkMaximumDelay = (value: Duration): number => milliseconds(value, "retry: maximumDelay");
+const checkWithin = (value: Duration): number => milliseconds(value, "retry: within");
+
 const options = ["attempts", "backoff", "jitter", "maximumDelay", "within", "retryOn"] as const;
 
 /**
@@ -40,16 +44,11 @@ export function retry(attemptsOrOptions: number | RetryOptions = {}): Policy {
   const chosen: RetryOptions =
     typeof attemptsOrOptions === "number" ? { attempts: attemptsOrOptions } : attemptsOrOptions;
   known(chosen, "retry", options);
-  const attempts = tunable(chosen.attempts ?? 3, (value) => whole(value, "retry: attempts"));
+  const attempts = tunable(chosen.attempts ?? 3, checkAttempts);
   const backoff = chosen.backoff ?? exponential("100ms");
   const jitter = checkJitter(chosen.jitter ?? "full");
-  const longest = tunable(chosen.maximumDelay ?? "30s", (value) =>
-    milliseconds(value, "retry: maximumDelay"),
-  );
-  const total =
-    chosen.within === undefined
-      ? undefined
-      : tunable(chosen.within, (value) => milliseconds(value, "retry: within"));
+  const longest = tunable(chosen.maximumDelay ?? "30s", checkMaximumDelay);
+  const total = chosen.within === undefined ? undefined : tunable(chosen.within, checkWithin);
   const { retryOn } = chosen;
 
   const description = {
@@ -76,7 +75,7 @@ export function retry(attemptsOrOptions: number | RetryOptions = {}): Policy {
       return attempt(1);
 
       function attempt(number: number): Promise<S> {
-        return next(request, number === 1 ? context : context.withAttempt(number)).then(
+        return next(request, number === context.attempt ? context : context.withAttempt(number)).then(
           (value) => {
             const verdict = judgeValue(environment, value);
             if (verdict.kind === "success") return value;
@@ -103,8 +102,10 @@ export function retry(attemptsOrOptions: number | RetryOptions = {}): Policy {
       ): (() => Promise<S>) | undefined {
         if (!repeats(outcome, verdict, context)) return undefined;
         if (made >= attempts(context)) return exhausted(made, "attempts");
-        const wanted = spread(backoff.delay(made), jitter, environment.random);
-        const delay = Math.min(Math.max(wanted, verdict.retryAfter ?? 0), longest(context));
+        const most = longest(context);
+        // The cap comes before chance, or all that are past it would come back together.
+        const wanted = spread(Math.min(backoff.delay(made), most), jitter, environment.random);
+        const delay = Math.min(Math.max(wanted, verdict.retryAfter ?? 0), most);
         const left = total === undefined ? Infinity : started + total(context) - environment.clock.now();
         if (delay >= Math.min(left, context.remaining())) return exhausted(made, "time");
         context.emit({ type: "retry.attempted", attempt: made, delay, kind });
