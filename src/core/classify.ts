@@ -1,4 +1,4 @@
-import { isRejected } from "./errors.ts";
+import { AllFailedError, isRejected, type RejectedError } from "./errors.ts";
 
 /** How a call ended: with a value, or with an error. */
 export type Outcome = { readonly value: unknown } | { readonly error: unknown };
@@ -22,9 +22,14 @@ export const failure: Verdict = { kind: "failure", retryable: true };
 /** A policy's own refusal says nothing of the dependency, and a new try would meet the same policy. */
 const refusal: Verdict = { kind: "ignored", retryable: false };
 
+function isRefusal(error: unknown): error is RejectedError {
+  return isRejected(error) && error.kind !== "timeout";
+}
+
 /** Judges an error as every classifier should begin: our own rejections apart, all else a failure. */
 export function classifyError(error: unknown): Verdict {
-  if (!isRejected(error) || error.kind === "timeout") return failure;
+  if (error instanceof AllFailedError) return error.errors.every(isRefusal) ? refusal : failure;
+  if (!isRefusal(error)) return failure;
   return error.retryAfter === undefined ? refusal : { ...refusal, retryAfter: error.retryAfter };
 }
 

@@ -39,12 +39,11 @@ export class RejectedError extends Error {
 
 /** Whether it is a rejection by a policy (of this realm or another), and of that kind if one is given. */
 export function isRejected(error: unknown, kind?: RejectionKind): error is RejectedError {
-  return (
-    error instanceof Error &&
-    error.name === "RejectedError" &&
-    "kind" in error &&
-    (kind === undefined || error.kind === kind)
-  );
+  // By its name: `instanceof` fails for an error of another realm.
+  if (typeof error !== "object" || error === null) return false;
+  const rejection = error as Partial<RejectedError>;
+  if (rejection.name !== "RejectedError" || rejection.kind === undefined) return false;
+  return kind === undefined || rejection.kind === kind;
 }
 
 /** All branches of an `orElse` or a `race` failed; `errors` are the causes, in order and flattened. */
