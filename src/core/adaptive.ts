@@ -21,13 +21,12 @@ export interface Adaptive<T> {
 class AdaptiveValue<T> implements Adaptive<T> {
   value: T;
   version = 0;
-  readonly #checks: ((value: T) => unknown)[];
+  readonly #checks = new Set<(value: T) => unknown>();
   readonly #listeners = new Set<(value: T) => void>();
 
   constructor(initial: T, validate: (value: T) => unknown) {
-    validate(initial);
     this.value = initial;
-    this.#checks = [validate];
+    this.constrain(validate);
   }
 
   get(): T {
@@ -53,7 +52,7 @@ class AdaptiveValue<T> implements Adaptive<T> {
   /** Adds what a policy demands of the value, so that a bad one is refused when it is set and not when it is used. */
   constrain(check: (value: T) => unknown): void {
     check(this.value);
-    this.#checks.push(check);
+    this.#checks.add(check);
   }
 }
 
@@ -80,17 +79,22 @@ export type Tunable<T> = T | Adaptive<T> | ((context: Context) => T);
 /**
  * Makes an option readable at each call.
  *
- * A plain value is checked here, once; an adaptive one when it is set; a function's result at each call.
+ * A plain value is checked here, once; an adaptive one when it is set; a function's result at each call. An adaptive
+ * value keeps each different check, so that a check should be a function of its module and not of a policy.
  */
 export function tunable<T, R>(option: Tunable<T>, check: (value: T) => R): (context: Context) => R {
   if (option instanceof AdaptiveValue) {
     const source: AdaptiveValue<T> = option;
     source.constrain(check);
+    let { version } = source;
     let current = check(source.value);
-    source.subscribe((value) => {
-      current = check(value);
-    });
-    return () => current;
+    return () => {
+      if (version !== source.version) {
+        version = source.version;
+        current = check(source.value);
+      }
+      return current;
+    };
   }
   if (typeof option === "function") {
     const compute = option as (context: Context) => T;

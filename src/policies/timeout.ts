@@ -6,6 +6,8 @@ import { durationArgument, given } from "../core/description.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 
+const checkAfter = (value: Duration): number => milliseconds(value, "timeout: after");
+
 /**
  * Gives up on a call that takes too long.
  *
@@ -20,7 +22,7 @@ import { definePolicy, type Policy, type Service } from "../core/policy.ts";
  * const altogether = compose(timeout("2s"), retry(3));
  */
 export function timeout(after: Tunable<Duration>): Policy {
-  const allowed = tunable(after, (value) => milliseconds(value, "timeout: after"));
+  const allowed = tunable(after, checkAfter);
   const deadlinesOf = deadlinesByClock();
   const description = { policy: "timeout", arguments: given(durationArgument(after)) };
   return definePolicy(description, <Q, S>(next: Service<Q, S>) => {
