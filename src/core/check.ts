@@ -1,4 +1,4 @@
-import { quote } from "./duration.ts";
+import { type Duration, milliseconds, quote } from "./duration.ts";
 
 /**
  * Refuses a number that is out of its range.
@@ -18,6 +18,17 @@ export function within(value: number, option: string, least: number, most: numbe
 export function whole(value: number, option: string, least = 1): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
   throw new RangeError(`${option} must be a whole number of at least ${least}, but is ${quote(value)}`);
+}
+
+/**
+ * Refuses a duration of nothing.
+ *
+ * @throws RangeError that names the option and quotes the value
+ */
+export function span(value: Duration, option: string): number {
+  const ms = milliseconds(value, option);
+  if (ms > 0) return ms;
+  throw new RangeError(`${option} must be longer than ${quote(value)}`);
 }
 
 /**
