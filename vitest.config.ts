@@ -27,7 +27,7 @@ const portable = [
 /** Folders that may still be missing; strike one out when its first test is written. */
 const later = [
   ...portable.filter(
-    (folder) => !["core", "state", "policies", "upstreams", "control", "telemetry"].includes(folder),
+    (folder) => !["core", "state", "policies", "upstreams", "control", "telemetry", "fetch"].includes(folder),
   ),
   "node",
   "browser",
