@@ -1,5 +1,5 @@
 import { known, span, whole, within } from "../core/check.ts";
-import { judgeValue, type Verdict } from "../core/classify.ts";
+import { failure, judgeValue, type Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { argument, type Description, durationArgument, given } from "../core/description.ts";
@@ -88,7 +88,8 @@ const options = [
  *
  * A failure is what the environment's `classify` calls one: policies' own rejections, save timeouts, and the caller's
  * own abort are none. What a call tells that began before the last change of state is ignored. With `shared` the
- * circuit is one for all that use its name: each decides at once by what it knows, and reports in the background.
+ * circuit is one for all that use its name: each decides at once by what it knows, and reports in the background. When the
+ * failure that opens it says how long to wait (`Retry-After`), it stays open for that time instead of `openFor`.
  *
  * @example
  * const circuit = circuitBreaker({ name: "prices", consecutiveFailures: 5, openFor: "10s" });
@@ -162,23 +163,23 @@ class Breaker {
     try {
       answer = next(request, context);
     } catch (error) {
-      passage.end(judgeError(error, context));
+      passage.judge(judgeError(error, context));
       throw error;
     }
     return answer.then(
       (value) => {
-        passage.end(judgeValue(context.environment, value).kind);
+        passage.judge(judgeValue(context.environment, value));
         return value;
       },
       (error: unknown) => {
-        passage.end(judgeError(error, context));
+        passage.judge(judgeError(error, context));
         throw error;
       },
     );
   }
 
   /** A call has ended, or nobody waits for it any more. */
-  record(kind: Verdict["kind"], passage: Passage): void {
+  record({ kind, retryAfter }: Verdict, passage: Passage): void {
     const { circuit, fleet, clock } = this;
     if (kind === "ignored") {
       circuit.release(passage.epoch);
@@ -190,10 +191,10 @@ class Breaker {
     const before = circuit.state;
     const changed = ok
       ? circuit.succeed(passage.epoch, late ? slow : 0, clock)
-      : circuit.fail(passage.epoch, late ? failedSlowly : failed, clock);
+      : circuit.fail(passage.epoch, late ? failedSlowly : failed, clock, retryAfter);
     // While a person lets all calls through, in the whole fleet, what this circuit makes of them is nobody's news.
     if (changed && fleet?.bypassed !== true) announce(circuit, this.name, before, passage.context);
-    fleet?.record(passage, ok, late, changed);
+    fleet?.record(passage, ok, late, changed, retryAfter);
   }
 
   #refuse(context: Context, retryAfter: number): Promise<never> {
@@ -229,20 +230,23 @@ class Passage implements AbortListener, FleetPassage {
   }
 
   onAbort(reason: unknown): void {
-    this.end(isRejected(reason, "timeout") ? "failure" : "ignored");
+    this.judge(isRejected(reason, "timeout") ? failure : ignored);
   }
 
-  end(kind: Verdict["kind"]): void {
+  judge(verdict: Verdict): void {
     if (this.#ended) return;
     this.#ended = true;
     this.context.leg.remove(this);
-    this.#breaker.record(kind, this);
+    this.#breaker.record(verdict, this);
   }
 }
 
-function judgeError(error: unknown, { leg, environment }: Context): Verdict["kind"] {
-  if (leg.aborted) return isRejected(leg.reason, "timeout") ? "failure" : "ignored";
-  return environment.classify({ error }).kind;
+/** What the caller's own abort tells of the service: nothing. */
+const ignored: Verdict = { kind: "ignored", retryable: false };
+
+function judgeError(error: unknown, { leg, environment }: Context): Verdict {
+  if (leg.aborted) return isRejected(leg.reason, "timeout") ? failure : ignored;
+  return environment.classify({ error });
 }
 
 function rulesOf(chosen: CircuitBreakerOptions): CircuitRules {

@@ -425,3 +425,32 @@ describe("Circuit", () => {
     });
   });
 });
+
+describe("a circuit whose failures ask to wait", () => {
+  it.for([
+    { asks: "less than openFor", asked: 2_000, lasts: 2_000, openFor: 5_000 },
+    { asks: "more than openFor", asked: 6_000, lasts: 6_000, openFor: 5_000 },
+    { asks: "more than maximumOpenFor", asked: 60_000, lasts: 8_000, openFor: 5_000 },
+    { asks: "hardly at all", asked: 3, lasts: 1_000, openFor: 5_000 },
+    { asks: "nothing", asked: undefined, lasts: 5_000, openFor: 5_000 },
+  ])("stays open for $lasts ms when the failure that opens it asks $asks", ({ asked, lasts, openFor }) => {
+    const { circuit, time } = circuitAt({ consecutiveFailures: 1, openFor });
+    expect(circuit.fail(circuit.epoch, failed, time, asked)).toBe(true);
+    expect([circuit.openFor, circuit.retryAfter(time)]).toEqual([lasts, lasts]);
+    time.at = lasts - 1;
+    expect(circuit.admit(time)).toBe(false);
+    time.at = lasts;
+    expect(circuit.admit(time)).toBe(true);
+  });
+
+  it("stays open for what a failed probe asks, and by the rules when the next one asks nothing", () => {
+    const staged = circuitAt();
+    staged.halfOpen();
+    staged.circuit.fail(staged.circuit.epoch, failed, staged.time, 3_000);
+    expect(staged.circuit.openFor).toBe(3_000);
+    staged.time.at += 3_000;
+    staged.admit();
+    staged.fail();
+    expect(staged.circuit.openFor).toBe(4_000);
+  });
+});

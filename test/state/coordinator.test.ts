@@ -215,11 +215,26 @@ describe("coordinate", () => {
       expect(times).toEqual([1_000, 2_000, 4_000, 8_000, 8_000, 1_000]);
     });
 
+    it("for as long as the failure asked, within the reporter's rules", () => {
+      const asks = (asked: number) => home().report("a", { open: true, asked }).openFor;
+      expect([asks(3_000), asks(60_000), asks(5)]).toEqual([3_000, 8_000, 1_000]);
+    });
+
     it("for the rules' own time where their maximum is shorter", () => {
       const staged = home();
       staged.report("a", { open: true, rules: { ...rules, maximumOpenFor: 1 } });
       expect(staged.record.openFor).toBe(1_000);
     });
+  });
+
+  it("opens again by one failed probe where one speaks for all, for as long as it asked", () => {
+    const fleet = home({ quorum: "any" });
+    fleet.report("a", { open: false });
+    fleet.report("b", { open: true });
+    fleet.now += fleet.record.openFor;
+    const { permit } = fleet.report("a", { wantsProbe: true });
+    const view = fleet.report("a", { probe: { permit: permit?.id ?? "", ok: false }, asked: 5_000 });
+    expect(view).toMatchObject({ state: "open", reason: "probe", openFor: 5_000 });
   });
 
   describe("while open", () => {

@@ -66,6 +66,22 @@ describe("Replica", () => {
       expect(send(1_000).wantsProbe).toBe(false);
     });
 
+    it("says what the last failure asked to wait, once, and not what belongs to another epoch", () => {
+      const { machine, send, exchange } = replica();
+      exchange(closed, 0);
+      machine.count(1, false, false, 9_000);
+      machine.count(1, false, false, 5_000);
+      machine.count(1, true, false);
+      const asking = send(2_000);
+      expect(asking.asked).toBe(5_000);
+      machine.answered(asking, closed, 2_000, 2_000);
+      expect(send(4_000)).not.toHaveProperty("asked");
+      machine.count(1, false, false, 7_000);
+      machine.hear(open, 4_100);
+      exchange(open, 4_200);
+      expect(send(6_000)).not.toHaveProperty("asked");
+    });
+
     it("takes its identity when it is first sent", () => {
       const { machine } = replica();
       const [first, second] = ["a", "b"].map((id) => {
