@@ -10,7 +10,6 @@ import {
   retry,
   timeout,
   type Verdict,
-  type Verdict,
 } from "ninelives";
 import { describe, expect, it } from "vitest";
 import { stage } from "./stage.ts";
