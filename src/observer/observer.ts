@@ -13,6 +13,7 @@ import {
 
 /** Policies that are told apart; the events of further names count as those of `(other)`. */
 const mostPolicies = 500;
+const others = "(other)";
 const mostCircuits = 50;
 const mostReporters = 1_000;
 /** Events before this many milliseconds ago are counted as of then: a client's clock is not trusted. */
@@ -67,7 +68,8 @@ export class Observer {
     const source = `${batch.source.kind} ${batch.source.id.slice(0, 4)}`;
     return batch.events.map((event) => {
       const age = Math.min(Math.max(0, batch.sentAt - event.at), oldest);
-      const observed: ObservedEvent = { ...event, at: now - age, source };
+      const policy = this.#toldApart(event.policy) ? event.policy : others;
+      const observed: ObservedEvent = { ...event, policy, at: now - age, source };
       this.#take(observed, batch.source.id, now);
       return observed;
     });
@@ -136,7 +138,7 @@ export class Observer {
       policy,
       lastEventAt: watched.lastEventAt,
       slots: watched.slots.snapshot(),
-      totals: watched.slots.totals,
+      totals: { ...watched.slots.totals },
       circuits: [...watched.circuits.values()],
       transitions: [...watched.transitions],
     };
@@ -168,10 +170,14 @@ export class Observer {
     watched.transitions.set(key, (watched.transitions.get(key) ?? 0) + 1);
   }
 
+  #toldApart(policy: string): boolean {
+    const room = mostPolicies + (this.#policies.has(others) ? 1 : 0);
+    return this.#policies.size < room || this.#policies.has(policy);
+  }
+
   #watch(policy: string): Watched {
     const known = this.#policies.get(policy);
     if (known !== undefined) return known;
-    if (this.#policies.size >= mostPolicies && policy !== "(other)") return this.#watch("(other)");
     const watched: Watched = {
       lastEventAt: 0,
       slots: new Slots(),
@@ -200,8 +206,8 @@ function circuitReport(
   const before = known.get(circuit);
   const opened = event.type === "circuit.opened";
   const state = opened ? openState(event) : event.type === "circuit.closed" ? "closed" : "half-open";
-  // Each isolate tells of the same change; only the first telling is one.
-  if (before?.state === state) return undefined;
+  // Each isolate tells of the same change, some later than others; only the first telling is one.
+  if (before !== undefined && (before.state === state || at < before.since)) return undefined;
   return {
     circuit,
     state,
