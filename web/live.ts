@@ -77,6 +77,7 @@ export function followLive(options: LiveOptions): Live {
   async function silent(socket: WebSocket, context: Context): Promise<never> {
     while (true) {
       await context.sleep(15_000);
+      if (socket.readyState !== WebSocket.OPEN) throw new Error("the socket closed");
       await answer(socket, context);
     }
   }

@@ -26,7 +26,7 @@ export function PolicyView({ policy }: { policy: string }) {
   if (state !== undefined) return <Known state={state} />;
   if (model.observer === null) return <Nothing />;
   return (
-    <Empty title={`Nothing is known of “${policy}”`}>
+    <Empty whole title={`Nothing is known of “${policy}”`}>
       <p>
         It may have been quiet since the observer began. <a href={href({ view: "overview" })}>All policies</a>
       </p>
