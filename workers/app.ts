@@ -14,6 +14,10 @@ import { observerRoutes } from "./routes/observer.ts";
 export const app = new Hono<{ Bindings: Env }>()
   .route("/gateway", gatewayRoutes)
   .use("/v1/*", secureHeaders())
+  .use(
+    "/docs",
+    secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }),
+  )
   .route("/v1/events", eventRoutes)
   .route("/v1", controlRoutes)
   .route("/v1", observerRoutes)

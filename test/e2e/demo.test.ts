@@ -27,6 +27,9 @@ beforeAll(async () => {
   browser = await playwright.launch({ executablePath: chromium(), args: [...chromiumArguments] });
   context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   context.on("weberror", (error) => complaints.push(String(error.error())));
+  context.on("console", (message) => {
+    if (message.text().includes("Content Security Policy")) complaints.push(message.text());
+  });
   dashboard = await context.newPage();
   await dashboard.goto(`${demo.origin}/#token=${demo.token}`);
   shop = await context.newPage();
@@ -232,7 +235,9 @@ describe("the demo, from end to end", () => {
     expect((await audit()).entries.length).toBe(entries + 6);
   });
 
-  it("makes no page complain", () => {
+  it("makes no page complain, under a policy that allows nothing from elsewhere", async () => {
+    const served = await fetch(`${demo.origin}/shop/`);
+    expect(served.headers.get("content-security-policy")).toContain("default-src 'self'");
     expect(complaints).toEqual([]);
   });
 });
