@@ -1,5 +1,4 @@
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
-import type { EventBatch } from "../telemetry/batch-format.ts";
 import type { ObservedEvent } from "./live.ts";
 import { type Counts, type SlotSnapshot, Slots } from "./slots.ts";
 import {
@@ -19,6 +18,16 @@ const mostReporters = 1_000;
 /** Events before this many milliseconds ago are counted as of then: a client's clock is not trusted. */
 const oldest = 60_000;
 const reporterStays = 60_000;
+
+/** What the observer takes: the part of a batch that it needs, as a collector has read it. */
+export interface ObservedBatch {
+  readonly source: { readonly id: string; readonly kind: string };
+  /** The sender's clock when it was sent, in milliseconds since 1970. */
+  readonly sentAt: number;
+  /** Events that never left the sender. */
+  readonly dropped: number;
+  readonly events: readonly PolicyEvent[];
+}
 
 interface Watched {
   lastEventAt: number;
@@ -63,7 +72,7 @@ export class Observer {
   }
 
   /** Takes a batch, and gives its events back as they were understood. */
-  fold(batch: EventBatch, now: number): ObservedEvent[] {
+  fold(batch: ObservedBatch, now: number): ObservedEvent[] {
     this.dropped += batch.dropped;
     const source = `${batch.source.kind} ${batch.source.id.slice(0, 4)}`;
     return batch.events.map((event) => {
