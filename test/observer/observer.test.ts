@@ -406,7 +406,7 @@ describe("Observer > snapshot", () => {
       attempts: 1,
     } as const;
     const source = { id: "abc", kind: "page" } as const;
-    other.fold({ version: 1, source, sentAt: start, dropped: 0, events: [event] }, start + second);
+    other.fold({ source, sentAt: start, dropped: 0, events: [event] }, start + second);
     expect(other.getPolicyState("prices", start + second)?.windows["1m"].requests).toBe(2);
   });
 
