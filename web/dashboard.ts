@@ -16,7 +16,7 @@ export class Dashboard {
 
   constructor(url: string) {
     this.#live = followLive({
-      url,
+      open: (protocols) => new WebSocket(url, protocols),
       state: () => this.api.state(),
       onLink: (link) => this.#linked(link),
       onMessage: (message) => this.store.update((model) => received(model, message, Date.now())),

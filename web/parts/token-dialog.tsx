@@ -17,7 +17,9 @@ export function TokenDialog({ why }: { why: string }) {
     event.preventDefault();
     const field = input.current as HTMLInputElement;
     const entered = field.value.trim();
-    field.setCustomValidity(tokenForm.test(entered) ? "" : "A token has neither spaces nor accents.");
+    field.setCustomValidity(
+      tokenForm.test(entered) ? "" : "A token is made of letters, digits and . _ ~ + - alone.",
+    );
     if (!field.reportValidity()) return;
     given.current = entered;
     close();

@@ -71,7 +71,7 @@ function Known({ state }: { state: PolicyState }) {
           {rows.length > 0 ? (
             <EventRows rows={rows} />
           ) : (
-            <p class="note">Nothing but answered calls so far.</p>
+            <p class="note">Nothing notable since this page was opened.</p>
           )}
         </section>
       </div>
