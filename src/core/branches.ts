@@ -3,6 +3,7 @@ import type { Context } from "./context.ts";
 import { AllFailedError, RejectedError } from "./errors.ts";
 import { kindOf } from "./events.ts";
 import type { Service } from "./policy.ts";
+import { start } from "./start.ts";
 
 /** Calls the services one after the other until one succeeds. */
 export async function tryInTurn<Q, S>(
@@ -80,12 +81,4 @@ export function tryAtOnce<Q, S>(
       else reject(new AllFailedError(failures.map((lost) => ("value" in lost ? lost.value : lost.error))));
     }
   });
-}
-
-function start<Q, S>(service: Service<Q, S>, request: Q, context: Context): Promise<S> {
-  try {
-    return service(request, context);
-  } catch (error) {
-    return Promise.reject(error);
-  }
 }

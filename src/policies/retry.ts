@@ -6,6 +6,7 @@ import { argument, durationArgument, given } from "../core/description.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { kindOf } from "../core/events.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
+import { start } from "../core/start.ts";
 import { type Backoff, checkJitter, exponential, type Jitter, spread } from "./backoff.ts";
 
 export interface RetryOptions {
@@ -75,7 +76,8 @@ export function retry(attemptsOrOptions: number | RetryOptions = {}): Policy {
       return attempt(1);
 
       function attempt(number: number): Promise<S> {
-        return next(request, number === context.attempt ? context : context.withAttempt(number)).then(
+        const inner = number === context.attempt ? context : context.withAttempt(number);
+        return start(next, request, inner).then(
           (value) => {
             const verdict = judgeValue(environment, value);
             if (verdict.kind === "success") return value;
