@@ -54,7 +54,6 @@ class Bounded<S> extends Deadline implements AbortListener {
   }
 
   expire(): void {
-    if (this.#settled) return;
     this.#settled = true;
     this.#outer.leg.remove(this);
     const error = new RejectedError("timeout", "timeout", `no answer within ${this.#after} ms`);
