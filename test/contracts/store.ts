@@ -197,17 +197,20 @@ export function storeContract(name: string, fresh: () => StoreUnderTest | Promis
 
     it("the epoch never goes back, whatever is reported", async () => {
       const { store } = await fresh();
-      const any = fc.record({
-        replica: fc.constantFrom("one", "two", "three"),
-        seq: fc.integer({ min: 1, max: 20 }),
-        epoch: fc.integer({ min: 0, max: 8 }),
-        ok: fc.nat(10),
-        fail: fc.nat(10),
-        slow: fc.nat(10),
-        open: fc.boolean(),
-        wantsProbe: fc.boolean(),
-        rules: fc.constantFrom(rules, { ...rules, openFor: 0 }),
-      });
+      const any = fc.record(
+        {
+          replica: fc.constantFrom("one", "two", "three"),
+          seq: fc.integer({ min: 1, max: 20 }),
+          epoch: fc.integer({ min: 0, max: 8 }),
+          ok: fc.nat(10),
+          fail: fc.nat(10),
+          slow: fc.nat(10),
+          open: fc.boolean(),
+          wantsProbe: fc.boolean(),
+          rules: fc.constantFrom(rules, { ...rules, openFor: 0 }),
+        },
+        { noNullPrototype: true },
+      );
       await fc.assert(
         fc.asyncProperty(fc.array(any, { maxLength: 20 }), async (reports) => {
           const name = circuit();
