@@ -58,11 +58,22 @@ export class Gateway {
     this.routes = new Map(upstreams.map((upstream) => [upstream.name, this.#route(upstream)]));
   }
 
-  /** Puts a document in force, unless a newer one is. */
-  apply({ name, text, version }: PolicyDocument): void {
+  /** Puts a document in force, unless a newer one is. Its circuits go on where those of their names are. */
+  async apply({ name, text, version }: PolicyDocument): Promise<void> {
     const route = this.routes.get(name);
-    if (route === undefined || version <= (this.#versions.get(name) ?? 0)) return;
-    route.policy.set(this.#parse(text, route.upstream, route.circuits));
+    const isNews = () => version > (this.#versions.get(name) ?? 0);
+    if (route === undefined || !isNews()) return;
+    const circuits = new Map<string, CircuitBreaker>();
+    const policy = this.#parse(text, route.upstream, circuits);
+    // What the fleet knows of them (that one is forced open, say) they must know before their first call.
+    await Promise.all([...circuits.values()].map((circuit) => circuit.sync()));
+    if (!isNews()) return;
+    for (const [own, circuit] of circuits) {
+      const before = route.circuits.get(own);
+      if (before !== undefined) circuit.restore(before.snapshot());
+      route.circuits.set(own, circuit);
+    }
+    route.policy.set(policy);
     this.#versions.set(name, version);
   }
 
@@ -82,7 +93,8 @@ export class Gateway {
 
   async #follow(): Promise<void> {
     try {
-      for (const document of await this.#env.CONTROL.getByName("control").documents()) this.apply(document);
+      const documents = await this.#env.CONTROL.getByName("control").documents();
+      for (const document of documents) await this.apply(document);
     } catch (error) {
       // What is in force stays in force; the next request after a while asks again.
       console.warn("policy documents could not be read", error);
@@ -114,8 +126,6 @@ export class Gateway {
         const own = ++count === 1 ? name : `${name}-${count}`;
         const shared = durableObjectStore(this.#env.CIRCUITS);
         const made = circuitBreaker({ ...options, name: own, shared });
-        const before = circuits.get(own);
-        if (before !== undefined) made.restore(before.snapshot());
         circuits.set(own, made);
         return made;
       },

@@ -74,16 +74,18 @@ export async function testWorker(options: TestWorkerOptions = {}) {
   const send = (path: string, init?: RequestInit): Promise<Response> =>
     Promise.resolve(app.fetch(new Request(`https://edge.test${path}`, init), env, createExecutionContext()));
 
+  const as = (who: keyof typeof tokens, path: string, init: RequestInit = {}) =>
+    send(path, { ...init, headers: { ...init.headers, authorization: `Bearer ${tokens[who]}` } });
+
   return {
     env,
     /** The requests that reached the origin. */
     seen,
     fetch: send,
     /** Sends with a token. */
-    as: (who: keyof typeof tokens, path: string, init: RequestInit = {}) =>
-      send(path, { ...init, headers: { ...init.headers, authorization: `Bearer ${tokens[who]}` } }),
+    as,
     command(who: keyof typeof tokens, name: string, args: object = {}, id: string = crypto.randomUUID()) {
-      return this.as(who, "/v1/commands", { method: "POST", body: JSON.stringify({ id, name, args }) });
+      return as(who, "/v1/commands", { method: "POST", body: JSON.stringify({ id, name, args }) });
     },
     circuit: (name: string) => env.CIRCUITS.getByName(name),
     observer: env.OBSERVER.getByName("observer"),

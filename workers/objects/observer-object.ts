@@ -110,7 +110,7 @@ export class ObserverObject extends DurableObject<unknown> {
   #updateIn(ms: number): void {
     const at = Date.now() + ms;
     if (this.#updating !== undefined && this.#updating.at <= at) return;
-    clearTimeout(this.#updating?.timer);
+    if (this.#updating !== undefined) clearTimeout(this.#updating.timer);
     this.#updating = { timer: setTimeout(() => this.#update(), ms), at };
   }
 
