@@ -173,8 +173,10 @@ export class Observer {
     watched.reporters.set(reporter, now);
     const report = circuitReport(event, watched.circuits);
     if (report === undefined) return;
-    if (!watched.circuits.has(report.circuit) && watched.circuits.size >= mostCircuits) return;
+    const before = watched.circuits.get(report.circuit);
+    if (before === undefined && watched.circuits.size >= mostCircuits) return;
     watched.circuits.set(report.circuit, report);
+    if (before?.state === report.state) return;
     const key = JSON.stringify([report.circuit, report.state]);
     watched.transitions.set(key, (watched.transitions.get(key) ?? 0) + 1);
   }
@@ -215,13 +217,16 @@ function circuitReport(
   const before = known.get(circuit);
   const opened = event.type === "circuit.opened";
   const state = opened ? openState(event) : event.type === "circuit.closed" ? "closed" : "half-open";
+  const until = opened && event.openFor !== undefined ? at + event.openFor : null;
   // Each isolate tells of the same change, some later than others; only the first telling is one.
-  if (before !== undefined && (before.state === state || at < before.since)) return undefined;
+  if (before !== undefined && at < before.since) return undefined;
+  if (before?.state === state)
+    return (until ?? 0) > (before.until ?? Infinity) ? { ...before, until } : undefined;
   return {
     circuit,
     state,
     since: at,
-    until: opened && event.openFor !== undefined ? at + event.openFor : null,
+    until,
     reason: opened ? event.reason : null,
     openings: (before?.openings ?? 0) + (opened ? 1 : 0),
   };

@@ -220,6 +220,19 @@ describe("Observer > windows", () => {
 });
 
 describe("Observer > circuits", () => {
+  it("says when a circuit probes by whoever refuses longest, and counts the opening once", () => {
+    const { observer, opened, pass, circuits } = stage();
+    opened({}, 10 * second);
+    pass(5 * second);
+    opened({ from: "ghijkl" }, 10 * second);
+    pass(second);
+    opened({ from: "mnopqr" }, 2 * second);
+    expect(circuits()).toEqual([
+      expect.objectContaining({ state: "open", since: start, until: start + 15 * second, openings: 1 }),
+    ]);
+    expect(observer.totals()[0]?.transitions).toEqual([["prices", "open", 1]]);
+  });
+
   it("follows a circuit by its events", () => {
     const { observer, opened, halfOpened, closed, pass, circuits } = stage();
     opened();
