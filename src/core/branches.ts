@@ -77,7 +77,6 @@ export function tryAtOnce<Q, S>(
       const last = failures.at(-1) as Settled<S>;
       for (const lost of failures) if (lost !== last && "value" in lost) environment.discard(lost.value);
       if ("value" in last) resolve(last.value);
-      else if (failures.length === 1) reject(last.error);
       else reject(new AllFailedError(failures.map((lost) => ("value" in lost ? lost.value : lost.error))));
     }
   });

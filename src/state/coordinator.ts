@@ -264,7 +264,8 @@ function permitAndView(record: CircuitRecord, report: Report): [CircuitRecord, V
   if (!report.wantsProbe || failed || live.length >= report.rules.probes) {
     return [{ ...record, permits: live }, view];
   }
-  const gap = record.members.find((member) => member.replica === report.replica)?.gap ?? interval;
+  // It has just been enrolled, or its report is a repeated one.
+  const { gap } = record.members.find((member) => member.replica === report.replica) as Member;
   const ttl = Math.min(longestPermit, Math.max(shortestPermit, 3 * gap));
   const permitsGiven = record.permitsGiven + 1;
   const permit: Permit = {
