@@ -212,6 +212,15 @@ describe("Circuit", () => {
       expect(ok()).toBe(false);
     });
 
+    it("has all its permits again when it half-opens again", () => {
+      const { circuit, time, fail, admit, halfOpen } = circuitAt({ probes: 2 });
+      halfOpen();
+      admit();
+      fail();
+      time.at += circuit.openFor;
+      expect([admit(), admit(), admit()]).toEqual([true, true, false]);
+    });
+
     it("gives a hung probe's permit to another call after one open time, not before", () => {
       const { time, admit, halfOpen } = circuitAt();
       halfOpen();
@@ -339,6 +348,17 @@ describe("Circuit", () => {
       expect(circuit.openedFor(time)).toBe(2_000);
     });
 
+    it.each<[string, (staged: Staged) => void]>([
+      ["a fleet", ({ circuit, time }) => circuit.openUntil(10, "fleet", time)],
+      ["a person", ({ circuit, time }) => circuit.force("forced-open", time)],
+    ])("is measured from when %s opened it, too", (_, opens) => {
+      const staged = circuitAt();
+      staged.time.at = 700;
+      opens(staged);
+      staged.time.at = 1_000;
+      expect(staged.circuit.openedFor(staged.time)).toBe(300);
+    });
+
     it("of what a fleet decided counts from when it is told", () => {
       const { circuit, time, admit } = circuitAt();
       circuit.openUntil(500, "fleet", time);
@@ -376,6 +396,7 @@ describe("Circuit", () => {
     open();
     expect(circuit.reopenings).toBe(1);
     circuit.reset(time);
+    expect(circuit.reopenings).toBe(0);
     open();
     expect(circuit.reopenings).toBe(0);
   });
@@ -415,6 +436,13 @@ describe("Circuit", () => {
       const other = circuitAt();
       other.circuit.restore(staged.circuit.snapshot(staged.time), other.time);
       expect(other.circuit.openFor).toBe(2_000);
+    });
+
+    it("leaves out what is too old to tell anything", () => {
+      const { circuit, time, fail } = circuitAt();
+      fail();
+      time.at = 120_001;
+      expect(circuit.snapshot(time).window).toEqual({ calls: 0, failures: 0, slowCalls: 0 });
     });
 
     it("says of an open circuit whose time is over that nothing remains", () => {

@@ -56,6 +56,11 @@ describe("Replica", () => {
       expect(send(11_000)).toMatchObject({ seq: 3, fail: 1 });
     });
 
+    it("asks for no probe where no call waits for one", () => {
+      const { send } = replica();
+      expect(send(0)).toMatchObject({ seq: 1, epoch: 0, wantsProbe: false });
+    });
+
     it("says that a call waits to probe, once", () => {
       const { machine, send, exchange } = replica();
       exchange(halfOpen, 0);
@@ -118,6 +123,13 @@ describe("Replica", () => {
       expect(machine.view).toBe(open);
     });
 
+    it("of the same epoch takes the place of the one before", () => {
+      const { machine, exchange } = replica();
+      exchange(open, 0);
+      machine.hear({ ...open, remaining: 5_000 }, 900);
+      expect(machine.retryAfter(1_000)).toBe(4_900);
+    });
+
     it.each<[string, View | undefined, View, boolean]>([
       ["first, closed", undefined, closed, false],
       ["first, open", undefined, open, true],
@@ -173,6 +185,12 @@ describe("Replica", () => {
       const { machine, send } = replica();
       machine.answered(send(100), withPermit("3.1"), 100, 1_100);
       expect([machine.gate(2_099), machine.gate(2_100)]).toEqual(["probe", "refuse"]);
+    });
+
+    it("in an answer that came just in time is one", () => {
+      const { machine, send } = replica();
+      machine.answered(send(0), withPermit("3.1", 60_000), 0, 5_000);
+      expect(machine.gate(5_001)).toBe("probe");
     });
 
     it("in an answer that came too late is none", () => {
@@ -281,7 +299,7 @@ describe("Replica", () => {
     it("not while one is under way, for five seconds", () => {
       const { machine, send } = replica();
       send(0);
-      expect([machine.due(4_999), machine.due(5_000)]).toEqual([false, true]);
+      expect([machine.due(0), machine.due(4_999), machine.due(5_000)]).toEqual([false, false, true]);
     });
 
     it("although one seems to be under way until long from now: the clock has jumped", () => {
