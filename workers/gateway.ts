@@ -9,13 +9,14 @@ import {
   environment,
   type Policy,
   parse,
+  type Scope,
   type Wrapped,
 } from "ninelives";
 import { livePolicy, type PolicyDocument } from "ninelives/control";
 import { classifyHttp } from "ninelives/fetch";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
-import { readUpstreams, type Upstream } from "ninelives/upstreams";
+import { defaultPolicy, readUpstreams, type Upstream } from "ninelives/upstreams";
 import type { Env } from "./env.ts";
 
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
@@ -118,18 +119,26 @@ export class Gateway {
     return { upstream, policy, circuits, call };
   }
 
-  /** A policy whose circuits bear the upstream's name and live in a Durable Object. */
+  /** A policy whose circuits, that of `standard` too, bear the upstream's name and live in a Durable Object. */
   #parse(text: string, { name }: Upstream, circuits: Map<string, CircuitBreaker>): Policy {
-    let count = 0;
-    return parse(text, {
-      circuitBreaker: (options: Omit<CircuitBreakerOptions, "name" | "shared"> = {}) => {
-        const own = ++count === 1 ? name : `${name}-${count}`;
-        const shared = durableObjectStore(this.#env.CIRCUITS);
-        const made = circuitBreaker({ ...options, name: own, shared });
+    const scope: Scope = {
+      circuitBreaker: (options: CircuitBreakerOptions = {}, ...more: unknown[]) => {
+        if (typeof options !== "object" || more.length > 0) {
+          throw new TypeError("circuitBreaker takes its options by name");
+        }
+        if ("name" in options) throw new TypeError("circuitBreaker: its name here is the upstream's");
+        const own = circuits.size === 0 ? name : `${name}-${circuits.size + 1}`;
+        const made = circuitBreaker({
+          ...options,
+          name: own,
+          shared: durableObjectStore(this.#env.CIRCUITS),
+        });
         circuits.set(own, made);
         return made;
       },
-    });
+      standard: () => parse(defaultPolicy, scope),
+    };
+    return parse(text, scope);
   }
 
   #sender({ name, service }: Upstream): typeof fetch {

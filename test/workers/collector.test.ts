@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ingestKey, problemIn, shop, testWorker } from "./test-worker.ts";
+import { ingestKey, problemIn, shop, testWorker, toldToOwner } from "./test-worker.ts";
 
 const event = { type: "request.succeeded", policy: "prices", at: 1_000, duration: 5, attempts: 1 };
 const batch = (more: object = {}) => ({
@@ -138,11 +138,13 @@ describe("collector", () => {
   it.each(["{", "[]", JSON.stringify({ [ingestKey]: shop }), JSON.stringify({ [ingestKey]: [5] })])(
     "lets nobody in by the configuration %s, and says what is wrong with it to its owner alone",
     async (INGEST_KEYS) => {
+      const told = toldToOwner();
       const { send, fetch, observer } = await collector({ INGEST_KEYS });
       const response = await send();
       expect(response.status).toBe(500);
       expect((await problemIn(response)).detail).not.toContain(ingestKey);
       expect((await fetch("/healthz")).status).toBe(500);
+      expect(told[0]).toMatchObject([{ message: expect.stringMatching(/^INGEST_KEYS /) }]);
       expect((await observer.state()).events).toBe(0);
     },
   );

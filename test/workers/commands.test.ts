@@ -1,6 +1,6 @@
 import type { AuditEntry, PolicyDocument } from "ninelives/control";
 import { describe, expect, it, vi } from "vitest";
-import { problemIn, testWorker } from "./test-worker.ts";
+import { problemIn, testWorker, toldToOwner } from "./test-worker.ts";
 
 type Worker = Awaited<ReturnType<typeof testWorker>>;
 
@@ -57,6 +57,18 @@ describe("commands", () => {
     answer = () => new Response("fine");
     expect((await worker.command("admin", name, { circuit: "prices" })).status).toBe(200);
     expect((await worker.fetch("/gateway/prices/")).status).toBe(200);
+  });
+
+  it("reach the circuit of the standard policy, and each of several", async () => {
+    const worker = await testWorker({
+      upstreams: { prices: { service: "ORIGIN", policy: "standard + circuitBreaker" } },
+    });
+    for (const circuit of ["prices", "prices-2"]) {
+      expect((await worker.command("admin", "circuit.open", { circuit })).status).toBe(200);
+      expect((await worker.fetch("/gateway/prices/")).status).toBe(503);
+      await worker.command("admin", "circuit.close", { circuit });
+      expect((await worker.fetch("/gateway/prices/")).status).toBe(200);
+    }
   });
 
   it("tell the observer, so that the dashboard sees it", async () => {
@@ -167,6 +179,22 @@ describe("commands", () => {
       422,
       "invalid-arguments",
     ],
+    [
+      "a text that names a circuit",
+      "policy.set",
+      { ...set, text: 'circuitBreaker(name: "mine")' },
+      {},
+      422,
+      "invalid-arguments",
+    ],
+    [
+      "an option without its name",
+      "policy.set",
+      { ...set, text: "circuitBreaker(5)" },
+      {},
+      422,
+      "invalid-arguments",
+    ],
     ["no version", "policy.set", { ...set, version: undefined }, {}, 422, "invalid-arguments"],
     ["half a version", "policy.set", { ...set, version: 0.5 }, {}, 422, "invalid-arguments"],
     ["a version that is past", "policy.set", { ...set, version: 7 }, {}, 409, "conflict"],
@@ -216,11 +244,13 @@ describe("commands", () => {
   });
 
   it("are done by nobody where the tokens are configured wrongly, and nothing of them is told", async () => {
+    const told = toldToOwner();
     const hash = "a".repeat(64);
     const { command } = await testWorker({ upstreams: prices, env: { TOKENS: `[{"sha256":"${hash}"` } });
     const response = await command("admin", "circuit.open", open);
     expect(response.status).toBe(500);
     expect(JSON.stringify(await problemIn(response))).not.toContain("aaaa");
+    expect(told).toMatchObject([[{ message: "TOKENS is no JSON" }]]);
   });
 
   it("answer to POST alone", async () => {
@@ -229,6 +259,7 @@ describe("commands", () => {
   });
 
   it("that cannot be written down are not done", async () => {
+    const told = toldToOwner();
     const failing = { append: () => Promise.reject(new Error("disk full")), result: async () => undefined };
     const { command, circuit } = await testWorker({
       upstreams: prices,
@@ -236,5 +267,6 @@ describe("commands", () => {
     });
     expect((await command("admin", "circuit.open", open)).status).toBe(500);
     expect(await circuit("prices").view()).toBeUndefined();
+    expect(told).toMatchObject([[{ message: "disk full" }]]);
   });
 });

@@ -49,7 +49,8 @@ async function watch(observer: Observer) {
   return { socket, messages, texts };
 }
 
-describe("ObserverObject", () => {
+// Several wait for what is stored every five seconds, so they wait together.
+describe.concurrent("ObserverObject", () => {
   it("counts what it is told of", async () => {
     const observer = fresh();
     await observer.ingest(batch(["prices", "prices", "reviews"], { dropped: 2 }));

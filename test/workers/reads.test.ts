@@ -1,6 +1,6 @@
 import type { LiveMessage } from "ninelives/observer";
 import { describe, expect, it, vi } from "vitest";
-import { ingestKey, problemIn, testWorker, tokens } from "./test-worker.ts";
+import { ingestKey, problemIn, testWorker, tokens, toldToOwner } from "./test-worker.ts";
 
 const reads = ["/v1/state", "/v1/policies", "/v1/audit", "/metrics", "/v1/live"];
 const event = { type: "request.succeeded", policy: "prices", at: 1_000, duration: 5, attempts: 1 };
@@ -96,8 +96,10 @@ describe("reads", () => {
     { TOKENS: "[{}]" },
     { INGEST_KEYS: "{" },
   ])("/healthz says that the configuration %j is wrong", async (env) => {
+    const told = toldToOwner();
     const { fetch } = await testWorker({ env });
     expect((await fetch("/healthz")).status).toBe(500);
+    expect(told).toMatchObject([[{ message: expect.stringContaining(Object.keys(env)[0] as string) }]]);
   });
 
   it("/docs tells of the routes and the commands, to all", async () => {

@@ -1,7 +1,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env as real } from "cloudflare:workers";
 import { type Problem, sha256, type TokenRecord } from "ninelives/control";
-import { expect } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { app } from "../../workers/app.ts";
 import type { Env } from "../../workers/env.ts";
 
@@ -91,6 +91,13 @@ export async function testWorker(options: TestWorkerOptions = {}) {
     observer: env.OBSERVER.getByName("observer"),
     control: env.CONTROL.getByName("control"),
   };
+}
+
+/** What the Worker tells its owner of from here to the end of the test, by the console. */
+export function toldToOwner(method: "error" | "warn" = "error") {
+  const told = vi.spyOn(console, method).mockImplementation(() => {});
+  onTestFinished(() => told.mockRestore());
+  return told.mock.calls;
 }
 
 /** Reads a problem, and checks that it says the same as the status. */
