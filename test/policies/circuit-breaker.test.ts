@@ -288,6 +288,19 @@ describe("circuitBreaker", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("timeout > circuitBreaker: a call that was cut off counts once, whatever its service does later", async () => {
+    const circuit = circuitBreaker({ window: 10, minimumCalls: 10 });
+    const { clock, origin, call } = stage(compose(timeout("1s"), circuit));
+    call();
+    call();
+    await clock.advance(1_000);
+    expect(circuit.snapshot().window).toMatchObject({ calls: 2, failures: 2 });
+    origin.calls[0]?.fail(down);
+    origin.calls[1]?.succeed("late");
+    await clock.advance(0);
+    expect(circuit.snapshot().window).toMatchObject({ calls: 2, failures: 2 });
+  });
+
   it("timeout > circuitBreaker: the caller's abort still counts as nothing", async () => {
     const circuit = circuitBreaker(hasty);
     const { clock, call } = stage(compose(timeout("1s"), circuit));

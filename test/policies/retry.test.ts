@@ -192,6 +192,7 @@ describe("retry", () => {
 
     it("not at all when the wait would end after `within`, and says so after one attempt too", async () => {
       const { clock, origin, sink, call } = stage(steady({ within: 150 }));
+      await clock.advance(1_000);
       const seen = call();
       await clock.advance(49);
       origin.last.fail(down);
