@@ -16,7 +16,8 @@ export function commandsOf(env: Env): ReturnType<typeof commandService> {
     commands: definitions(env),
     audit: { append: (draft) => control.append(draft) },
     results: {
-      result: (identity, id) => control.result(identity, id),
+      claim: (identity, id) => control.claim(identity, id),
+      release: (identity, id) => control.release(identity, id),
       keepResult: (identity, result) => control.keepResult(identity, result),
     },
   });

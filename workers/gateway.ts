@@ -2,6 +2,7 @@ import { waitUntil } from "cloudflare:workers";
 import {
   type Adaptive,
   adaptive,
+  bulkhead,
   type CircuitBreaker,
   type CircuitBreakerOptions,
   circuitBreaker,
@@ -9,7 +10,9 @@ import {
   environment,
   type Policy,
   parse,
+  retry,
   type Scope,
+  timeout,
   type Wrapped,
 } from "ninelives";
 import { livePolicy, type PolicyDocument } from "ninelives/control";
@@ -53,6 +56,8 @@ export class Gateway {
       deliver: (events) => env.OBSERVER.getByName("observer").ingest(events),
       source: "worker",
       maximumAge: "500ms",
+      // Within the 30 s that `waitUntil` grants: what is cut off there would keep its slot for ever.
+      policy: compose(bulkhead(2), timeout("20s"), retry(3), timeout("6s")),
       waitUntil,
     });
     const upstreams = [...readUpstreams(env.UPSTREAMS).values()];
@@ -93,13 +98,14 @@ export class Gateway {
   }
 
   async #follow(): Promise<void> {
-    try {
-      const documents = await this.#env.CONTROL.getByName("control").documents();
-      for (const document of documents) await this.apply(document);
-    } catch (error) {
-      // What is in force stays in force; the next request after a while asks again.
-      console.warn("policy documents could not be read", error);
-    }
+    // What is in force stays in force; the next request after a while asks again.
+    const told = (what: string) => (error: unknown) => console.warn(`${what} could not be followed`, error);
+    const documents = await this.#env.CONTROL.getByName("control")
+      .documents()
+      .catch(told("policy documents"));
+    await Promise.all(
+      (documents ?? []).map((document) => this.apply(document).catch(told(`policy ${document.name}`))),
+    );
   }
 
   #route(upstream: Upstream): Route {
@@ -127,7 +133,7 @@ export class Gateway {
           throw new TypeError("circuitBreaker takes its options by name");
         }
         if ("name" in options) throw new TypeError("circuitBreaker: its name here is the upstream's");
-        const own = circuits.size === 0 ? name : `${name}-${circuits.size + 1}`;
+        const own = circuits.size === 0 ? name : `${name}.${circuits.size + 1}`;
         const made = circuitBreaker({
           ...options,
           name: own,
@@ -137,6 +143,9 @@ export class Gateway {
         return made;
       },
       standard: () => parse(defaultPolicy, scope),
+      // A text can name no Response, and nothing else is an answer here.
+      answer: () => refuse("answer"),
+      fallback: () => refuse("fallback"),
     };
     return parse(text, scope);
   }
@@ -149,6 +158,10 @@ export class Gateway {
     }
     return ((input: Request, init?: RequestInit) => binding.fetch(input, init)) as typeof fetch;
   }
+}
+
+function refuse(policy: string): never {
+  throw new TypeError(`${policy} has no place in a gateway: what it answers would be no Response`);
 }
 
 let current: { readonly config: string; readonly gateway: Gateway } | undefined;

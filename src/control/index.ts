@@ -13,7 +13,7 @@ export {
   textArgument,
 } from "./commands.ts";
 export { livePolicy } from "./live-policy.ts";
-export { once, type ResultStore } from "./once.ts";
+export { type Claim, once, type ResultStore } from "./once.ts";
 export {
   allows,
   anonymous,

@@ -42,13 +42,6 @@ export class LatencySketch {
     return middleOf(lowest);
   }
 
-  /** Calls that took at most so many milliseconds, to the bucket. */
-  countUpTo(ms: number): number {
-    let sum = 0;
-    for (const [bucket, count] of this.#buckets) if (middleOf(bucket) <= ms) sum += count;
-    return sum;
-  }
-
   snapshot(): SketchSnapshot {
     return [...this.#buckets];
   }

@@ -48,7 +48,7 @@ describe("commandService", () => {
       name: "circuit.open",
       value: { circuit: "prices" },
     });
-    expect(asked).toEqual(["audit requested", "result", "run prices", "keep result", "audit done"]);
+    expect(asked).toEqual(["audit requested", "claim", "run prices", "keep result", "audit done"]);
     expect(
       entries.map(({ command, id, identity, args, reason }) => [command, id, identity, args, reason]),
     ).toEqual([
@@ -62,7 +62,18 @@ describe("commandService", () => {
     const first = await send(command());
     asked.length = 0;
     await expect(send(command())).resolves.toEqual(first);
-    expect(asked).toEqual(["audit requested", "result", "audit done"]);
+    expect(asked).toEqual(["audit requested", "claim", "audit done"]);
+  });
+
+  it("refuses an id that another command bore", async () => {
+    const { asked, send } = control();
+    await send(command());
+    const other = send(command({ name: "look" }));
+    await expect(other).rejects.toMatchObject({
+      kind: "conflict",
+      message: expect.stringContaining("circuit.open"),
+    });
+    expect(asked.filter((what) => what.startsWith("run"))).toHaveLength(1);
   });
 
   it("does the same id of another sender on its own", async () => {

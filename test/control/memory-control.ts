@@ -1,6 +1,7 @@
 import {
   type AuditDraft,
   type AuditEntry,
+  type Claim,
   type CommandResult,
   chained,
   genesis,
@@ -12,7 +13,7 @@ export const ann: Identity = { name: "ann", scopes: ["*"] };
 /** An audit log and a store of results in memory, which note who asked them, in order. */
 export function memoryControl(asked: string[] = []) {
   const entries: AuditEntry[] = [];
-  const results = new Map<string, CommandResult>();
+  const results = new Map<string, CommandResult | "busy">();
   return {
     entries,
     asked,
@@ -26,9 +27,17 @@ export function memoryControl(asked: string[] = []) {
       },
     },
     results: {
-      async result(identity: string, id: string) {
-        asked.push("result");
-        return results.get(`${identity} ${id}`);
+      async claim(identity: string, id: string): Promise<Claim> {
+        asked.push("claim");
+        const known = results.get(`${identity} ${id}`);
+        if (known === "busy") return { state: "busy" };
+        if (known !== undefined) return { state: "done", result: known };
+        results.set(`${identity} ${id}`, "busy");
+        return { state: "claimed" };
+      },
+      async release(identity: string, id: string) {
+        asked.push("release");
+        results.delete(`${identity} ${id}`);
       },
       async keepResult(identity: string, result: CommandResult) {
         asked.push("keep result");

@@ -63,7 +63,7 @@ describe("commands", () => {
     const worker = await testWorker({
       upstreams: { prices: { service: "ORIGIN", policy: "standard + circuitBreaker" } },
     });
-    for (const circuit of ["prices", "prices-2"]) {
+    for (const circuit of ["prices", "prices.2"]) {
       expect((await worker.command("admin", "circuit.open", { circuit })).status).toBe(200);
       expect((await worker.fetch("/gateway/prices/")).status).toBe(503);
       await worker.command("admin", "circuit.close", { circuit });
@@ -191,6 +191,14 @@ describe("commands", () => {
       "an option without its name",
       "policy.set",
       { ...set, text: "circuitBreaker(5)" },
+      {},
+      422,
+      "invalid-arguments",
+    ],
+    [
+      "an answer that would be no Response",
+      "policy.set",
+      { ...set, text: 'retry(2) | answer("x")' },
       {},
       422,
       "invalid-arguments",

@@ -148,12 +148,22 @@ describe("ControlObject > documents", () => {
 describe("ControlObject > results", () => {
   it("gives a result to who sent the command, and to nobody else", async () => {
     const control = fresh();
+    const done = { state: "done", result: result("1", { state: "open" }) };
     await control.keepResult("ann", result("1", { state: "open" }));
-    expect(await control.result("ann", "1")).toEqual(result("1", { state: "open" }));
-    expect(await control.result("bob", "1")).toBeUndefined();
-    expect(await control.result("ann", "2")).toBeUndefined();
+    expect(await control.claim("ann", "1")).toEqual(done);
+    expect(await control.claim("bob", "1")).toEqual({ state: "claimed" });
+    expect(await control.claim("ann", "2")).toEqual({ state: "claimed" });
     await evictDurableObject(control);
-    expect(await control.result("ann", "1")).toEqual(result("1", { state: "open" }));
+    expect(await control.claim("ann", "1")).toEqual(done);
+  });
+
+  it("gives an id to one of many that claim it at once, and again when its command failed", async () => {
+    const control = fresh();
+    const claims = await Promise.all(Array.from({ length: 20 }, () => control.claim("ann", "1")));
+    expect(claims.filter(({ state }) => state === "claimed")).toHaveLength(1);
+    expect(claims.filter(({ state }) => state === "busy")).toHaveLength(19);
+    await control.release("ann", "1");
+    expect(await control.claim("ann", "1")).toEqual({ state: "claimed" });
   });
 
   it("keeps the last thousand, whatever the clock says", async () => {
@@ -161,8 +171,8 @@ describe("ControlObject > results", () => {
     await runInDurableObject(control, (object) => {
       for (let id = 1; id <= 1_010; id++) object.keepResult("ann", result(`${id}`));
     });
-    expect(await control.result("ann", "1010")).toBeDefined();
-    expect(await control.result("ann", "11")).toBeDefined();
-    expect(await control.result("ann", "10")).toBeUndefined();
+    expect(await control.claim("ann", "1010")).toMatchObject({ state: "done" });
+    expect(await control.claim("ann", "11")).toMatchObject({ state: "done" });
+    expect(await control.claim("ann", "10")).toEqual({ state: "claimed" });
   });
 });

@@ -253,6 +253,6 @@ describe("gateway", () => {
       env: { CIRCUITS: failing, CONTROL: failing, OBSERVER: failing },
     });
     for (let call = 0; call < 5; call++) expect((await fetch("/gateway/prices/")).status).toBe(200);
-    expect(told).toMatchObject([["policy documents could not be read", { message: "gone" }]]);
+    expect(told).toMatchObject([["policy documents could not be followed", { message: "gone" }]]);
   });
 });

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import {
   type AuditDraft,
   type AuditEntry,
+  type Claim,
   type CommandResult,
   chained,
   genesis,
@@ -12,6 +13,8 @@ import {
 /** Entries that are kept; older ones are dropped, and the chain then begins with the hash of the last one dropped. */
 const auditKept = 10_000;
 const resultsKept = 1_000;
+/** Milliseconds after which a claim is void: whoever made it is gone. */
+const claimFor = 60_000;
 
 /** What became of a change of a document. */
 export type DocumentChange =
@@ -23,6 +26,8 @@ export type DocumentChange =
  */
 export class ControlObject extends DurableObject<unknown> {
   readonly #sql: SqlStorage;
+  /** When the ids of commands under way were claimed. */
+  readonly #claims = new Map<string, number>();
   /** Appends wait for each other: each hashes the one before. */
   #appending: Promise<unknown> = Promise.resolve();
 
@@ -84,15 +89,26 @@ export class ControlObject extends DurableObject<unknown> {
     return { document };
   }
 
-  /** The result of a command that was done before. */
-  result(identity: string, id: string): CommandResult | undefined {
+  /** Claims a command's id for whoever asks first; the others hear that it is under way, or its result. */
+  claim(identity: string, id: string): Claim {
     const row = this.#sql
       .exec<{ result: string }>("SELECT result FROM results WHERE identity = ? AND id = ?", identity, id)
       .toArray()[0];
-    return row === undefined ? undefined : (JSON.parse(row.result) as CommandResult);
+    if (row !== undefined) return { state: "done", result: JSON.parse(row.result) as CommandResult };
+    const key = JSON.stringify([identity, id]);
+    const now = Date.now();
+    if (now - (this.#claims.get(key) ?? -Infinity) < claimFor) return { state: "busy" };
+    this.#claims.set(key, now);
+    return { state: "claimed" };
+  }
+
+  /** Gives an id free again: its command failed. */
+  release(identity: string, id: string): void {
+    this.#claims.delete(JSON.stringify([identity, id]));
   }
 
   keepResult(identity: string, result: CommandResult): void {
+    this.release(identity, result.id);
     this.#sql.exec(
       "INSERT OR REPLACE INTO results (identity, id, result, at) VALUES (?, ?, ?, ?)",
       identity,
