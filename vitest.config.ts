@@ -103,6 +103,8 @@ export default defineConfig({
       project("node", ["test/*.test.ts", ...everywhere, tests("node"), tests("simulation")]),
       project("workers", [...everywhere, tests("workers")], {
         plugins: [cloudflareTest(ourWorker)],
+        // A workerd for each file costs most of the time; the suites keep nothing between files.
+        isolate: false,
       }),
       project("chromium", [...everywhere, tests("browser")], {
         browser: {

@@ -1,7 +1,6 @@
 import { expect, it, vi } from "vitest";
-import { Leg } from "../../src/core/leg.ts";
 
-it("a Response that is collected lets its legs go of the caller's signal", () => {
+it("a Response that is collected lets its legs go of the caller's signal", async () => {
   const registered: [unknown, unknown][] = [];
   let collect: (held: unknown) => void = () => {};
   vi.stubGlobal(
@@ -15,6 +14,9 @@ it("a Response that is collected lets its legs go of the caller's signal", () =>
       }
     },
   );
+  // The registry is made once: in a module of its own the one of this test.
+  vi.resetModules();
+  const { Leg } = await import("../../src/core/leg.ts");
   const { signal } = new AbortController();
   const remove = vi.spyOn(signal, "removeEventListener");
   const outer = new Leg(undefined, signal, false);
