@@ -17,7 +17,7 @@ export function policiesView(shelves: readonly Shelf<unknown>[]): {
   const rows = new Map(shelves.map(({ resource }) => [resource, new Row(resource)]));
   byId("circuits").replaceChildren(...[...rows.values()].map(({ root }) => root));
   const list = byId("events");
-  let last: { words: string; times: number; node: HTMLElement } | undefined;
+  const lines = new Map<string, Line>();
 
   return {
     show() {
@@ -26,27 +26,37 @@ export function policiesView(shelves: readonly Shelf<unknown>[]): {
     tell(event) {
       const words = sentence(event);
       if (words === undefined) return;
-      const about = capitalised(event.policy.replace(/^page\./, ""));
-      // What happens again and again stays one line.
-      if (last?.words === about + words) {
-        last.times++;
-        say(last.node, `× ${last.times}`);
-        return;
-      }
-      const node = element("span", { class: "times" });
-      last = { words: about + words, times: 1, node };
-      const time = element("time", {}, new Date(event.at).toLocaleTimeString("en-GB"));
-      list.prepend(
-        element(
-          "li",
-          { "data-event": event.type },
-          time,
-          element("span", {}, element("b", {}, about), ` ${words} `, node),
-        ),
-      );
+      const before = lines.get(event.policy);
+      // What happens again and again stays one line, which comes to the top.
+      const line = before?.words === words ? before : new Line(event.policy, words);
+      line.happened(event);
+      lines.set(event.policy, line);
+      list.prepend(line.root);
       while (list.childElementCount > longest) list.lastElementChild?.remove();
     },
   };
+}
+
+/** Something that happened, once or several times in a row. */
+class Line {
+  readonly words: string;
+  readonly root: HTMLElement;
+  readonly #time = element("time");
+  readonly #times = element("span", { class: "times" });
+  #count = 0;
+
+  constructor(policy: string, words: string) {
+    this.words = words;
+    const about = element("b", {}, capitalised(policy.replace(/^page\./, "")));
+    this.root = element("li", {}, this.#time, element("span", {}, about, ` ${words} `, this.#times));
+  }
+
+  happened({ type, at }: PolicyEvent): void {
+    this.#count++;
+    this.root.dataset.event = type;
+    say(this.#time, new Date(at).toLocaleTimeString("en-GB"));
+    say(this.#times, this.#count === 1 ? "" : `× ${this.#count}`);
+  }
 }
 
 /** One circuit: how it stands, and what became of the calls of this tab. */
@@ -64,6 +74,8 @@ class Row {
       { class: "state", "data-testid": `state-${resource}` },
       element("i", { class: "shape" }),
       this.#word,
+      " ",
+      this.#meaning,
     );
     this.#sent = element("dd", { "data-testid": `calls-${resource}` });
     this.#refused = element("dd", { "data-testid": `refused-${resource}` });
@@ -72,7 +84,6 @@ class Row {
       {},
       element("h3", {}, capitalised(resource)),
       this.#state,
-      this.#meaning,
       element(
         "dl",
         {},

@@ -23,7 +23,8 @@ export function sentence(event: PolicyEvent): string | undefined {
     case "circuit.rejected":
       return "Refused a call without sending it.";
     case "fallback.used":
-      return "Showed what was kept instead.";
+      // A refusal has said so already.
+      return event.kind === "circuit-open" ? undefined : "Showed what was kept instead.";
     case "store.failed":
       return `Cannot share the circuit (${event.kind}), goes on alone.`;
     default:

@@ -33,29 +33,32 @@ export function shopView(shelves: Shelves): (now: number) => void {
     // Read aloud when something changes, not with each second of a countdown.
     const troubled = Object.values(shelves).filter((shelf) => shelf.fresh === false);
     const names = troubled.map(({ resource }) => resource).join(" and ");
-    const now_ = names === "" ? "Everything is fresh." : `The latest ${names} cannot be had right now.`;
-    if (said !== undefined || names !== "") say(news, now_);
-    said = now_;
+    const sentence = names === "" ? "Everything is fresh." : `The latest ${names} cannot be had right now.`;
+    if (said !== undefined || names !== "") say(news, sentence);
+    said = sentence;
   };
 }
 
 function chip(resource: Resource): HTMLLIElement {
-  const words = element("span", { class: "words" });
-  const name = element("strong", {}, capitalised(resource));
   return element(
     "li",
     { "data-testid": `freshness-${resource}` },
     element("i", { class: "dot" }),
-    name,
-    words,
+    " ",
+    element("strong", {}, capitalised(resource)),
+    " ",
+    element("span", { class: "age" }),
+    " ",
+    element("span", { class: "outlook" }),
   );
 }
 
 function showChip(chip: HTMLElement | undefined, shelf: Shelf<unknown>, now: number): void {
-  const words = chip?.querySelector(".words");
-  if (chip === undefined || words == null) return;
+  const words = chip?.querySelectorAll("span");
+  if (chip === undefined || words?.[0] === undefined || words[1] === undefined) return;
   chip.dataset.freshness = freshness(shelf);
-  say(words, [age(shelf, now), outlook(shelf, now)].filter((part) => part !== "").join(", "));
+  say(words[0], age(shelf, now));
+  say(words[1], outlook(shelf, now));
 }
 
 /** One product on the shelf, whose price and review may be older than itself, or not there yet. */
@@ -72,9 +75,8 @@ class Card {
   readonly #reviewLine = element(
     "div",
     { class: "review" },
-    this.#stars,
+    element("div", { class: "rating" }, this.#stars, this.#reviewNote),
     element("p", {}, this.#quote, " ", this.#by),
-    this.#reviewNote,
   );
 
   constructor({ name, text, picture: symbol }: Product) {

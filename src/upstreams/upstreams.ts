@@ -44,14 +44,18 @@ function readUpstream(name: string, input: unknown): Upstream {
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
     throw new TypeError(`${label}: a name has 1 to 63 lower-case letters, digits and hyphens`);
   }
-  if (typeof input !== "object" || input === null) throw new TypeError(`${label} must be an object`);
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    throw new TypeError(`${label} must be an object`);
+  }
   known(input, label, ["url", "service", "path", "policy", "quiet"]);
   const { url, service, path = "", policy = defaultPolicy, quiet = false } = input as Record<string, unknown>;
   if ((url === undefined) === (service === undefined)) {
     throw new TypeError(`${label} must have either url or service`);
   }
-  if (typeof path !== "string" || (path !== "" && !/^\/[^?#]*[^?#/]$/.test(path))) {
-    throw new TypeError(`${label}.path must begin with a slash and end without one, but is ${quote(path)}`);
+  if (typeof path !== "string" || (path !== "" && !isPath(path))) {
+    throw new TypeError(
+      `${label}.path must begin with a slash, end without one, and be written as in a URL, but is ${quote(path)}`,
+    );
   }
   if (typeof policy !== "string")
     throw new TypeError(`${label}.policy must be a text, but is ${quote(policy)}`);
@@ -72,13 +76,18 @@ function readUpstream(name: string, input: unknown): Upstream {
   };
 }
 
+/** Whether it stands in a URL as it is: with dots to resolve or a space, no request would ever be inside it. */
+function isPath(path: string): boolean {
+  return /^\/.*[^/]$/.test(path) && new URL(`http://upstream${path}`).pathname === path;
+}
+
 function readUrl(url: unknown, label: string): URL {
   const parsed = typeof url === "string" && URL.canParse(url) ? new URL(url) : undefined;
   if (
     parsed === undefined ||
     !/^https?:$/.test(parsed.protocol) ||
-    parsed.username !== "" ||
-    parsed.search !== ""
+    parsed.username + parsed.password !== "" ||
+    parsed.search + parsed.hash !== ""
   ) {
     throw new TypeError(`${label}.url must be an http(s) URL without user or query, but is ${quote(url)}`);
   }
@@ -89,6 +98,9 @@ function readService(service: unknown, label: string): string {
   if (typeof service === "string" && /^[A-Za-z_]\w*$/.test(service)) return service;
   throw new TypeError(`${label}.service must be the name of a binding, but is ${quote(service)}`);
 }
+
+/** Two dots as a segment, between slashes that are encoded, or before parameters: some origins go up at it. */
+const hiddenWayUp = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\;]|%2f|%5c|%3b)/i;
 
 /**
  * The URL at an upstream for the rest of a gateway path.
@@ -103,6 +115,8 @@ export function targetOf(upstream: Upstream, rest: string, search: string): URL 
   const target = new URL(base.origin);
   target.pathname = prefix + (rest === "/" ? "" : rest) || "/";
   target.search = search;
-  const inside = target.pathname === prefix || target.pathname.startsWith(`${prefix}/`);
+  const { pathname } = target;
+  const below = pathname === prefix || pathname.startsWith(`${prefix}/`);
+  const inside = below && !hiddenWayUp.test(pathname);
   return inside && target.origin === base.origin ? target : undefined;
 }

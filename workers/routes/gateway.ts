@@ -24,8 +24,9 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", a
     });
   }
   const { pathname, search } = new URL(request.url);
-  const rest = pathname.slice(pathname.indexOf(`/${name}`) + name.length + 1);
-  const target = targetOf(route.upstream, rest || "/", search);
+  // As it was sent: "/gateway/<upstream>" and what follows, which is nothing or begins with a slash.
+  const rest = pathname.split("/").slice(3);
+  const target = targetOf(route.upstream, `/${rest.join("/")}`, search);
   if (target === undefined) {
     return problem({ status: 400, type: "bad-path", detail: "the path leads out of the upstream" });
   }

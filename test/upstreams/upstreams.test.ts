@@ -1,0 +1,211 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parse } from "../../src/expression/parse.ts";
+import { defaultPolicy, readUpstreams, targetOf, type Upstream } from "../../src/upstreams/index.ts";
+
+const read = (upstreams: object) => readUpstreams(JSON.stringify(upstreams));
+const upstream = (options: object) => read({ prices: options }).get("prices") as Upstream;
+
+describe("readUpstreams", () => {
+  it("reads what is configured", () => {
+    const policy = "retry(3)";
+    const found = read({
+      prices: { url: "https://api.test/v2/", path: "/eu", policy, quiet: true },
+      shop: { service: "SHOP" },
+    });
+    expect([...found.keys()]).toEqual(["prices", "shop"]);
+    expect(found.get("prices")).toEqual({
+      name: "prices",
+      url: new URL("https://api.test/v2/"),
+      service: undefined,
+      path: "/eu",
+      policy,
+      quiet: true,
+    });
+    expect(found.get("shop")).toEqual({
+      name: "shop",
+      url: undefined,
+      service: "SHOP",
+      path: "",
+      policy: defaultPolicy,
+      quiet: false,
+    });
+  });
+
+  it("has a default policy that parses", () => {
+    expect(() => parse(defaultPolicy)).not.toThrow();
+  });
+
+  it.each<[string, string[]]>([
+    ["{", ["UPSTREAMS is no JSON"]],
+    ["[]", ["UPSTREAMS must be an object"]],
+    ["null", ["UPSTREAMS must be an object"]],
+    ['"prices"', ["UPSTREAMS must be an object"]],
+    ['{ "Prices": {} }', ["UPSTREAMS.Prices", "lower-case"]],
+    ['{ "": {} }', ["UPSTREAMS.", "1 to 63"]],
+    ['{ "a/b": {} }', ["UPSTREAMS.a/b"]],
+    ['{ "__proto__": {} }', ["UPSTREAMS.__proto__"]],
+    ['{ "a": 1 }', ["UPSTREAMS.a must be an object"]],
+    ['{ "a": null }', ["UPSTREAMS.a must be an object"]],
+    ['{ "a": [] }', ["UPSTREAMS.a must be an object"]],
+    ['{ "a": {} }', ["UPSTREAMS.a", "url or service"]],
+    ['{ "a": { "url": "https://a.test", "service": "A" } }', ["UPSTREAMS.a", "url or service"]],
+    ['{ "a": { "uri": "https://a.test" } }', ["UPSTREAMS.a", '"uri"', "url, service, path, policy, quiet"]],
+    ['{ "a": { "url": 5 } }', ["UPSTREAMS.a.url", "5"]],
+    ['{ "a": { "url": "a.test" } }', ["UPSTREAMS.a.url", '"a.test"']],
+    ['{ "a": { "url": "ftp://a.test" } }', ["UPSTREAMS.a.url", '"ftp://a.test"']],
+    ['{ "a": { "url": "https://me@a.test" } }', ["UPSTREAMS.a.url", "without user"]],
+    ['{ "a": { "url": "https://:secret@a.test" } }', ["UPSTREAMS.a.url", "without user"]],
+    ['{ "a": { "url": "https://a.test?b=c" } }', ["UPSTREAMS.a.url", "query"]],
+    ['{ "a": { "url": "https://a.test#b" } }', ["UPSTREAMS.a.url", "query"]],
+    ['{ "a": { "service": "a b" } }', ["UPSTREAMS.a.service", '"a b"']],
+    ['{ "a": { "service": 5 } }', ["UPSTREAMS.a.service", "5"]],
+    ['{ "a": { "service": "A", "path": 5 } }', ["UPSTREAMS.a.path", "5"]],
+    ['{ "a": { "service": "A", "path": "v2" } }', ["UPSTREAMS.a.path", '"v2"']],
+    ['{ "a": { "service": "A", "path": "/" } }', ["UPSTREAMS.a.path", '"/"']],
+    ['{ "a": { "service": "A", "path": "/v2/" } }', ["UPSTREAMS.a.path", '"/v2/"']],
+    ['{ "a": { "service": "A", "path": "/v2?b" } }', ["UPSTREAMS.a.path", '"/v2?b"']],
+    ['{ "a": { "service": "A", "path": "/a/../b" } }', ["UPSTREAMS.a.path", '"/a/../b"']],
+    ['{ "a": { "service": "A", "path": "/a b" } }', ["UPSTREAMS.a.path", '"/a b"']],
+    ['{ "a": { "service": "A", "path": "/a#b" } }', ["UPSTREAMS.a.path", '"/a#b"']],
+    ['{ "a": { "service": "A", "path": "/a\\\\b" } }', ["UPSTREAMS.a.path", "/a"]],
+    ['{ "a": { "service": "A", "policy": 5 } }', ["UPSTREAMS.a.policy", "5"]],
+    ['{ "a": { "service": "A", "policy": "retry(" } }', ["UPSTREAMS.a.policy", "line 1, column 7"]],
+    ['{ "a": { "service": "A", "quiet": "yes" } }', ["UPSTREAMS.a.quiet", '"yes"']],
+  ])("says of %s what is wrong where", (text, parts) => {
+    let message = "";
+    try {
+      readUpstreams(text);
+    } catch (error) {
+      expect(error).toBeInstanceOf(TypeError);
+      ({ message } = error as TypeError);
+    }
+    for (const part of parts) expect(message).toContain(part);
+  });
+
+  it("throws nothing but a TypeError, whatever it is given", () => {
+    const entry = fc.record(
+      {
+        url: fc.oneof(fc.webUrl(), fc.anything()),
+        service: fc.oneof(fc.constant("A"), fc.anything()),
+        path: fc.oneof(fc.constant("/a"), fc.anything()),
+        policy: fc.oneof(fc.constant("retry(3)"), fc.anything()),
+        quiet: fc.anything(),
+      },
+      { requiredKeys: [] },
+    );
+    const name = fc.oneof(fc.string(), fc.stringMatching(/^[a-z0-9-]{1,5}$/));
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.json(),
+          fc.string(),
+          fc.dictionary(name, entry).map((it) => JSON.stringify(it) ?? ""),
+        ),
+        (text) => {
+          try {
+            readUpstreams(text);
+          } catch (error) {
+            expect(error).toBeInstanceOf(TypeError);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe("targetOf", () => {
+  it.each<[object, string, string, string]>([
+    [{ url: "https://api.test" }, "/", "", "https://api.test/"],
+    [{ url: "https://api.test" }, "/a/b", "?c=d", "https://api.test/a/b?c=d"],
+    [{ url: "https://api.test:8443/v2" }, "/", "", "https://api.test:8443/v2"],
+    [{ url: "https://api.test/v2/" }, "/a/", "", "https://api.test/v2/a/"],
+    [{ url: "https://api.test/v2", path: "/eu" }, "/a", "", "https://api.test/v2/eu/a"],
+    [{ service: "A" }, "/a", "", "http://prices.upstream/a"],
+    [{ service: "A", path: "/v2" }, "/a", "", "http://prices.upstream/v2/a"],
+    [{ url: "https://api.test/v2" }, "//elsewhere.test/a", "", "https://api.test/v2//elsewhere.test/a"],
+    [{ url: "https://api.test/v2" }, "/a%2Fb", "", "https://api.test/v2/a%2Fb"],
+    [{ url: "https://api.test/v2" }, "/a?b#c", "", "https://api.test/v2/a%3Fb%23c"],
+    [{ url: "https://api.test/v2" }, "/a/../b", "", "https://api.test/v2/b"],
+    [{ url: "https://api.test/v2" }, "/...", "", "https://api.test/v2/..."],
+    [{ url: "https://api.test/v2" }, "/a..%2fb", "", "https://api.test/v2/a..%2fb"],
+  ])("of %j for %s%s is %s", (options, rest, search, expected) => {
+    expect(targetOf(upstream(options), rest, search)?.href).toBe(expected);
+  });
+
+  it.each([
+    "/..",
+    "/../",
+    "/../admin",
+    "/a/../../admin",
+    "/%2e%2e/admin",
+    "/.%2E/admin",
+    "/\\..\\..\\admin",
+    "/..\\admin",
+    "/..%2fadmin",
+    "/a%2f..%2f..%2fadmin",
+    "/%2e%2e%2fadmin",
+    "/..%5cadmin",
+    "/..;/admin",
+    "/..%3b/admin",
+    "/a/..%2f",
+    "/../v2evil",
+  ])("refuses %s, which leads out", (rest) => {
+    expect(targetOf(upstream({ url: "https://api.test/v2" }), rest, "")).toBeUndefined();
+  });
+
+  it("never leaves its origin or its prefix, whatever the path", () => {
+    const piece = fc.oneof(
+      fc.constantFrom(
+        "..",
+        ".",
+        "/",
+        "//",
+        "\\",
+        "%2e",
+        "%2E%2e",
+        "%2f",
+        "%5C",
+        "%252e",
+        ";",
+        "%3b",
+        "@",
+        ":",
+        "?",
+        "#",
+        "%",
+        "\t",
+        "\n",
+        "v2",
+        "api.test",
+        "http:",
+        "a",
+        "ü",
+      ),
+      fc.string({ unit: "binary", maxLength: 4 }),
+    );
+    const path = fc.array(piece, { maxLength: 12 }).map((pieces) => `/${pieces.join("")}`);
+    const target = upstream({ url: "https://api.test/v2" });
+    // What an origin makes of a path that decodes it before it resolves dots, or cuts off parameters.
+    const resolved = (pathname: string) => {
+      const url = new URL(target.url as URL);
+      url.pathname = pathname
+        .replaceAll(/%2e/gi, ".")
+        .replaceAll(/%2f|%5c/gi, "/")
+        .replaceAll(/%3b/gi, ";")
+        .replaceAll(/\.\.;[^/]*/g, "..");
+      return url.pathname;
+    };
+    fc.assert(
+      fc.property(path, fc.string(), (rest, search) => {
+        const found = targetOf(target, rest, search);
+        if (found === undefined) return;
+        expect(found.origin).toBe("https://api.test");
+        expect(found.username + found.password).toBe("");
+        expect(`${found.pathname}/`.startsWith("/v2/")).toBe(true);
+        expect(`${resolved(found.pathname)}/`.startsWith("/v2/")).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
