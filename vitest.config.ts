@@ -26,7 +26,9 @@ const portable = [
 
 /** Folders that may still be missing; strike one out when its first test is written. */
 const later = [
-  ...portable.filter((folder) => !["core", "state", "policies", "upstreams"].includes(folder)),
+  ...portable.filter(
+    (folder) => !["core", "state", "policies", "upstreams", "control", "telemetry"].includes(folder),
+  ),
   "node",
   "browser",
   "simulation",

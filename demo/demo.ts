@@ -13,6 +13,7 @@ const leaving = new AbortController();
 let workers: LocalWorkers | undefined;
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, leave);
+followParent();
 // Whatever ends this process, nothing of it stays behind.
 process.on("exit", () => workers?.signal("SIGKILL"));
 
@@ -87,6 +88,13 @@ ${
 }
 Ctrl-C ends everything.
 `;
+}
+
+/** Ends with npm, which when it is ended tells only its shell. */
+function followParent(): void {
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event === undefined) return;
+  setInterval(() => process.ppid !== parent && leave(), 500).unref();
 }
 
 /** Ends everything, and then this process. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { createWriteStream } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { root, scratch } from "./places.ts";
 
@@ -8,7 +9,7 @@ const longest = 20;
 
 /** The product's Worker and the origin, in a workerd of their own. */
 export class LocalWorkers {
-  /** What wrangler said last. */
+  /** What wrangler said last. All that it and the Workers say is in `.wrangler/demo/workers.log`. */
   readonly said: string[] = [];
   readonly #process: ChildProcess;
   /** Settles when all of it has ended. */
@@ -17,7 +18,7 @@ export class LocalWorkers {
   constructor(port: number, config: string) {
     const bin = fileURLToPath(new URL("../bin/wrangler.js", import.meta.resolve("wrangler")));
     const options = ["--port", String(port), "--ip", "localhost", "--inspector-port", "0"];
-    const quiet = ["--log-level", "error", "--show-interactive-dev-session=false"];
+    const quiet = ["--log-level", "warn", "--show-interactive-dev-session=false"];
     this.#process = spawn(
       process.execPath,
       [
@@ -46,8 +47,10 @@ export class LocalWorkers {
         },
       },
     );
+    const log = createWriteStream(`${scratch}/workers.log`);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => this.#hear(text));
+      stream?.pipe(log, { end: false });
     }
     this.ended = once(this.#process, "exit").then(() => {});
   }

@@ -55,7 +55,7 @@ class Line {
     this.#count++;
     this.root.dataset.event = type;
     say(this.#time, new Date(at).toLocaleTimeString("en-GB"));
-    say(this.#times, this.#count === 1 ? "" : `× ${this.#count}`);
+    say(this.#times, this.#count === 1 ? "" : `×\u00a0${this.#count}`);
   }
 }
 

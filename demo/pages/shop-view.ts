@@ -103,10 +103,14 @@ class Card {
     const review = reviews.kept?.items.find((each) => each.id === id);
     this.#reviewLine.dataset.freshness = freshness(reviews);
     const stars = review?.stars ?? 0;
-    this.#stars.setAttribute("aria-label", review === undefined ? "no rating yet" : `${stars} of 5 stars`);
+    this.#stars.hidden = this.#quote.hidden = review === undefined;
+    this.#stars.setAttribute("aria-label", `${stars} of 5 stars`);
     this.#stars.dataset.stars = String(Math.round(stars * 2));
-    say(this.#quote, review?.quote ?? "Reviews to follow");
-    say(this.#by, review === undefined ? "" : `${review.by}, with ${review.count - 1} others`);
+    say(this.#quote, review?.quote ?? "");
+    say(
+      this.#by,
+      review === undefined ? "Reviews to follow" : `${review.by}, with ${review.count - 1} others`,
+    );
     say(this.#reviewNote, age(reviews, now));
   }
 }

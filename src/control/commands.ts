@@ -1,4 +1,5 @@
 import type { Context } from "../core/context.ts";
+import { quote } from "../core/duration.ts";
 import { compose, type Wrapped } from "../core/policy.ts";
 import { type AuditLog, audited } from "./audit.ts";
 import { authorised } from "./authorise.ts";
@@ -54,7 +55,7 @@ export interface RegisteredCommand {
  * @example
  * const drain = defineCommand({
  *   name: "cache.drain",
- *   input: (args) => ({ region: text(args, "region") }),
+ *   input: (args) => ({ region: textArgument(args, "region") }),
  *   run: async ({ region }) => caches.drain(region),
  * });
  */
@@ -113,7 +114,7 @@ export function readCommand(input: unknown, identity: Identity): Command {
 export function textArgument(args: Readonly<Record<string, unknown>>, name: string): string {
   const value = Object.hasOwn(args, name) ? args[name] : undefined;
   if (typeof value === "string" && value !== "") return value;
-  const found = value === undefined ? "missing" : JSON.stringify(value).slice(0, 100);
+  const found = value === undefined ? "missing" : quote(value).slice(0, 100);
   throw new CommandError("invalid-arguments", `${name} must be a text, but is ${found}`);
 }
 

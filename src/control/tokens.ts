@@ -22,16 +22,27 @@ export const anonymous: Identity = { name: "anonymous", scopes: [] };
  */
 export function readTokens(text: string | undefined): TokenRecord[] {
   if (text === undefined || text.trim() === "") return [];
-  const list: unknown = JSON.parse(text);
+  const list = parsed(text);
   if (!Array.isArray(list)) throw new TypeError("TOKENS must be a JSON array");
-  return list.map((entry: Partial<TokenRecord>, index) => {
-    const { name, sha256, scopes } = entry;
+  return list.map((entry: Partial<TokenRecord> | null, index) => {
+    const { name, sha256, scopes } = entry ?? {};
+    const named = typeof name === "string" && name !== "";
+    const hashed = typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);
     const listed = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string");
-    if (typeof name !== "string" || name === "" || !/^[0-9a-f]{64}$/.test(sha256 ?? "") || !listed) {
+    if (!named || !hashed || !listed) {
       throw new TypeError(`TOKENS[${index}] must be { name, sha256: 64 hex digits, scopes: [...] }`);
     }
-    return { name, sha256: sha256 as string, scopes };
+    return { name, sha256, scopes };
   });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's own message quotes what it found.
+    throw new TypeError("TOKENS is no JSON");
+  }
 }
 
 /** Finds whose token it is, in a time that does not tell how near a wrong one came. */

@@ -23,13 +23,16 @@ class Call {
   readonly repeatable: boolean;
   /** Milliseconds that the caller allowed, until the environment's clock makes a deadline of them. */
   readonly allowed: number;
+  /** The deadline that the clock which the call began with makes of it. */
+  readonly ends: number;
   /** How often the request has gone out to the service. */
   sends = 0;
 
-  constructor(key: string | undefined, repeatable: boolean, allowed: number) {
+  constructor(key: string | undefined, repeatable: boolean, allowed: number, ends: number) {
     this.key = key;
     this.repeatable = repeatable;
     this.allowed = allowed;
+    this.ends = ends;
   }
 }
 
@@ -76,11 +79,11 @@ export class Context {
     const outer = context?.deadline ?? Infinity;
     return new Context(
       environment,
-      new Call(key ?? context?.key, repeatable ?? true, allowed),
+      new Call(key ?? context?.key, repeatable ?? true, allowed, ends),
       new Leg(context?.leg, signal ?? undefined, false),
       Math.min(ends, outer),
       1,
-      ends >= outer,
+      context?.bounded === true && ends >= outer,
     );
   }
 
@@ -161,7 +164,7 @@ export class Context {
   within(environment: Environment): Context {
     let { deadline } = this;
     if (deadline !== Infinity && environment.clock !== this.environment.clock) {
-      const left = this.#call.allowed === Infinity ? this.remaining() : this.#call.allowed;
+      const left = deadline === this.#call.ends ? this.#call.allowed : this.remaining();
       deadline = environment.clock.now() + left;
     }
     return new Context(environment, this.#call, this.leg, deadline, this.attempt, this.bounded);

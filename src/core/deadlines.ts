@@ -86,7 +86,8 @@ export class Deadlines {
       this.remove(first);
       first.expire();
     }
-    if (this.#first !== undefined && this.#fires === Infinity) this.#arm(this.#first.at, now);
+    // What expired may have led to new calls at once, and armed the timer for the first of those only.
+    if (this.#first !== undefined && this.#first.at < this.#fires) this.#arm(this.#first.at, now);
   }
 }
 

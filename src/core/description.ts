@@ -59,6 +59,7 @@ export function argument(value: unknown, name?: string): Argument | undefined {
 
 /** Like `argument`, for a value that is a `Duration` unless it is adaptive or computed. */
 export function durationArgument(value: unknown, name?: string): Argument | undefined {
+  if (isAdaptive(value)) return durationArgument(value.get(), name);
   if (typeof value !== "number" && typeof value !== "string") return argument(value, name);
   const duration = { duration: milliseconds(value as Duration, name ?? "duration") };
   return name === undefined ? { value: duration } : { name, value: duration };

@@ -85,8 +85,7 @@ export class Leg implements AbortListener {
   remove(listener: AbortListener): void {
     if (this.#listener === listener) this.#listener = undefined;
     else this.#listeners?.delete(listener);
-    const heard = this.#listener !== undefined || (this.#listeners?.size ?? 0) > 0;
-    if (!heard && this.#controller === undefined) this.#unlink();
+    if (!this.#needed) this.#unlink();
   }
 
   /**
@@ -97,7 +96,7 @@ export class Leg implements AbortListener {
    */
   settle(value: unknown): void {
     if (!this.#linked) return;
-    if (this.#controller !== undefined && streams(value)) Leg.#whenCollected(value, this);
+    if (this.#needed && streams(value)) Leg.#whenCollected(value, this);
     else this.#unlink();
   }
 
@@ -108,6 +107,11 @@ export class Leg implements AbortListener {
   /** The caller's signal calls this, as an event listener that needs no closure. */
   handleEvent(): void {
     this.abort((this.#outer as AbortSignal).reason);
+  }
+
+  /** Whether somebody listens to it, or may. */
+  get #needed(): boolean {
+    return this.#controller !== undefined || this.#listener !== undefined || (this.#listeners?.size ?? 0) > 0;
   }
 
   #link(): void {
@@ -127,6 +131,9 @@ export class Leg implements AbortListener {
   static #collected: FinalizationRegistry<Leg> | undefined;
 
   static #whenCollected(value: object, leg: Leg): void {
+    // Workers with a compatibility date before 2025-05-05 have none; there the link ends with the request.
+    // https://developers.cloudflare.com/workers/configuration/compatibility-flags/#enable-finalizationregistry-and-weakref
+    if (typeof FinalizationRegistry === "undefined") return;
     Leg.#collected ??= new FinalizationRegistry((held) => held.#unlink());
     Leg.#collected.register(value, leg);
   }

@@ -25,6 +25,10 @@ export interface Bulkhead extends Policy {
   readonly queued: number;
 }
 
+const checkLimit = (value: number): number => whole(value, "bulkhead: limit");
+const checkQueue = (value: number): number => whole(value, "bulkhead: queue", 0);
+const checkMaximumWait = (value: Duration): number => milliseconds(value, "bulkhead: maximumWait");
+
 /** A call in the queue, with its own timer: on Workers nobody else's would wake it. */
 class Waiter implements AbortListener {
   readonly #queue: Set<Waiter>;
@@ -86,9 +90,9 @@ export function bulkhead(limitOrOptions: number | BulkheadOptions): Bulkhead {
   if (chosen.queue !== undefined && chosen.queue !== 0 && chosen.maximumWait === undefined) {
     throw new TypeError("bulkhead: maximumWait is required with a queue: nothing may wait for ever");
   }
-  const limit = tunable(chosen.limit, (value) => whole(value, "bulkhead: limit"));
-  const places = tunable(chosen.queue ?? 0, (value) => whole(value, "bulkhead: queue", 0));
-  const patience = tunable(chosen.maximumWait ?? 0, (value) => milliseconds(value, "bulkhead: maximumWait"));
+  const limit = tunable(chosen.limit, checkLimit);
+  const places = tunable(chosen.queue ?? 0, checkQueue);
+  const patience = tunable(chosen.maximumWait ?? 0, checkMaximumWait);
   const queue = new Set<Waiter>();
   let active = 0;
 
@@ -106,6 +110,14 @@ export function bulkhead(limitOrOptions: number | BulkheadOptions): Bulkhead {
     return new RejectedError("bulkhead-full", "bulkhead", why);
   }
 
+  /** A limit that has shrunk takes its slots back as they come free; one that has grown lets more in. */
+  function admit(context: Context): void {
+    for (const waiter of queue) {
+      if (active >= limit(context)) return;
+      waiter.admit();
+    }
+  }
+
   const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
     function run(request: Q, context: Context, waited: number): Promise<S> {
       active++;
@@ -114,25 +126,22 @@ export function bulkhead(limitOrOptions: number | BulkheadOptions): Bulkhead {
       }
       const release = (): void => {
         active--;
-        // A limit that has shrunk takes its slots back as they come free; one that has grown lets more in.
-        for (const waiter of queue) {
-          if (active >= limit(context)) return;
-          waiter.admit();
-        }
+        admit(context);
       };
       let answer: Promise<S>;
       try {
         answer = next(request, context);
       } catch (error) {
         release();
-        throw error;
+        return Promise.reject(error);
       }
       answer.then(release, release);
       return answer;
     }
 
     return function bulkhead(request: Q, context: Context): Promise<S> {
-      if (active < limit(context) && queue.size === 0) return run(request, context, 0);
+      if (queue.size > 0) admit(context);
+      if (active < limit(context)) return run(request, context, 0);
       if (context.leg.aborted) return Promise.reject(context.leg.reason);
       if (queue.size >= places(context)) {
         return Promise.reject(

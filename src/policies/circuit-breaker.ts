@@ -1,4 +1,4 @@
-import { known, whole, within } from "../core/check.ts";
+import { known, span, whole, within } from "../core/check.ts";
 import { judgeValue, type Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
@@ -135,7 +135,8 @@ class Breaker {
 
   constructor(chosen: CircuitBreakerOptions) {
     this.name = chosen.name ?? "circuit";
-    this.circuit = new Circuit(rulesOf(chosen), windowOf(chosen));
+    const window = windowOf(chosen);
+    this.circuit = new Circuit(rulesOf(chosen), window);
     this.fleet = chosen.shared === undefined ? undefined : new Fleet(this.name, this.circuit, chosen.shared);
     this.slowAfter =
       chosen.slowCall === undefined ? Infinity : milliseconds(chosen.slowCall, "circuitBreaker: slowCall");
@@ -157,7 +158,14 @@ class Breaker {
   /** Sends a call that may pass, and takes note of how it ends. */
   pass<Q, S>(next: Service<Q, S>, request: Q, context: Context, probe: Probe | undefined): Promise<S> {
     const passage = new Passage(this, context, probe);
-    return next(request, context).then(
+    let answer: Promise<S>;
+    try {
+      answer = next(request, context);
+    } catch (error) {
+      passage.end(judgeError(error, context));
+      throw error;
+    }
+    return answer.then(
       (value) => {
         passage.end(judgeValue(context.environment, value).kind);
         return value;
@@ -183,7 +191,8 @@ class Breaker {
     const changed = ok
       ? circuit.succeed(passage.epoch, late ? slow : 0, clock)
       : circuit.fail(passage.epoch, late ? failedSlowly : failed, clock);
-    if (changed) announce(circuit, this.name, before, passage.context);
+    // While a person lets all calls through, in the whole fleet, what this circuit makes of them is nobody's news.
+    if (changed && fleet?.bypassed !== true) announce(circuit, this.name, before, passage.context);
     fleet?.record(passage, ok, late, changed);
   }
 
@@ -239,7 +248,7 @@ function judgeError(error: unknown, { leg, environment }: Context): Verdict["kin
 function rulesOf(chosen: CircuitBreakerOptions): CircuitRules {
   const label = (option: string): string => `circuitBreaker: ${option}`;
   const { consecutiveFailures, failureRate, slowCall, slowCallRate, probes, successesToClose } = chosen;
-  const openFor = milliseconds(chosen.openFor ?? "30s", label("openFor"));
+  const openFor = span(chosen.openFor ?? "30s", label("openFor"));
   const most = typeof chosen.window === "number" ? chosen.window : Infinity;
   return {
     consecutiveFailures:
@@ -247,7 +256,13 @@ function rulesOf(chosen: CircuitBreakerOptions): CircuitRules {
     failureRate: within(failureRate ?? 0.5, label("failureRate"), 0.0001, 1),
     slowCallRate:
       slowCall === undefined ? Infinity : within(slowCallRate ?? 1, label("slowCallRate"), 0.0001, 1),
-    minimumCalls: whole(chosen.minimumCalls ?? Math.min(20, most), label("minimumCalls")),
+    // More calls than the window can hold would never be enough.
+    minimumCalls: within(
+      whole(chosen.minimumCalls ?? Math.min(20, most), label("minimumCalls")),
+      label("minimumCalls"),
+      1,
+      most,
+    ),
     openFor,
     maximumOpenFor: milliseconds(
       chosen.maximumOpenFor ?? Math.max(openFor, 300_000),
@@ -261,7 +276,7 @@ function rulesOf(chosen: CircuitBreakerOptions): CircuitRules {
 function windowOf({ window = 100 }: CircuitBreakerOptions): Window {
   return typeof window === "number"
     ? new CountWindow(whole(window, "circuitBreaker: window"))
-    : new TimeWindow(milliseconds(window, "circuitBreaker: window"));
+    : new TimeWindow(span(window, "circuitBreaker: window"));
 }
 
 function describeBreaker(chosen: CircuitBreakerOptions): Description {

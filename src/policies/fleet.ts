@@ -66,6 +66,11 @@ export class Fleet {
     return state === "closed" ? undefined : state;
   }
 
+  /** Whether all calls pass, whatever the circuit itself says. */
+  get bypassed(): boolean {
+    return this.state === "disabled" || this.state === "metrics-only";
+  }
+
   /** What the fleet says of a call; a probe is the leave to send it whatever the circuit itself says. */
   gate(context: Context): "pass" | "bypass" | "refuse" | Probe {
     this.#context = context;

@@ -1,3 +1,4 @@
+import { quote } from "../core/duration.ts";
 import type { EventType, PolicyEvent } from "../core/events.ts";
 
 /** Where a batch comes from. */
@@ -95,7 +96,7 @@ export function readBatch(input: unknown): { batch: EventBatch; rejected: Reject
   if (!isRecord(input)) throw new BatchError(400, "bad-batch", "a batch must be a JSON object");
   const { version, source, sentAt, dropped, events } = input;
   if (version !== batchVersion) {
-    const found = JSON.stringify(version) ?? "none";
+    const found = quoted(version, "none");
     throw new BatchError(
       422,
       "unknown-version",
@@ -111,7 +112,7 @@ export function readBatch(input: unknown): { batch: EventBatch; rejected: Reject
   }
   if (!number(sentAt))
     throw new BatchError(400, "bad-batch", "sentAt must be a time in milliseconds since 1970");
-  if (dropped !== undefined && !number(dropped)) {
+  if (dropped !== undefined && !(Number.isSafeInteger(dropped) && number(dropped))) {
     throw new BatchError(400, "bad-batch", "dropped must be a number of events");
   }
   if (!Array.isArray(events)) throw new BatchError(400, "bad-batch", "events must be an array");
@@ -139,7 +140,7 @@ function readEvent(input: unknown): PolicyEvent | string {
   if (!isRecord(input)) return "an event must be an object";
   const { type, policy, at, key } = input;
   if (typeof type !== "string" || !Object.hasOwn(fields, type)) {
-    return `unknown type ${JSON.stringify(type)?.slice(0, 100)}`;
+    return `unknown type ${quoted(type, "undefined")}`;
   }
   if (!label(policy)) return "policy must be a text of 1 to 100 characters";
   if (!number(at)) return "at must be a time in milliseconds since 1970";
@@ -148,10 +149,15 @@ function readEvent(input: unknown): PolicyEvent | string {
   if (key !== undefined) event.key = key;
   for (const [field, check] of Object.entries(fields[type as EventType])) {
     const value = input[field];
-    if (!check(value)) return `${field} of ${type} is ${JSON.stringify(value)?.slice(0, 100) ?? "missing"}`;
+    if (!check(value)) return `${field} of ${type} is ${quoted(value, "missing")}`;
     if (value !== undefined) event[field] = value;
   }
   return event as unknown as PolicyEvent;
+}
+
+/** What the sender sees of a value that will not do: no more than it needs to find it. */
+function quoted(value: unknown, missing: string): string {
+  return value === undefined ? missing : quote(value).slice(0, 100);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

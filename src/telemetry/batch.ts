@@ -2,6 +2,7 @@ import { known, whole } from "../core/check.ts";
 import type { Outcome } from "../core/classify.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
+import { isRejected } from "../core/errors.ts";
 import type { EventSink, PolicyEvent } from "../core/events.ts";
 import { compose, type Policy, type Service } from "../core/policy.ts";
 import { type Random, systemRandom } from "../core/random.ts";
@@ -32,7 +33,7 @@ export interface BatchOptions {
 
 /** A sink that sends events in batches. */
 export interface BatchSink extends EventSink {
-  /** Sends what waits now; settles when it is delivered or given up. Never rejects. */
+  /** Sends what waits now; settles when it is delivered, given up, or found no room. Never rejects. */
   flush(): Promise<void>;
   /** Events that were dropped, for want of room or because no delivery succeeded. */
   readonly dropped: number;
@@ -87,18 +88,34 @@ export function batch(chosen: BatchOptions): BatchSink {
 
   async function flush(): Promise<void> {
     promised = -Infinity;
-    if (waiting.length === 0) return;
-    const events = waiting.splice(0, size);
+    let due = waiting.length;
+    while (due > 0 || waiting.length >= size) {
+      due -= size;
+      if (await send(waiting.splice(0, size))) continue;
+      promise();
+      return;
+    }
+  }
+
+  /** Delivers a batch or gives it up. Without room for another delivery its events wait on. */
+  async function send(events: readonly PolicyEvent[]): Promise<boolean> {
+    if (events.length === 0) return true;
     source ??= begin(chosen.source, random, () => void flush());
     const told = untold;
     untold = 0;
     try {
       await deliver({ version: batchVersion, source, sentAt: clock.wall(), dropped: told, events });
-    } catch {
+      return true;
+    } catch (error) {
       untold += told;
-      drop(events.length);
+      if (!isRejected(error, "bulkhead-full")) {
+        drop(events.length);
+        return true;
+      }
+      waiting.unshift(...events);
+      drop(waiting.splice(0, waiting.length - capacity).length);
+      return false;
     }
-    if (waiting.length >= size) await flush();
   }
 
   function promise(): void {

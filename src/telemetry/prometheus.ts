@@ -19,9 +19,13 @@ export function prometheusText(families: readonly MetricFamily[]): string {
   const lines: string[] = [];
   for (const { name, help, type, samples } of families) {
     lines.push(`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`);
-    for (const [labels, value] of samples) lines.push(`${name}${labelText(labels)} ${value}`);
+    for (const [labels, value] of samples) lines.push(`${name}${labelText(labels)} ${numberText(value)}`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+function numberText(value: number): string {
+  return String(value).replace("Infinity", value > 0 ? "+Inf" : "Inf");
 }
 
 function labelText(labels: Readonly<Record<string, string>>): string {

@@ -1,11 +1,17 @@
 import { whole } from "../core/check.ts";
 import type { EventSink, PolicyEvent } from "../core/events.ts";
 
-/** Sends each event to all of the sinks. */
+/** Sends each event to all of the sinks, also to those behind one that throws. */
 export function multicast(...sinks: readonly EventSink[]): EventSink {
   return {
     emit(event) {
-      for (const sink of sinks) sink.emit(event);
+      for (const sink of sinks) {
+        try {
+          sink.emit(event);
+        } catch {
+          // It breaks its own promise; the others must not pay for it.
+        }
+      }
     },
   };
 }

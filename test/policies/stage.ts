@@ -40,7 +40,10 @@ export function caller(promise: Promise<unknown>): Caller {
   };
 }
 
-export interface StageOptions extends Omit<EnvironmentOptions, "clock" | "sink">, ManualClockOptions {}
+export interface StageOptions extends Omit<EnvironmentOptions, "clock" | "sink">, ManualClockOptions {
+  /** Default one of its own. */
+  readonly clock?: ManualClock;
+}
 
 export interface Stage {
   readonly clock: ManualClock;
@@ -54,14 +57,19 @@ export interface Stage {
 }
 
 /** A policy between callers and an origin, both of which the test plays, on a clock that it advances. */
-export function stage(policy: AnyPolicy, { wall, sharesTimers, ...given }: StageOptions = {}): Stage {
-  const clock = new ManualClock({
-    ...(wall === undefined ? {} : { wall }),
-    ...(sharesTimers === undefined ? {} : { sharesTimers }),
-  });
+export function stage(
+  policy: AnyPolicy,
+  { clock: given, wall, sharesTimers, ...rest }: StageOptions = {},
+): Stage {
+  const clock =
+    given ??
+    new ManualClock({
+      ...(wall === undefined ? {} : { wall }),
+      ...(sharesTimers === undefined ? {} : { sharesTimers }),
+    });
   const sink = recordingSink();
   const origin = scriptedService<string, unknown>();
-  const wrapped = compose(environment({ clock, sink, ...given }), policy).wrap(origin);
+  const wrapped = compose(environment({ clock, sink, ...rest }), policy).wrap(origin);
   let calls = 0;
   const call = (options?: CallOptions) => caller(wrapped(`request ${++calls}`, options));
   const answered = async (answer: () => unknown): Promise<Caller> => {

@@ -1,0 +1,115 @@
+import { adaptive, type Context, circuitBreaker, keyed, retry, timeout } from "ninelives";
+import { describe, expect, it } from "vitest";
+import { isAdaptive, tunable } from "../../src/core/adaptive.ts";
+
+const positive = (value: number): number => {
+  if (value > 0) return value * 10;
+  throw new RangeError(`not positive: ${value}`);
+};
+const nowhere = {} as Context;
+
+describe("adaptive", () => {
+  it("reads as what it was last set to, and numbers its changes", () => {
+    const value = adaptive(1);
+    expect([value.get(), value.value, value.version]).toEqual([1, 1, 0]);
+    value.set(2);
+    value.update((before) => before + 3);
+    expect([value.get(), value.value, value.version]).toEqual([5, 5, 2]);
+  });
+
+  it("tells its subscribers of each change, until they leave", () => {
+    const value = adaptive("a");
+    const heard: string[] = [];
+    const leave = value.subscribe((news) => heard.push(news));
+    value.set("b");
+    value.set("b");
+    leave();
+    value.set("c");
+    expect(heard).toEqual(["b", "b"]);
+  });
+
+  it("refuses what its validator throws of, at the start too, and keeps the value in force", () => {
+    expect(() => adaptive(0, (value) => void positive(value))).toThrow("not positive: 0");
+    const value = adaptive(1, (given) => void positive(given));
+    const heard: number[] = [];
+    value.subscribe((news) => heard.push(news));
+    expect(() => value.set(-1)).toThrow("not positive: -1");
+    expect([value.get(), value.version, heard]).toEqual([1, 0, []]);
+    value.set(7);
+    expect([value.get(), heard]).toEqual([7, [7]]);
+  });
+
+  it("refuses what a policy that uses it cannot use", () => {
+    const after = adaptive<number>(100);
+    timeout(after);
+    expect(() => after.set(Number.NaN)).toThrow("timeout: after");
+    expect(after.get()).toBe(100);
+  });
+
+  it("is refused by a policy that cannot use the value in force, and does not remember that policy", () => {
+    const attempts = adaptive(0);
+    expect(() => retry({ attempts })).toThrow("retry: attempts");
+    attempts.set(-1);
+    expect(attempts.get()).toBe(-1);
+  });
+
+  it("checks once however many policies read it, so that policies may come and go", () => {
+    let checks = 0;
+    const check = (value: number): number => {
+      checks++;
+      return value;
+    };
+    const value = adaptive(1);
+    for (let made = 0; made < 50; made++) tunable(value, check);
+    checks = 0;
+    value.set(2);
+    expect(checks).toBe(1);
+    const policy = keyed(() => timeout(value));
+    for (let key = 0; key < 50; key++) policy.of(String(key));
+    value.set(3);
+    expect(value.version).toBe(2);
+  });
+
+  it("is told from other values", () => {
+    expect([adaptive(1), 1, null, { get: () => 1, set() {} }].map(isAdaptive)).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+});
+
+describe("tunable", () => {
+  it("checks a plain value once", () => {
+    let checks = 0;
+    const read = tunable(2, (value: number) => {
+      checks++;
+      return positive(value);
+    });
+    expect([read(nowhere), read(nowhere), checks]).toEqual([20, 20, 1]);
+    expect(() => tunable(0, positive)).toThrow("not positive: 0");
+  });
+
+  it("follows an adaptive value, and checks at each change", () => {
+    const value = adaptive(2);
+    const read = tunable(value, positive);
+    expect(read(nowhere)).toBe(20);
+    value.set(3);
+    expect([read(nowhere), read(nowhere)]).toEqual([30, 30]);
+    expect(() => value.set(-3)).toThrow("not positive: -3");
+    expect(read(nowhere)).toBe(30);
+  });
+
+  it("asks a function at each call, with the context, and checks what it gives", () => {
+    const read = tunable(({ attempt }: Context) => attempt, positive);
+    expect([1, 2].map((attempt) => read({ attempt } as Context))).toEqual([10, 20]);
+    expect(() => read({ attempt: 0 } as Context)).toThrow("not positive: 0");
+  });
+});
+
+it("a circuit's options are plain: an adaptive one is refused", () => {
+  expect(() => circuitBreaker({ probes: adaptive(1) as unknown as number })).toThrow(
+    "circuitBreaker: probes",
+  );
+});

@@ -1,0 +1,338 @@
+import type { CircuitReport, LiveMessage, ObservedEvent, PolicyState, WindowState } from "ninelives/observer";
+import { describe, expect, it } from "vitest";
+import { appended, caughtUp, emptyLog, rowsOf } from "../../web/event-log.ts";
+import { figures, latency, percent, plural, rate, span, unknown } from "../../web/format.ts";
+import { allPolicies, emptyModel, perSecond, received } from "../../web/model.ts";
+import { band, line, outcomesOf, roundUp } from "../../web/parts/outcomes.ts";
+import { excerpt, placeIn } from "../../web/place-in-text.ts";
+import { href, readRoute } from "../../web/route.ts";
+import { sentence, weightOf } from "../../web/sentence.ts";
+import { byTrouble, heldOrder, worstCircuit } from "../../web/trouble.ts";
+
+const plain = (text: string) => text.replaceAll("\u202f", " ");
+
+const quiet: WindowState = {
+  requests: 0,
+  failures: 0,
+  aborted: 0,
+  rate: 0,
+  errorRate: null,
+  p50: null,
+  p90: null,
+  p99: null,
+  p999: null,
+  retries: 0,
+  timeouts: 0,
+  rejected: 0,
+  fallbacks: 0,
+};
+
+const circuit = (state: CircuitReport["state"], since = 0): CircuitReport => ({
+  circuit: "c",
+  state,
+  since,
+  until: null,
+  reason: null,
+  openings: 0,
+});
+
+const policy = (name: string, more: Partial<PolicyState> & { errorRate?: number } = {}): PolicyState => {
+  const seen = { ...quiet, errorRate: more.errorRate ?? null };
+  return {
+    policy: name,
+    lastEventAt: 1,
+    reporters: 1,
+    windows: { "1m": seen, "5m": quiet, "15m": quiet },
+    circuits: [],
+    series: { step: 5_000, requests: [], failures: [], rejected: [], p99: [] },
+    ...more,
+  };
+};
+
+const stamp = { policy: "products", at: 1_000, source: "worker a01b" };
+const succeeded: ObservedEvent = { type: "request.succeeded", duration: 12, attempts: 1, ...stamp };
+const refused: ObservedEvent = { type: "circuit.rejected", circuit: "products", ...stamp };
+const opened: ObservedEvent = {
+  type: "circuit.opened",
+  circuit: "products",
+  from: "closed",
+  failureRate: 0.62,
+  openFor: 10_000,
+  reason: "failures",
+  ...stamp,
+};
+
+describe("format", () => {
+  it("never shows the unknown as zero", () => {
+    for (const format of [rate, percent, latency]) {
+      expect(format(null)).toBe(unknown);
+      expect(format(0)).toContain("0");
+    }
+  });
+
+  it.each([
+    [0, "0"],
+    [0.001, "<0.01"],
+    [0.42, "0.42"],
+    [12.44, "12.4"],
+    [10, "10"],
+    [99.97, "100"],
+    [840, "840"],
+    [1_234, "1,234"],
+    [12_345, "12.3k"],
+    [999_600, "1M"],
+    [2_500_000, "2.5M"],
+  ])("writes %d with at most three figures: %s", (value, text) => {
+    expect(figures(value)).toBe(text);
+  });
+
+  it.each([
+    [0, "0 %"],
+    [0.0001, "<0.1 %"],
+    [0.042, "4.2 %"],
+    [0.5, "50 %"],
+    [0.9999, ">99.9 %"],
+    [1, "100 %"],
+  ])("says neither none nor all where that is not so: %d is %s", (ratio, text) => {
+    expect(plain(percent(ratio))).toBe(text);
+  });
+
+  it.each([
+    [0.02, "<0.1 ms"],
+    [8.26, "8.3 ms"],
+    [120.4, "120 ms"],
+    [1_240, "1.24 s"],
+    [30_000, "30 s"],
+  ])("writes a latency of %d as %s", (ms, text) => {
+    expect(plain(latency(ms))).toBe(text);
+  });
+
+  it.each([
+    [-5, "0 s"],
+    [12_400, "12 s"],
+    [125_000, "2 min 5 s"],
+    [3_600_000, "1 h"],
+    [11_520_000, "3 h 12 min"],
+    [100_000_000, "1 d 3 h"],
+  ])("says a length of %d as %s", (ms, text) => {
+    expect(plain(span(ms))).toBe(text);
+  });
+
+  it("counts in words", () => {
+    expect([plural(1, "retry", "retries"), plural(0, "call")]).toEqual(["1 retry", "0 calls"]);
+  });
+});
+
+describe("trouble", () => {
+  it("puts open before half-open before many errors before the rest, and equals by name", () => {
+    const sorted = byTrouble(
+      [
+        policy("calm"),
+        policy("angry", { errorRate: 0.4 }),
+        policy("probing", { circuits: [circuit("half-open")] }),
+        policy("b open", { circuits: [circuit("open")] }),
+        policy("a forced", { circuits: [circuit("forced-open")] }),
+        policy("also calm", { circuits: [circuit("closed")], errorRate: 0.01 }),
+      ],
+      "1m",
+    );
+    expect(sorted.map((each) => each.policy)).toEqual([
+      "a forced",
+      "b open",
+      "probing",
+      "angry",
+      "also calm",
+      "calm",
+    ]);
+  });
+
+  it("shows the worst of several circuits", () => {
+    expect(worstCircuit([circuit("closed"), circuit("open"), circuit("half-open")])?.state).toBe("open");
+    expect(worstCircuit([])).toBeUndefined();
+  });
+
+  it("holds an order, with what is new at its end and without what is gone", () => {
+    expect(heldOrder(["new", "b", "a"], ["a", "gone", "b"])).toEqual(["a", "b", "new"]);
+  });
+});
+
+describe("model", () => {
+  const state = {
+    version: 1,
+    at: 5_000,
+    since: 1_000,
+    events: 3,
+    dropped: 0,
+    policies: [policy("a")],
+  } as const;
+  const snapshot: LiveMessage = { type: "snapshot", state, events: [succeeded, opened] };
+  const delta: LiveMessage = {
+    type: "delta",
+    at: 6_000,
+    totals: { events: 9, dropped: 2 },
+    policies: [policy("b"), policy("a", { reporters: 7 })],
+    events: [refused],
+    skipped: 4,
+  };
+
+  it("replaces the policies that a delta holds and keeps the others", () => {
+    const model = received(
+      received(emptyModel, snapshot, 4_000),
+      { ...delta, policies: [policy("b")] },
+      5_500,
+    );
+    expect([...model.policies.keys()]).toEqual(["a", "b"]);
+    expect(received(model, delta, 6_000).policies.get("a")?.reporters).toBe(7);
+    expect(model.observer).toEqual({ since: 1_000, events: 9, dropped: 2 });
+    expect([model.skew, model.receivedAt, model.skipped]).toEqual([500, 5_500, 4]);
+  });
+
+  it("skips a message that it does not know", () => {
+    expect(received(emptyModel, { type: "newer" } as unknown as LiveMessage, 1)).toBe(emptyModel);
+  });
+
+  it("shows no event twice after the connection broke", () => {
+    const once = received(emptyModel, snapshot, 4_000);
+    expect(received(once, snapshot, 9_000).log.next).toBe(2);
+  });
+
+  it("lists a policy that nobody called yet", () => {
+    const document = { name: "new", text: "retry(3)", version: 0, updatedAt: null, updatedBy: null };
+    const model = { ...received(emptyModel, snapshot, 1), documents: new Map([["new", document]]) };
+    expect(allPolicies(model).map((each) => [each.policy, each.lastEventAt > 0])).toEqual([
+      ["a", true],
+      ["new", false],
+    ]);
+  });
+
+  it("takes a rate over what the window really covers", () => {
+    expect(perSecond({ ...quiet, requests: 20, rate: 2 }, 5, 60_000)).toBe(0.5);
+    expect(perSecond(quiet, 30, 60_000)).toBe(0.5);
+  });
+});
+
+describe("event log", () => {
+  it("does not let the everyday push out the news", () => {
+    const log = appended(appended(emptyLog, [opened]), new Array<ObservedEvent>(2_000).fill(succeeded));
+    expect(log.news.map(({ event }) => event)).toEqual([opened]);
+    expect(log.routine.length).toBeLessThan(500);
+  });
+
+  it("makes alike events of five seconds one row, which keeps its place", () => {
+    const other = { ...refused, at: 1_900, source: "page 3f9c" };
+    const log = appended(emptyLog, [refused, opened, other]);
+    const rows = rowsOf(log, { text: "", type: "notable", policy: "" }, sentence);
+    expect(rows.map(({ event, times, at, sources }) => [event.type, times, at, sources.length])).toEqual([
+      ["circuit.opened", 1, 1_000, 1],
+      ["circuit.rejected", 2, 1_000, 2],
+    ]);
+  });
+
+  it("filters by words, type and policy", () => {
+    const log = appended(emptyLog, [succeeded, refused, opened, { ...opened, policy: "prices", at: 2_000 }]);
+    const types = (filter: object) =>
+      rowsOf(log, { text: "", type: "", policy: "", ...filter }, sentence).map(({ event }) => event.type);
+    expect(types({ text: "OPENED after" })).toEqual(["circuit.opened", "circuit.opened"]);
+    expect(types({ type: "request." })).toEqual(["request.succeeded"]);
+    expect(types({ policy: "prices" })).toEqual(["circuit.opened"]);
+    expect(types({ type: "notable" })).not.toContain("request.succeeded");
+  });
+
+  it("keeps what it knows when a snapshot brings nothing new", () => {
+    const log = appended(emptyLog, [opened]);
+    expect(caughtUp(log, [opened])).toBe(log);
+  });
+});
+
+describe("sentence", () => {
+  it.each<[ObservedEvent, string]>([
+    [opened, "circuit products opened after 62 % of its calls failed: refuses for 10 s"],
+    [
+      { ...opened, reason: "probe" },
+      "circuit products opened again because its probe failed: refuses for 10 s",
+    ],
+    [{ ...succeeded, attempts: 3 }, "products answered in 12 ms, at attempt 3"],
+    [
+      { type: "circuit.closed", circuit: "products", from: "half-open", openFor: 61_000, ...stamp },
+      "circuit products closed after 1 min 1 s: calls pass again",
+    ],
+  ])("says %j in words", (event, words) => {
+    expect(plain(sentence(event))).toBe(words);
+  });
+
+  it("says that a forced circuit waits for a person", () => {
+    const { openFor: _, ...forced } = { ...opened, reason: "forced" as const };
+    expect(sentence(forced)).toBe("circuit products was forced open: refuses until someone closes it");
+  });
+
+  it("has words for what it does not know", () => {
+    const newer = { type: "sentinel.acted", ...stamp } as unknown as ObservedEvent;
+    expect(sentence(newer)).toContain("products");
+    expect(weightOf(newer)).toBe("notable");
+  });
+});
+
+describe("charts", () => {
+  const series = { step: 5_000, requests: [10, 4], failures: [6, 2], rejected: [9, 1], p99: [null, null] };
+
+  it("stacks outcomes that add up to the requests, and fills up the newest point", () => {
+    expect(outcomesOf(series, 12_500)).toEqual([
+      { answered: 4, failed: 0, refused: 6 },
+      { answered: 4, failed: 0, refused: 5 },
+    ]);
+  });
+
+  it.each([
+    [0, 1],
+    [1.2, 1.5],
+    [7, 8],
+    [11, 15],
+    [100, 100],
+    [1_900, 2_000],
+  ])("rounds %d up to %d", (value, top) => {
+    expect(roundUp(value)).toBe(top);
+  });
+
+  it("draws bands, and lines with gaps", () => {
+    const same = (value: number) => value;
+    expect(band([0, 0], [1, 2], same, same)).toBe("M0 1L1 2L1 0L0 0Z");
+    expect(line([1, 2, null, 3], same, same)).toBe("M0 1L1 2M3 3h.01");
+    expect(band([], [], same, same)).toBe("");
+  });
+});
+
+describe("addresses", () => {
+  it.each(["shop page", "a/b?c#d", "ünïcode"])("leads to the policy %j and back", (name) => {
+    expect(readRoute(href({ view: "policy", policy: name }))).toEqual({ view: "policy", policy: name });
+  });
+
+  it.each(["", "#/", "#/nowhere", "#/policy/"])("takes %j for the overview", (hash) => {
+    expect(readRoute(hash)).toEqual({ view: "overview" });
+  });
+
+  it("survives an address that is badly encoded", () => {
+    expect(readRoute("#/policy/%E0%A4")).toEqual({ view: "policy", policy: "%E0%A4" });
+  });
+});
+
+describe("the place of a problem", () => {
+  it("is found by line and column", () => {
+    const place = placeIn(
+      "retry(3) +\n  timeot(1s)",
+      "line 2, column 3: there is no policy timeot",
+    ) as number;
+    expect("retry(3) +\n  timeot(1s)".slice(place, place + 6)).toBe("timeot");
+    expect(excerpt("retry(3) +\n  timeot(1s)", place)).toBe("  timeot(1s)\n  ^");
+  });
+
+  it("is nowhere when the message names none", () => {
+    expect(placeIn("retry(3)", "the version is 4")).toBeUndefined();
+  });
+
+  it("is shown in the middle of a long line", () => {
+    const text = `${"a".repeat(100)}!${"b".repeat(100)}`;
+    const [shown = "", mark = ""] = excerpt(text, 100).split("\n");
+    expect(shown[mark.length - 1]).toBe("!");
+    expect(shown.length).toBeLessThan(70);
+  });
+});

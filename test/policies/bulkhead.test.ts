@@ -1,0 +1,289 @@
+import {
+  adaptive,
+  type BulkheadOptions,
+  bulkhead,
+  compose,
+  definePolicy,
+  isRejected,
+  timeout,
+} from "ninelives";
+import { describe, expect, it } from "vitest";
+import { stage } from "./stage.ts";
+
+const down = new Error("down");
+
+describe("bulkhead", () => {
+  it("rejects past the limit, not before", async () => {
+    const policy = bulkhead(2);
+    const { clock, origin, sink, call } = stage(policy);
+    const [, , third] = [call(), call(), call()];
+    await clock.advance(0);
+    expect(third?.error).toMatchObject({
+      kind: "bulkhead-full",
+      policy: "bulkhead",
+      message: "all 2 slots and 0 places are taken",
+    });
+    expect(origin.calls.length).toBe(2);
+    expect(sink.of("bulkhead.acquired").map(({ active }) => active)).toEqual([1, 2]);
+    expect(sink.of("bulkhead.rejected")).toEqual([
+      expect.objectContaining({ active: 2, limit: 2, queued: 0 }),
+    ]);
+    expect([policy.active, policy.queued]).toEqual([2, 0]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it.each(["succeed", "fail"] as const)("has a slot again when the service has settled: %s", async (how) => {
+    const policy = bulkhead(1);
+    const { clock, origin, call } = stage(policy);
+    call();
+    how === "succeed" ? origin.last.succeed("ok") : origin.last.fail(down);
+    await clock.advance(0);
+    expect(policy.active).toBe(0);
+    const next = call();
+    origin.last.succeed("next");
+    await clock.advance(0);
+    expect(next.seen).toEqual({ value: "next" });
+    expect(clock.pending).toBe(0);
+  });
+
+  it("has a slot again when a layer further in throws at once", async () => {
+    const bad = definePolicy("bad", () => () => {
+      throw down;
+    });
+    const policy = bulkhead(1);
+    const { clock, call } = stage(compose(policy, bad));
+    const seen = [call(), call()];
+    await clock.advance(0);
+    expect(seen.map(({ error }) => error)).toEqual([down, down]);
+    expect(policy.active).toBe(0);
+  });
+
+  it("timeout > bulkhead: keeps the slot until the service settles, not until its caller gave up", async () => {
+    const policy = bulkhead(1);
+    const { clock, origin, call } = stage(compose(timeout("1s"), policy));
+    const first = call();
+    await clock.advance(1_000);
+    expect(isRejected(first.error, "timeout")).toBe(true);
+    const second = call();
+    await clock.advance(0);
+    expect(isRejected(second.error, "bulkhead-full")).toBe(true);
+    origin.last.succeed("late");
+    await clock.advance(0);
+    expect(policy.active).toBe(0);
+    expect(origin.calls.length).toBe(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  describe("with a queue", () => {
+    const queued = { limit: 1, queue: 2, maximumWait: "1s" } as const;
+
+    it("lets calls in in their turn, and tells how long they waited", async () => {
+      const policy = bulkhead(queued);
+      const { clock, origin, sink, call } = stage(policy);
+      const seen = [call(), call(), call()];
+      expect([policy.active, policy.queued, origin.calls.length]).toEqual([1, 2, 1]);
+      for (const made of [1, 2, 3]) {
+        await clock.advance(100);
+        origin.last.succeed(made);
+        await clock.advance(0);
+      }
+      expect(seen.map((each) => each.seen)).toEqual([{ value: 1 }, { value: 2 }, { value: 3 }]);
+      expect(origin.calls.map(({ request }) => request)).toEqual(["request 1", "request 2", "request 3"]);
+      expect(sink.of("bulkhead.acquired").map(({ waited }) => waited)).toEqual([0, 100, 200]);
+      expect([policy.active, policy.queued]).toEqual([0, 0]);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("rejects a call that finds no place", async () => {
+      const { clock, origin, sink, call } = stage(bulkhead(queued));
+      const [, , , fourth] = [call(), call(), call(), call()];
+      await clock.advance(0);
+      expect(fourth?.error).toMatchObject({ message: "all 1 slots and 2 places are taken" });
+      expect(sink.of("bulkhead.rejected")).toEqual([expect.objectContaining({ queued: 2 })]);
+      for (let made = 0; made < 3; made++) {
+        origin.last.succeed("ok");
+        await clock.advance(0);
+      }
+      expect(clock.pending).toBe(0);
+    });
+
+    it("rejects a call that waited too long, not before", async () => {
+      const policy = bulkhead(queued);
+      const { clock, origin, sink, call } = stage(policy);
+      const [, waiting] = [call(), call()];
+      await clock.advance(999);
+      expect(waiting?.seen).toBe("nothing yet");
+      await clock.advance(1);
+      expect(waiting?.error).toMatchObject({ kind: "bulkhead-full", message: "no slot within 1000 ms" });
+      expect(policy.queued).toBe(0);
+      expect(sink.types).toContain("bulkhead.rejected");
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      expect(origin.calls.length).toBe(1);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("lets a call wait no longer than its own deadline", async () => {
+      const { clock, origin, call } = stage(bulkhead(queued));
+      call();
+      const waiting = call({ deadline: 300 });
+      await clock.advance(300);
+      expect(waiting.error).toMatchObject({ message: "no slot within 300 ms" });
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("lets a call go at once when its caller aborts", async () => {
+      const policy = bulkhead(queued);
+      const { clock, origin, sink, call } = stage(policy);
+      const controller = new AbortController();
+      call();
+      const [waiting, behind] = [call({ signal: controller.signal }), call()];
+      controller.abort("navigated");
+      await clock.advance(0);
+      expect(waiting.error).toBe("navigated");
+      expect(policy.queued).toBe(1);
+      expect(sink.types).not.toContain("bulkhead.rejected");
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      expect(origin.last.request).toBe("request 3");
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      expect(behind.seen).toEqual({ value: "ok" });
+      expect(clock.pending).toBe(0);
+    });
+
+    it("does not queue a call that was aborted before it came", async () => {
+      const controller = new AbortController();
+      const late = definePolicy("late", (next) => async (request, context) => {
+        await undefined;
+        return next(request, context);
+      });
+      const policy = bulkhead(queued);
+      const { clock, origin, call } = stage(compose(late, policy));
+      call();
+      await clock.advance(0);
+      const seen = call({ signal: controller.signal });
+      controller.abort("gone");
+      await clock.advance(0);
+      expect(seen.error).toBe("gone");
+      expect(policy.queued).toBe(0);
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("rejects a waiting call whose turn comes when a layer further in throws at once", async () => {
+      let bad = false;
+      const moody = definePolicy("moody", (next) => (request, context) => {
+        if (bad) throw down;
+        return next(request, context);
+      });
+      const policy = bulkhead(queued);
+      const { clock, origin, call } = stage(compose(policy, moody));
+      const [, second, third] = [call(), call(), call()];
+      bad = true;
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      expect([second?.error, third?.error]).toEqual([down, down]);
+      expect([policy.active, policy.queued]).toEqual([0, 0]);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("does not let a late call pass those that wait", async () => {
+      const { clock, origin, call } = stage(bulkhead({ limit: 1, queue: 5, maximumWait: "1s" }));
+      call();
+      call();
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      call();
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      expect(origin.calls.map(({ request }) => request)).toEqual(["request 1", "request 2", "request 3"]);
+      expect(clock.pending).toBe(0);
+    });
+  });
+
+  describe("with an adaptive limit", () => {
+    it("that shrinks takes slots back as they come free", async () => {
+      const limit = adaptive(3);
+      const policy = bulkhead({ limit, queue: 5, maximumWait: "1m" });
+      const { clock, origin, call } = stage(policy);
+      for (let made = 0; made < 4; made++) call();
+      limit.set(1);
+      for (const [index, active] of [2, 1, 1, 0].entries()) {
+        origin.calls[index]?.succeed("ok");
+        await clock.advance(0);
+        expect(policy.active).toBe(active);
+      }
+      expect(origin.calls.length).toBe(4);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("that grows lets in those that wait, before the next call", async () => {
+      const limit = adaptive(1);
+      const policy = bulkhead({ limit, queue: 5, maximumWait: "1m" });
+      const { clock, origin, call } = stage(policy);
+      for (let made = 0; made < 3; made++) call();
+      limit.set(3);
+      call();
+      expect(origin.calls.map(({ request }) => request)).toEqual(["request 1", "request 2", "request 3"]);
+      expect([policy.active, policy.queued]).toEqual([3, 1]);
+      for (let made = 0; made < 4; made++) {
+        origin.calls[made]?.succeed("ok");
+        await clock.advance(0);
+      }
+      expect(origin.calls.length).toBe(4);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("refuses what will not do, and keeps the limit in force", () => {
+      const limit = adaptive(2);
+      bulkhead({ limit });
+      expect(() => limit.set(0)).toThrow("bulkhead: limit must be a whole number of at least 1, but is 0");
+      expect(limit.get()).toBe(2);
+    });
+  });
+
+  it("works under a sink that listens and under none", async () => {
+    const policy = bulkhead(1);
+    const results = await Promise.allSettled([
+      policy.execute(async () => "ok"),
+      policy.execute(async () => "not ok"),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    expect(policy.active).toBe(0);
+  });
+
+  it("is shared by all services that are wrapped with it", async () => {
+    const policy = bulkhead(1);
+    const [first, second] = [policy.wrap(() => new Promise(() => {})), policy.wrap(async () => "ok")];
+    first(undefined);
+    await expect(second(undefined)).rejects.toMatchObject({ kind: "bulkhead-full" });
+  });
+
+  it.each<[BulkheadOptions | number, string]>([
+    [0, "bulkhead: limit must be a whole number of at least 1, but is 0"],
+    [
+      { limit: 1, queue: -1, maximumWait: "1s" },
+      "bulkhead: queue must be a whole number of at least 0, but is -1",
+    ],
+    [{ limit: 1, queue: 1, maximumWait: -1 }, "bulkhead: maximumWait must be a duration"],
+    [{ limit: 1, queue: 1 }, "bulkhead: maximumWait is required with a queue: nothing may wait for ever"],
+    [{ limit: 1, queue: () => 1 }, "maximumWait is required"],
+    [
+      { limit: 1, size: 2 } as BulkheadOptions,
+      'bulkhead has no option "size"; it has limit, queue, maximumWait',
+    ],
+    [{} as BulkheadOptions, "bulkhead: limit must be a whole number of at least 1, but is undefined"],
+  ])("refuses %j when it is made", (options, message) => {
+    expect(() => bulkhead(options)).toThrow(message);
+  });
+
+  it("needs no maximumWait where nothing can wait", () => {
+    expect(bulkhead({ limit: 1, queue: 0 }).queued).toBe(0);
+  });
+});

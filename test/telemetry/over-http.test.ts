@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { identity } from "../../src/core/policy.ts";
+import { DeliveryError, type EventBatch, overHttp } from "../../src/telemetry/index.ts";
+
+const batch: EventBatch = {
+  version: 1,
+  source: { id: "abc", kind: "page" },
+  sentAt: 1_000,
+  dropped: 0,
+  events: [{ type: "timeout.occurred", policy: "prices", at: 900, after: 5 }],
+};
+
+function collector(response: () => Response | Promise<Response>) {
+  const calls: { readonly url: unknown; readonly init: RequestInit }[] = [];
+  const fetch = async (url: unknown, init: RequestInit) => {
+    calls.push({ url, init });
+    return response();
+  };
+  const deliver = (key?: string) =>
+    identity.wrap(
+      overHttp({
+        url: "/v1/events",
+        fetch: fetch as typeof globalThis.fetch,
+        ...(key !== undefined && { key }),
+      }),
+    );
+  return { calls, deliver };
+}
+
+describe("overHttp", () => {
+  it("posts the batch as JSON with its key, in a way that outlives the page", async () => {
+    const { calls, deliver } = collector(() => new Response(null, { status: 202 }));
+    const { signal } = new AbortController();
+    await deliver("key")(batch, { signal });
+    const { url, init } = calls[0] as (typeof calls)[number];
+    expect(url).toBe("/v1/events");
+    expect(init).toMatchObject({ method: "POST", keepalive: true, signal });
+    expect(Object.fromEntries(new Headers(init.headers))).toEqual({
+      authorization: "Bearer key",
+      "content-type": "application/json",
+    });
+    expect(JSON.parse(new TextDecoder().decode(init.body as Uint8Array))).toEqual(batch);
+  });
+
+  it("sends no Authorization without a key", async () => {
+    const { calls, deliver } = collector(() => new Response(null, { status: 202 }));
+    await deliver()(batch);
+    expect(new Headers(calls[0]?.init.headers).has("authorization")).toBe(false);
+  });
+
+  it("does not ask for more than a closing page may send", async () => {
+    const { calls, deliver } = collector(() => new Response(null, { status: 202 }));
+    const events = Array.from({ length: 1_000 }, () => ({ ...batch.events[0], policy: "ü".repeat(20) }));
+    await deliver()({ ...batch, events } as EventBatch);
+    expect(calls[0]?.init.keepalive).toBe(false);
+  });
+
+  it("lets go of the answer's body", async () => {
+    let cancelled = false;
+    const body = new ReadableStream({
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    await collector(() => new Response(body)).deliver()(batch);
+    expect(cancelled).toBe(true);
+  });
+
+  it("counts a batch as delivered even when the answer's body breaks", async () => {
+    const body = new ReadableStream({
+      cancel: () => {
+        throw new Error("reset");
+      },
+    });
+    await expect(collector(() => new Response(body)).deliver()(batch)).resolves.toBeUndefined();
+  });
+
+  it.each([
+    [400, false],
+    [401, false],
+    [413, false],
+    [422, false],
+    [429, true],
+    [500, false],
+    [501, false],
+    [502, true],
+    [503, true],
+    [504, true],
+  ])("takes %d for an error that may pass: %s", async (status, retryable) => {
+    const delivering = collector(() => new Response("no", { status })).deliver()(batch);
+    const error = await delivering.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(DeliveryError);
+    expect(error).toMatchObject({ status, retryable, message: `the collector answered ${status}` });
+  });
+
+  it("throws what fetch throws", async () => {
+    const lost = new TypeError("Failed to fetch");
+    await expect(collector(() => Promise.reject(lost)).deliver()(batch)).rejects.toBe(lost);
+  });
+});

@@ -1,0 +1,88 @@
+import { connectApi, explained } from "./api.ts";
+import { commandSender, envelope } from "./commands.ts";
+import { followLive, type Live } from "./live.ts";
+import { type Act, type Link, received } from "./model.ts";
+import { Store } from "./store.ts";
+import { token } from "./token.ts";
+
+/** The page's ties to the server: what it shows comes in through the store, what it wants goes out through here. */
+export class Dashboard {
+  readonly store: Store = new Store();
+  readonly api = connectApi();
+  readonly #live: Live;
+  readonly #send = commandSender(this.api, (why) => this.askForToken(why));
+  #answered: ((given: boolean) => void) | undefined;
+
+  constructor(url: string) {
+    this.#live = followLive({
+      url,
+      state: () => this.api.state(),
+      onLink: (link) => this.#linked(link),
+      onMessage: (message) => this.store.update((model) => received(model, message, Date.now())),
+    });
+    // What the browser knows of its network the back-off would learn only later.
+    addEventListener("online", () => {
+      if (this.store.model.link.state === "waiting") this.#live.restart();
+    });
+  }
+
+  /** Sends a command on a policy and shows beside it what became of it. Settles with whether it was done. */
+  async act(policy: string, command: string, args: Record<string, unknown>, done: string): Promise<Act> {
+    const tell = (status: Act["status"], detail: string): Act => {
+      const act: Act = { command, status, detail, at: Date.now() };
+      this.store.update((model) => ({ ...model, acts: new Map(model.acts).set(policy, act) }));
+      return act;
+    };
+    tell("pending", "sending…");
+    try {
+      await this.#send(envelope(command, args));
+      return tell("done", done);
+    } catch (error) {
+      return tell("failed", explained(error));
+    } finally {
+      this.refreshPolicies();
+    }
+  }
+
+  /** Asks which policies may be steered, and how they read now. */
+  async refreshPolicies(): Promise<void> {
+    try {
+      const documents = await this.api.policies();
+      const byName = new Map(documents.map((document) => [document.name, document]));
+      this.store.update((model) => ({ ...model, documents: byName }));
+    } catch {
+      // What was known stays; whether the server is there at all the link says.
+    }
+  }
+
+  /** Opens the dialog. Settles when it is closed, with whether a token was given. */
+  askForToken(why: string): Promise<boolean> {
+    this.#answered?.(false);
+    return new Promise((resolve) => {
+      this.#answered = resolve;
+      this.store.update((model) => ({ ...model, tokenWanted: why }));
+    });
+  }
+
+  /** Takes what was entered into the dialog; `null` when it was dismissed. */
+  answerToken(given: string | null): void {
+    if (given !== null) token.write(given);
+    this.store.update((model) => ({ ...model, tokenWanted: null }));
+    this.#answered?.(given !== null);
+    this.#answered = undefined;
+    if (given !== null && this.store.model.link.state === "refused") this.#live.restart();
+  }
+
+  #linked(link: Link): void {
+    const before = this.store.model.link.state;
+    this.store.update((model) => ({ ...model, link }));
+    if (link.state === "live") this.refreshPolicies();
+    if (link.state === "refused" && before !== "refused") {
+      this.askForToken(
+        token.read() === null
+          ? "This observer shows itself only to those who have a token."
+          : "The server does not accept this token for looking.",
+      );
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import type { PolicyDocument } from "ninelives/control";
+import type { LiveMessage, PolicyState, WindowState } from "ninelives/observer";
+import { appended, caughtUp, type EventLog, emptyLog } from "./event-log.ts";
+
+/** How the page hangs on the observer. Times are the page's own. */
+export type Link =
+  | { readonly state: "connecting" }
+  | { readonly state: "live" }
+  | { readonly state: "waiting"; readonly until: number }
+  /** The server wants a token, or another one. */
+  | { readonly state: "refused" };
+
+/** What became of the last command on a policy. */
+export interface Act {
+  readonly command: string;
+  readonly status: "pending" | "done" | "failed";
+  readonly detail: string;
+  readonly at: number;
+}
+
+/** All that the page knows. Replaced, never changed. */
+export interface Model {
+  readonly link: Link;
+  /** When the last message came, by the page's clock; `null` before the first. */
+  readonly receivedAt: number | null;
+  /** What the observer's clock is ahead of the page's. */
+  readonly skew: number;
+  /** What the observer says of itself. */
+  readonly observer: { readonly since: number; readonly events: number; readonly dropped: number } | null;
+  readonly policies: ReadonlyMap<string, PolicyState>;
+  readonly log: EventLog;
+  /** Events that came too fast to be told. */
+  readonly skipped: number;
+  /** The policies that may be steered; `null` while nobody has told. */
+  readonly documents: ReadonlyMap<string, PolicyDocument> | null;
+  readonly acts: ReadonlyMap<string, Act>;
+  /** Why a token is asked for now; `null` while none is. */
+  readonly tokenWanted: string | null;
+}
+
+export const emptyModel: Model = {
+  link: { state: "connecting" },
+  receivedAt: null,
+  skew: 0,
+  observer: null,
+  policies: new Map(),
+  log: emptyLog,
+  skipped: 0,
+  documents: null,
+  acts: new Map(),
+  tokenWanted: null,
+};
+
+/** The model after a message that came at `now` by the page's clock. */
+export function received(model: Model, message: LiveMessage, now: number): Model {
+  if (message.type === "snapshot") {
+    const { at, since, events, dropped, policies } = message.state;
+    return {
+      ...model,
+      receivedAt: now,
+      skew: at - now,
+      observer: { since, events, dropped },
+      policies: new Map(policies.map((policy) => [policy.policy, policy])),
+      log: caughtUp(model.log, message.events),
+    };
+  }
+  if (message.type !== "delta") return model;
+  const policies = new Map(model.policies);
+  for (const policy of message.policies) policies.set(policy.policy, policy);
+  return {
+    ...model,
+    receivedAt: now,
+    skew: message.at - now,
+    observer: { since: model.observer?.since ?? message.at, ...message.totals },
+    policies,
+    log: appended(model.log, message.events),
+    skipped: model.skipped + message.skipped,
+  };
+}
+
+/** The policies that were seen, and those that the gateway has but that nobody called yet. */
+export function allPolicies({ policies, documents }: Model): PolicyState[] {
+  const uncalled = [...(documents?.keys() ?? [])].filter((name) => !policies.has(name));
+  return [...policies.values(), ...uncalled.map(uncalledPolicy)];
+}
+
+/** How often a second, over what the window really covers. */
+export function perSecond(window: WindowState, number: number, spanMs: number): number {
+  const seconds = window.requests > 0 && window.rate > 0 ? window.requests / window.rate : spanMs / 1_000;
+  return number / seconds;
+}
+
+const unseen: WindowState = {
+  requests: 0,
+  failures: 0,
+  aborted: 0,
+  rate: 0,
+  errorRate: null,
+  p50: null,
+  p90: null,
+  p99: null,
+  p999: null,
+  retries: 0,
+  timeouts: 0,
+  rejected: 0,
+  fallbacks: 0,
+};
+
+/** `lastEventAt` 0 says that nothing is known of it. */
+function uncalledPolicy(policy: string): PolicyState {
+  return {
+    policy,
+    lastEventAt: 0,
+    reporters: 0,
+    windows: { "1m": unseen, "5m": unseen, "15m": unseen },
+    circuits: [],
+    series: { step: 5_000, requests: [], failures: [], rejected: [], p99: [] },
+  };
+}

@@ -1,0 +1,81 @@
+import type { CircuitReport, PolicyState } from "ninelives/observer";
+import { windowSpans } from "ninelives/observer";
+import { useBoard } from "../board.ts";
+import { count, latency, percent, plural, rate, span, unknown } from "../format.ts";
+import { perSecond } from "../model.ts";
+import { href } from "../route.ts";
+import { highErrorRate, refuses, worstCircuit } from "../trouble.ts";
+import { type BadgeState, CircuitBadge } from "./circuit-badge.tsx";
+import { Sparkline } from "./sparkline.tsx";
+import { Steering } from "./steering.tsx";
+
+/** A policy at a glance. */
+export function PolicyCard({ state }: { state: PolicyState }) {
+  const { model, window, now } = useBoard();
+  const { policy, circuits, lastEventAt } = state;
+  const worst = worstCircuit(circuits);
+  const seen = state.windows[window];
+  const known = lastEventAt > 0;
+  const failing = (seen.errorRate ?? 0) >= highErrorRate;
+  const others =
+    circuits.length > 1 ? ` · ${circuits.filter(refuses).length} of ${circuits.length} open` : "";
+  return (
+    <article class="card" data-state={badgeOf(state)} aria-labelledby={`card-${policy}`}>
+      <header>
+        <h2 id={`card-${policy}`}>
+          <a href={href({ view: "policy", policy })}>{policy}</a>
+        </h2>
+        <CircuitBadge state={badgeOf(state)} />
+      </header>
+      <p class="since">{known ? `${phase(worst, now)}${others}` : "no calls seen yet"}</p>
+      <Sparkline series={state.series} />
+      <dl class="figures">
+        <Figure name="rate" value={known ? rate(seen.rate) : unknown} />
+        <Figure name="errors" value={percent(seen.errorRate)} tone={failing ? "bad" : undefined} />
+        <Figure name="p50" value={latency(seen.p50)} />
+        <Figure name="p99" value={latency(seen.p99)} />
+      </dl>
+      <p class="asides">
+        <span>{known ? rate(perSecond(seen, seen.rejected, windowSpans[window])) : unknown} refused</span>
+        <span>{known ? plural(seen.retries, "retry", "retries") : `${unknown} retries`}</span>
+        <span title="pages and workers that told of it within the last minute">
+          {known ? plural(state.reporters, "reporter") : `${count(null)} reporters`}
+        </span>
+      </p>
+      {model.documents?.has(policy) && <Steering policy={policy} state={worst?.state} />}
+    </article>
+  );
+}
+
+function Figure({ name, value, tone }: { name: string; value: string; tone?: string | undefined }) {
+  return (
+    <div data-tone={tone}>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+/** What the badge of a policy says: its worst circuit, if it has told of one. */
+export function badgeOf({ circuits, lastEventAt }: PolicyState): BadgeState {
+  return worstCircuit(circuits)?.state ?? (lastEventAt > 0 ? "never-opened" : "unknown");
+}
+
+/** How long a circuit has been as it is, and what comes next. */
+export function phase(circuit: CircuitReport | undefined, now: number): string {
+  if (circuit === undefined) return "calls pass";
+  const lasted = span(now - circuit.since);
+  switch (circuit.state) {
+    case "open":
+      if (circuit.until === null) return `refuses for ${lasted}`;
+      return circuit.until > now
+        ? `probes in ${span(Math.max(1_000, circuit.until - now))} · open for ${lasted}`
+        : `probes with the next call · open for ${lasted}`;
+    case "half-open":
+      return `probing for ${lasted}`;
+    case "forced-open":
+      return `until somebody closes it · for ${lasted}`;
+    default:
+      return `for ${lasted}`;
+  }
+}

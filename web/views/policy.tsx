@@ -1,0 +1,114 @@
+import type { CircuitReport, PolicyState } from "ninelives/observer";
+import { useBoard } from "../board.ts";
+import { rowsOf } from "../event-log.ts";
+import { count, plural, span, timeOfDay, unknown } from "../format.ts";
+import { allPolicies } from "../model.ts";
+import { CircuitBadge } from "../parts/circuit-badge.tsx";
+import { Empty } from "../parts/empty.tsx";
+import { EventRows } from "../parts/event-rows.tsx";
+import { Expression } from "../parts/expression.tsx";
+import { badgeOf, phase } from "../parts/policy-card.tsx";
+import { LatencyChart, ThroughputChart } from "../parts/policy-charts.tsx";
+import { Steering } from "../parts/steering.tsx";
+import { WindowsTable } from "../parts/windows-table.tsx";
+import { href } from "../route.ts";
+import { sentence } from "../sentence.ts";
+import { worstCircuit } from "../trouble.ts";
+import { Nothing } from "./nothing.tsx";
+
+/** Events of a policy that are shown beside it; the rest is in the log. */
+const shown = 40;
+
+/** All that is known of one policy. */
+export function PolicyView({ policy }: { policy: string }) {
+  const { model } = useBoard();
+  const state = allPolicies(model).find((each) => each.policy === policy);
+  if (state !== undefined) return <Known state={state} />;
+  if (model.observer === null) return <Nothing />;
+  return (
+    <Empty title={`Nothing is known of “${policy}”`}>
+      <p>
+        It may have been quiet since the observer began. <a href={href({ view: "overview" })}>All policies</a>
+      </p>
+    </Empty>
+  );
+}
+
+function Known({ state }: { state: PolicyState }) {
+  const { model, now } = useBoard();
+  const { policy, lastEventAt, series, windows, circuits, reporters } = state;
+  const document = model.documents?.get(policy);
+  const worst = worstCircuit(circuits);
+  const rows = rowsOf(model.log, { text: "", type: "notable", policy }, sentence).slice(0, shown);
+  const heard =
+    lastEventAt === 0
+      ? "no calls seen yet"
+      : `last call ${span(now - lastEventAt)} ago · ${plural(reporters, "reporter")} in the last minute`;
+  return (
+    <>
+      <div class="title" data-state={badgeOf(state)}>
+        <p class="note">
+          <a href={href({ view: "overview" })}>← All policies</a>
+        </p>
+        <h1>{policy}</h1>
+        <CircuitBadge state={badgeOf(state)} />
+        <p class="since">{lastEventAt === 0 ? unknown : phase(worst, now)}</p>
+        <p class="note heard">{heard}</p>
+        {document !== undefined && <Steering policy={policy} state={worst?.state} />}
+      </div>
+      <div class="detail">
+        <div class="column">
+          <ThroughputChart series={series} />
+          <LatencyChart series={series} />
+        </div>
+        <div class="column beside">
+          <Circuits circuits={circuits} now={now} />
+          {document !== undefined && <Expression document={document} />}
+          <WindowsTable windows={windows} />
+        </div>
+        <section class="panel" aria-labelledby="events">
+          <h2 id="events">Events</h2>
+          {rows.length > 0 ? (
+            <EventRows rows={rows} />
+          ) : (
+            <p class="note">Nothing but answered calls so far.</p>
+          )}
+        </section>
+      </div>
+    </>
+  );
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  failures: "too many calls failed",
+  "slow-calls": "too many calls were slow",
+  probe: "its probe failed",
+  fleet: "its fleet decided so",
+  forced: "by command",
+};
+
+function Circuits({ circuits, now }: { circuits: readonly CircuitReport[]; now: number }) {
+  return (
+    <section class="panel" aria-labelledby="circuits">
+      <h2 id="circuits">Circuits</h2>
+      {circuits.length === 0 ? (
+        <p class="note">None has changed its state since the observer began.</p>
+      ) : (
+        <ul class="circuits">
+          {circuits.map((report) => (
+            <li key={report.circuit}>
+              <strong>{report.circuit}</strong>
+              <CircuitBadge state={report.state} />
+              <p>{phase(report, now)}</p>
+              <p class="note">
+                since {timeOfDay(report.since)}
+                {report.reason !== null && ` · ${reasons[report.reason] ?? report.reason}`} · opened{" "}
+                {count(report.openings)} {report.openings === 1 ? "time" : "times"}
+              </p>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
