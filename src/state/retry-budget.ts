@@ -10,8 +10,12 @@ export interface RetryBudget {
   begin(now: number): void;
   /** Whether one more may be sent; takes it from the budget. */
   spend(now: number): boolean;
-  /** A call ended well, or badly in a way that may pass. */
-  settle(ok: boolean, now: number): void;
+  /**
+   * What was sent ended well, or badly in a way that may pass.
+   *
+   * @param repeated whether it had been taken from the budget
+   */
+  settle(ok: boolean, now: number, repeated: boolean): void;
   /** Repetitions that could be sent now. */
   available(now: number): number;
 }
@@ -54,15 +58,17 @@ export class RatioBudget implements RetryBudget {
   }
 
   available(now: number): number {
-    return Math.max(this.#minimum, this.#ratio * this.#calls.sum(now)) - this.#spent.sum(now);
+    const allowed = Math.max(this.#minimum, this.#ratio * this.#calls.sum(now));
+    return Math.max(0, Math.floor(allowed - this.#spent.sum(now)));
   }
 }
 
 /**
- * A purse of tokens: each repetition costs some, each success brings some back, and below a floor nothing is repeated.
+ * A purse of tokens: repetitions or failures cost some, each success brings some back, and at a floor nothing is
+ * repeated.
  *
- * Sources: gRPC A6 (10 tokens, failure costs 1, success brings 0.1, none at or below half) and AWS SDKs (500 tokens, a
- * retry costs 5, a success brings 1).
+ * Sources: gRPC A6 (10 tokens, a failure costs 1, a success brings 0.1, none at or below half) and the AWS SDKs' retry
+ * quota (500 tokens, a retry costs 5 and brings them back when it succeeds, any other success brings 1).
  */
 export class TokenBudget implements RetryBudget {
   readonly #most: number;
@@ -98,13 +104,18 @@ export class TokenBudget implements RetryBudget {
     return true;
   }
 
-  settle(ok: boolean): void {
-    if (ok) this.#tokens = Math.min(this.#most, this.#tokens + this.#gain);
+  settle(ok: boolean, _now: number, repeated: boolean): void {
+    if (ok) this.#fill(repeated && !this.#failureCosts ? this.#cost : this.#gain);
     else if (this.#failureCosts) this.#tokens = Math.max(0, this.#tokens - this.#cost);
   }
 
   available(): number {
     if (this.#failureCosts) return this.#tokens > this.#floor ? Infinity : 0;
     return Math.floor((this.#tokens - this.#floor) / this.#cost);
+  }
+
+  #fill(tokens: number): void {
+    // In thousandths, as gRPC counts: else ten times 0.1 would not be 1.
+    this.#tokens = Math.min(this.#most, Math.round((this.#tokens + tokens) * 1000) / 1000);
   }
 }
