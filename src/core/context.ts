@@ -27,6 +27,8 @@ class Call {
   readonly ends: number;
   /** How often the request has gone out to the service. */
   sends = 0;
+  /** What counts calls and has counted this one. */
+  counters: Set<object> | undefined;
 
   constructor(key: string | undefined, repeatable: boolean, allowed: number, ends: number) {
     this.key = key;
@@ -137,6 +139,13 @@ export class Context {
     return Math.max(0, this.deadline - this.environment.clock.now());
   }
 
+  /** Whether this call is new to what counts calls: a budget that stands in two layers must count it once. */
+  isNewTo(counter: object): boolean {
+    this.#call.counters ??= new Set();
+    const { size } = this.#call.counters;
+    return this.#call.counters.add(counter).size > size;
+  }
+
   /** The context of the `attempt`th try. */
   withAttempt(attempt: number): Context {
     return new Context(this.environment, this.#call, this.leg, this.deadline, attempt, this.bounded);
@@ -151,6 +160,18 @@ export class Context {
       this.deadline,
       this.attempt,
       this.bounded,
+    );
+  }
+
+  /** The context of work that others wait for too: neither this caller's abort nor its deadline ends it. */
+  detach(): Context {
+    return new Context(
+      this.environment,
+      this.#call,
+      new Leg(undefined, undefined, true),
+      Infinity,
+      this.attempt,
+      false,
     );
   }
 

@@ -14,6 +14,8 @@ export interface OptionRow<T, R> {
   readonly required?: true;
   /** The value is itself a function, or decides what is built: it is read once. */
   readonly fixed?: true;
+  /** A number or a text is a `Duration`, though the check takes more than that. */
+  readonly duration?: true;
 }
 
 /** A row whose types only its own policy knows. */
@@ -23,6 +25,7 @@ interface Row {
   readonly initial?: unknown;
   readonly required?: true;
   readonly fixed?: true;
+  readonly duration?: true;
 }
 
 type Table = Readonly<Record<string, Row>>;
@@ -64,7 +67,7 @@ export function settings<const T extends Table>(policy: string, given: object, t
     const value = (given as Record<string, unknown>)[name];
     read[name] = reader(value ?? row.initial, row, `${policy}: ${name}`);
     if (value !== undefined) {
-      const described = describeValue(value, row.check === duration);
+      const described = describeValue(value, row.duration ?? row.check === duration);
       list.push(index === 0 ? { value: described } : { name, value: described });
     }
   }
