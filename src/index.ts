@@ -33,13 +33,23 @@ export { format } from "./expression/format.ts";
 export { ExpressionError, parse, policy, type Scope } from "./expression/parse.ts";
 export { answer, fallback } from "./policies/answer.ts";
 export {
+  type AnyBackoff,
   type Backoff,
+  type ComputedBackoff,
   constant,
   type ExponentialOptions,
   exponential,
   type Jitter,
   linear,
+  sequence,
 } from "./policies/backoff.ts";
+export {
+  type RetryBudgetOptions,
+  retryBudget,
+  type SharedBudget,
+  type TokenBudgetOptions,
+  tokenBudget,
+} from "./policies/budget.ts";
 export { type Bulkhead, type BulkheadOptions, bulkhead } from "./policies/bulkhead.ts";
 export {
   type CircuitBreaker,
@@ -51,4 +61,5 @@ export { standard } from "./policies/presets.ts";
 export { type RetryOptions, retry } from "./policies/retry.ts";
 export { timeout } from "./policies/timeout.ts";
 export type { CircuitSnapshot } from "./state/circuit.ts";
+export type { RetryBudget } from "./state/retry-budget.ts";
 export type { Report, Store, View } from "./state/sync.ts";

@@ -1,6 +1,7 @@
 import { identity, type Policy } from "../core/policy.ts";
 import { answer, fallback } from "../policies/answer.ts";
-import { constant, exponential, linear } from "../policies/backoff.ts";
+import { constant, exponential, linear, sequence } from "../policies/backoff.ts";
+import { retryBudget, tokenBudget } from "../policies/budget.ts";
 import { bulkhead } from "../policies/bulkhead.ts";
 import { circuitBreaker } from "../policies/circuit-breaker.ts";
 import { standard } from "../policies/presets.ts";
@@ -37,4 +38,11 @@ export const policies: Readonly<Record<string, TextFunction>> = {
 };
 
 /** The values that every text knows, beside numbers, durations, strings, true and false. */
-export const values: Readonly<Record<string, TextFunction>> = { constant, exponential, linear };
+export const values: Readonly<Record<string, TextFunction>> = {
+  constant,
+  exponential,
+  linear,
+  retryBudget,
+  sequence,
+  tokenBudget,
+};

@@ -1,6 +1,7 @@
+import { known, span } from "../core/check.ts";
 import { argument, type DescribedCall, durationArgument, given } from "../core/description.ts";
-import { type Duration, milliseconds } from "../core/duration.ts";
-import { between } from "../core/options.ts";
+import { type Duration, quote } from "../core/duration.ts";
+import { between, oneOf } from "../core/options.ts";
 import { RatioBudget, type RetryBudget, TokenBudget } from "../state/retry-budget.ts";
 
 /** A retry budget that may be shared: pass the same value to every retry and hedge of one destination. */
@@ -11,7 +12,7 @@ export interface RetryBudgetOptions {
   readonly ratio?: number;
   /** Repetitions that the window always allows, for services with little traffic. Default 3. */
   readonly minimum?: number;
-  /** How far it looks back. Default 10 s. */
+  /** How far it looks back. Default `"10s"`. */
   readonly window?: Duration;
 }
 
@@ -26,11 +27,12 @@ export interface RetryBudgetOptions {
  * const writes = retry({ attempts: 2, budget });
  */
 export function retryBudget(options: RetryBudgetOptions = {}): SharedBudget {
+  known(options, "retryBudget", ["ratio", "minimum", "window"]);
   const { ratio = 0.2, minimum = 3, window = "10s" } = options;
   const budget = new RatioBudget(
     between(0, 10)(ratio, "retryBudget: ratio"),
     between(0, 1_000_000)(minimum, "retryBudget: minimum"),
-    milliseconds(window, "retryBudget: window"),
+    span(window, "retryBudget: window"),
   );
   return described(budget, "retryBudget", [
     argument(options.ratio, "ratio"),
@@ -40,7 +42,7 @@ export function retryBudget(options: RetryBudgetOptions = {}): SharedBudget {
 }
 
 export interface TokenBudgetOptions {
-  /** `aws`: a repetition costs, a success brings back. `grpc`: a failure costs, and half must be left. Default `aws`. */
+  /** `aws`: a repetition costs, a success brings back. `grpc`: a failure costs, and half must be left. Default `"aws"`. */
   readonly kind?: "aws" | "grpc";
   /** Tokens at the start, and at most. Default 500 for `aws`, 10 for `grpc`. */
   readonly tokens?: number;
@@ -54,9 +56,13 @@ export interface TokenBudgetOptions {
  * Allows repetitions as long as a purse lasts, which failures empty and successes fill.
  *
  * Sources: the retry quota of the AWS SDKs; gRPC's A6, "Throttling configuration".
+ *
+ * @example
+ * const policy = retry({ attempts: 4, budget: tokenBudget({ kind: "grpc" }) });
  */
 export function tokenBudget(options: TokenBudgetOptions = {}): SharedBudget {
-  const grpc = (options.kind ?? "aws") === "grpc";
+  known(options, "tokenBudget", ["kind", "tokens", "cost", "gain"]);
+  const grpc = oneOf("aws", "grpc")(options.kind ?? "aws", "tokenBudget: kind") === "grpc";
   const { tokens = grpc ? 10 : 500, cost = grpc ? 1 : 5, gain = grpc ? 0.1 : 1 } = options;
   const positive = between(0.000001, 1_000_000);
   const budget = new TokenBudget(
@@ -76,4 +82,10 @@ export function tokenBudget(options: TokenBudgetOptions = {}): SharedBudget {
 
 function described(budget: RetryBudget, call: string, list: Parameters<typeof given>): SharedBudget {
   return Object.assign(budget, { description: { call, arguments: given(...list) } });
+}
+
+/** @throws TypeError that names the option and quotes what is no budget */
+export function asBudget(value: RetryBudget, option: string): RetryBudget {
+  if (typeof value === "object" && value !== null && typeof value.spend === "function") return value;
+  throw new TypeError(`${option} must be a budget such as retryBudget(), but is ${quote(value)}`);
 }
