@@ -56,7 +56,9 @@ export {
   type CircuitBreakerOptions,
   circuitBreaker,
 } from "./policies/circuit-breaker.ts";
+export { type HedgeOptions, hedge } from "./policies/hedge.ts";
 export { type Keyed, type KeyedOptions, keyed } from "./policies/keyed.ts";
+export { type Percentile, type PercentileOptions, percentile } from "./policies/percentile.ts";
 export { standard } from "./policies/presets.ts";
 export { type RetryOptions, retry } from "./policies/retry.ts";
 export { timeout } from "./policies/timeout.ts";

@@ -48,9 +48,11 @@ export interface EventDetails {
   "rate-limit.rejected": { readonly retryAfter: number };
   /** A call over a rate limit waits for its turn. */
   "rate-limit.waited": { readonly wait: number };
+  /** A rate limit let its rate down because the service asked for it, or up again. In calls for each `per`. */
+  "rate-limit.changed": { readonly limit: number; readonly from: number };
   /** A throttle refused a call, as it does with this probability now. */
   "throttle.rejected": { readonly probability: number };
-  /** A further call was started because the ones before took longer than `after` milliseconds. */
+  /** A further call was started, `after` milliseconds after the one before, which took long or failed. */
   "hedge.started": { readonly hedge: number; readonly after: number };
   /** A hedge, and not the first call, brought the answer. */
   "hedge.won": { readonly hedge: number };

@@ -4,6 +4,8 @@ import { constant, exponential, linear, sequence } from "../policies/backoff.ts"
 import { retryBudget, tokenBudget } from "../policies/budget.ts";
 import { bulkhead } from "../policies/bulkhead.ts";
 import { circuitBreaker } from "../policies/circuit-breaker.ts";
+import { hedge } from "../policies/hedge.ts";
+import { percentile } from "../policies/percentile.ts";
 import { standard } from "../policies/presets.ts";
 import { retry } from "../policies/retry.ts";
 import { timeout } from "../policies/timeout.ts";
@@ -15,7 +17,7 @@ export type TextFunction = (...args: never[]) => unknown;
 const options =
   (make: (chosen: never) => Policy, first?: string): TextFunction =>
   (...args: unknown[]) => {
-    const named = typeof args.at(-1) === "object" && args.at(-1) !== null ? (args.pop() as object) : {};
+    const named = isPlain(args.at(-1)) ? (args.pop() as object) : {};
     if (args.length > (first === undefined ? 0 : 1)) {
       throw new TypeError(
         `${make.name} takes its options by name${first === undefined ? "" : `, save ${first}`}`,
@@ -25,12 +27,18 @@ const options =
     return make(chosen as never);
   };
 
+/** The named arguments of a call, in distinction to an adaptive value or whatever else a scope holds. */
+function isPlain(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
 /** The policies that every text knows. */
 export const policies: Readonly<Record<string, TextFunction>> = {
   answer,
   bulkhead: options(bulkhead, "limit"),
   circuitBreaker: options(circuitBreaker),
   fallback,
+  hedge: options(hedge, "after"),
   identity: () => identity,
   retry: options(retry, "attempts"),
   standard: () => standard(),
@@ -42,6 +50,7 @@ export const values: Readonly<Record<string, TextFunction>> = {
   constant,
   exponential,
   linear,
+  percentile,
   retryBudget,
   sequence,
   tokenBudget,
