@@ -139,7 +139,8 @@ export class Leg implements AbortListener {
   }
 }
 
-function streams(value: unknown): value is object {
+/** Whether a value has a body that may still be read. */
+export function streams(value: unknown): value is object {
   return (
     typeof value === "object" && value !== null && "body" in value && value.body instanceof ReadableStream
   );
