@@ -28,7 +28,8 @@ interface Row {
   readonly duration?: true;
 }
 
-type Table = Readonly<Record<string, Row>>;
+/** The options of a policy, by name; the documentation is tested against it. */
+export type Table = Readonly<Record<string, Row>>;
 
 type ValueOf<R extends Row> =
   | ReturnType<R["check"]>
@@ -88,6 +89,12 @@ function reader(
 /** A `Duration`, as milliseconds. */
 export const duration: Check<Duration, number> = milliseconds;
 
+/** True or false. */
+export const flag: Check<boolean, boolean> = (value, option) => {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`${option} must be true or false, but is ${quote(value)}`);
+};
+
 /** A whole number of at least `least`. */
 export const count =
   (least = 1): Check<number, number> =>
@@ -117,3 +124,11 @@ export const as =
   <T>(): Check<T, T> =>
   (value) =>
     value;
+
+/** A function, left as it is. */
+export const callable =
+  <T>(): Check<T, T> =>
+  (value, option) => {
+    if (typeof value === "function") return value;
+    throw new TypeError(`${option} must be a function, but is ${quote(value)}`);
+  };

@@ -1,13 +1,22 @@
 import { identity, type Policy } from "../core/policy.ts";
+import { adaptiveLimit } from "../policies/adaptive-limit.ts";
 import { answer, fallback } from "../policies/answer.ts";
 import { constant, exponential, linear, sequence } from "../policies/backoff.ts";
 import { retryBudget, tokenBudget } from "../policies/budget.ts";
 import { bulkhead } from "../policies/bulkhead.ts";
+import { cache } from "../policies/cache.ts";
+import { chaos } from "../policies/chaos.ts";
 import { circuitBreaker } from "../policies/circuit-breaker.ts";
+import { coalesce } from "../policies/coalesce.ts";
 import { hedge } from "../policies/hedge.ts";
+import { aimd, gradient2, vegas } from "../policies/limit-algorithms.ts";
 import { percentile } from "../policies/percentile.ts";
 import { standard } from "../policies/presets.ts";
+import { gcra, slidingCounter, slidingLog, tokenBucket } from "../policies/rate-algorithms.ts";
+import { aimdRate } from "../policies/rate-feedback.ts";
+import { rateLimit } from "../policies/rate-limit.ts";
 import { retry } from "../policies/retry.ts";
+import { throttle } from "../policies/throttle.ts";
 import { timeout } from "../policies/timeout.ts";
 
 /** A policy or a value as a text calls it: with positional arguments, then one object of the named ones, if any. */
@@ -27,31 +36,46 @@ const options =
     return make(chosen as never);
   };
 
-/** The named arguments of a call, in distinction to an adaptive value or whatever else a scope holds. */
+/** The named arguments of a call, in distinction to a described or adaptive value or whatever else a scope holds. */
 function isPlain(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  if (typeof value !== "object" || value === null || "description" in value) return false;
+  return Object.getPrototypeOf(value) === Object.prototype;
 }
 
 /** The policies that every text knows. */
 export const policies: Readonly<Record<string, TextFunction>> = {
+  adaptiveLimit: options(adaptiveLimit, "algorithm"),
   answer,
   bulkhead: options(bulkhead, "limit"),
+  cache: options(cache, "key"),
+  chaos: options(chaos, "rate"),
   circuitBreaker: options(circuitBreaker),
+  coalesce: options(coalesce, "key"),
   fallback,
   hedge: options(hedge, "after"),
   identity: () => identity,
+  rateLimit: options(rateLimit, "limit"),
   retry: options(retry, "attempts"),
   standard: () => standard(),
+  throttle: options(throttle, "k"),
   timeout,
 };
 
 /** The values that every text knows, beside numbers, durations, strings, true and false. */
 export const values: Readonly<Record<string, TextFunction>> = {
+  aimd,
+  aimdRate,
   constant,
   exponential,
+  gcra,
+  gradient2,
   linear,
   percentile,
   retryBudget,
   sequence,
+  slidingCounter,
+  slidingLog,
+  tokenBucket,
   tokenBudget,
+  vegas,
 };

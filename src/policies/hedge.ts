@@ -6,7 +6,7 @@ import { Deadline, type Deadlines, deadlinesByClock } from "../core/deadlines.ts
 import type { Duration } from "../core/duration.ts";
 import { RejectedError } from "../core/errors.ts";
 import type { AbortListener } from "../core/leg.ts";
-import { count, duration, type Readers, settings } from "../core/options.ts";
+import { count, duration, type Readers, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import type { RetryBudget } from "../state/retry-budget.ts";
 import { asBudget } from "./budget.ts";
@@ -26,6 +26,9 @@ const table = {
   hedges: { check: count(0), initial: 1 },
   budget: { check: asBudget, fixed: true },
 } as const;
+
+/** The options of `hedge`, for tools. */
+export const hedgeOptions: Table = table;
 
 /**
  * Calls again while the first call still runs, when it takes long, and takes the answer that comes first.
@@ -149,9 +152,11 @@ class Hedged<Q, S> implements AbortListener {
     this.#disarm();
     // The service may have ended the call while it was being called.
     if (this.#settled || this.#legs.length > this.#most) return;
-    if (this.#after === 0) return this.#hedge();
-    this.#delay = new Delay(this, now + this.#after);
-    this.#deadlines.add(this.#delay, now);
+    if (this.#after === 0) this.#hedge();
+    else {
+      this.#delay = new Delay(this, now + this.#after);
+      this.#deadlines.add(this.#delay, now);
+    }
   }
 
   #disarm(): void {

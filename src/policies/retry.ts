@@ -3,7 +3,7 @@ import { judgeValue, type Outcome, type Verdict } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
 import { kindOf } from "../core/events.ts";
-import { as, count, duration, type Readers, settings } from "../core/options.ts";
+import { callable, count, duration, type Readers, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import type { RetryBudget } from "../state/retry-budget.ts";
 import {
@@ -41,8 +41,11 @@ const table = {
   maximumDelay: { check: duration, initial: "30s" },
   within: { check: duration },
   budget: { check: asBudget, fixed: true },
-  retryOn: { check: as<(outcome: Outcome, verdict: Verdict) => boolean>(), fixed: true },
+  retryOn: { check: callable<(outcome: Outcome, verdict: Verdict) => boolean>(), fixed: true },
 } as const;
+
+/** The options of `retry`, for tools. */
+export const retryOptions: Table = table;
 
 /**
  * Calls again when a call fails in a way that may pass.
