@@ -5,13 +5,11 @@ import {
   circuitBreaker,
   compose,
   constant,
-  definePolicy,
   environment,
   format,
   type HedgeOptions,
   hedge,
   isRejected,
-  type Policy,
   parse,
   percentile,
   RejectedError,
@@ -22,7 +20,7 @@ import {
 } from "ninelives";
 import { ManualClock } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
-import { caller, type Stage, type StageOptions, stage } from "./stage.ts";
+import { abortedBefore, caller, type Stage, type StageOptions, stage } from "./stage.ts";
 
 const down = new Error("down");
 const hedged = (options: HedgeOptions = {}, given: StageOptions = {}): Stage =>
@@ -615,11 +613,3 @@ describe("hedge", () => {
     expect(await hedge(1).wrap(slowAtFirst)(undefined)).toBe("from the hedge");
   });
 });
-
-/** Aborts the call before it hands it on. */
-function abortedBefore(abort: () => void): Policy {
-  return definePolicy("abort", (next) => (request, context) => {
-    abort();
-    return next(request, context);
-  });
-}

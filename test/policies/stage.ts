@@ -1,4 +1,11 @@
-import { type AnyPolicy, type CallOptions, compose, type EnvironmentOptions, environment } from "ninelives";
+import {
+  type AnyPolicy,
+  type CallOptions,
+  compose,
+  definePolicy,
+  type EnvironmentOptions,
+  environment,
+} from "ninelives";
 import {
   ManualClock,
   type ManualClockOptions,
@@ -89,4 +96,12 @@ export function stage(
         throw error;
       }),
   };
+}
+
+/** Aborts a call on its way in, as may happen in the pause of a retry around. */
+export function abortedBefore(abort: () => void): AnyPolicy {
+  return definePolicy("abortedBefore", (next) => (request, context) => {
+    abort();
+    return next(request, context);
+  });
 }
