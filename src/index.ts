@@ -64,6 +64,7 @@ export {
   circuitBreaker,
 } from "./policies/circuit-breaker.ts";
 export { type CoalesceOptions, coalesce } from "./policies/coalesce.ts";
+export { type AsyncStorage, type ContextStorage, contextStorage } from "./policies/context-storage.ts";
 export { type HedgeOptions, hedge } from "./policies/hedge.ts";
 export { type Keyed, type KeyedOptions, keyed } from "./policies/keyed.ts";
 export {
@@ -76,7 +77,20 @@ export {
   vegas,
 } from "./policies/limit-algorithms.ts";
 export { type Percentile, type PercentileOptions, percentile } from "./policies/percentile.ts";
-export { standard } from "./policies/presets.ts";
+export {
+  database,
+  databaseClient,
+  externalApi,
+  fastCache,
+  grpc,
+  httpExternal,
+  kafka,
+  messageProducer,
+  objectStorage,
+  redis,
+  standard,
+  webService,
+} from "./policies/presets.ts";
 export type { QueueOptions } from "./policies/queue-options.ts";
 export {
   gcra,
@@ -87,6 +101,7 @@ export {
 } from "./policies/rate-algorithms.ts";
 export { type AimdRateOptions, aimdRate, type RateFeedback } from "./policies/rate-feedback.ts";
 export { type RateLimit, type RateLimitOptions, rateLimit } from "./policies/rate-limit.ts";
+export { type MethodDecorator, resilient } from "./policies/resilient.ts";
 export { type RetryOptions, retry } from "./policies/retry.ts";
 export type { KeyOf, Share } from "./policies/share.ts";
 export { type ThrottleOptions, throttle } from "./policies/throttle.ts";

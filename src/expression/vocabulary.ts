@@ -8,10 +8,25 @@ import { cache } from "../policies/cache.ts";
 import { chaos } from "../policies/chaos.ts";
 import { circuitBreaker } from "../policies/circuit-breaker.ts";
 import { coalesce } from "../policies/coalesce.ts";
+import { contextStorage } from "../policies/context-storage.ts";
 import { hedge } from "../policies/hedge.ts";
+import { keyed } from "../policies/keyed.ts";
 import { aimd, gradient2, vegas } from "../policies/limit-algorithms.ts";
 import { percentile } from "../policies/percentile.ts";
-import { standard } from "../policies/presets.ts";
+import {
+  database,
+  databaseClient,
+  externalApi,
+  fastCache,
+  grpc,
+  httpExternal,
+  kafka,
+  messageProducer,
+  objectStorage,
+  redis,
+  standard,
+  webService,
+} from "../policies/presets.ts";
 import { gcra, slidingCounter, slidingLog, tokenBucket } from "../policies/rate-algorithms.ts";
 import { aimdRate } from "../policies/rate-feedback.ts";
 import { rateLimit } from "../policies/rate-limit.ts";
@@ -42,6 +57,14 @@ function isPlain(value: unknown): boolean {
   return Object.getPrototypeOf(value) === Object.prototype;
 }
 
+/** Calls a policy that takes no options. */
+function bare(name: string, make: () => Policy): TextFunction {
+  return (...args: unknown[]) => {
+    if (args.length > 0) throw new TypeError(`${name} takes no options`);
+    return make();
+  };
+}
+
 /** The policies that every text knows. */
 export const policies: Readonly<Record<string, TextFunction>> = {
   adaptiveLimit: options(adaptiveLimit, "algorithm"),
@@ -51,14 +74,27 @@ export const policies: Readonly<Record<string, TextFunction>> = {
   chaos: options(chaos, "rate"),
   circuitBreaker: options(circuitBreaker),
   coalesce: options(coalesce, "key"),
+  contextStorage,
+  database: options(database),
+  databaseClient: options(databaseClient),
+  externalApi: options(externalApi),
   fallback,
+  fastCache: bare("fastCache", fastCache),
+  grpc: options(grpc),
   hedge: options(hedge, "after"),
-  identity: () => identity,
+  httpExternal: options(httpExternal),
+  identity: bare("identity", () => identity),
+  kafka: options(kafka),
+  keyed,
+  messageProducer: bare("messageProducer", messageProducer),
+  objectStorage: options(objectStorage),
   rateLimit: options(rateLimit, "limit"),
+  redis: options(redis),
   retry: options(retry, "attempts"),
-  standard: () => standard(),
+  standard: options(standard),
   throttle: options(throttle, "k"),
   timeout,
+  webService: options(webService),
 };
 
 /** The values that every text knows, beside numbers, durations, strings, true and false. */

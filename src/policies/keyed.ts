@@ -1,6 +1,6 @@
 import { known, whole } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
-import { type Description, given } from "../core/description.ts";
+import { argument, type Description, given } from "../core/description.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 
 export interface KeyedOptions {
@@ -42,7 +42,7 @@ export function keyed(factory: (key: string) => Policy, options: KeyedOptions = 
 
   const description: Description = {
     policy: "keyed",
-    arguments: given({ value: { opaque: factory } }),
+    arguments: given(argument(factory), argument(options.maximumKeys, "maximumKeys")),
   };
   const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
     const linked = new WeakMap<Policy, Service<Q, S>>();
