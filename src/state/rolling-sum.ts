@@ -11,26 +11,29 @@ export class RollingSum {
     this.#width = span / slices;
   }
 
-  add(value: number, now: number): void {
-    const slice = this.#turn(now);
+  /** @param at when it happened, which may be before what was added last */
+  add(value: number, at: number): void {
+    const number = Math.floor(at / this.#width);
+    if (number > this.#newest) this.#turn(number);
+    else if (number <= this.#newest - slices) return;
+    const slice = number % slices;
     this.#slices[slice] = (this.#slices[slice] as number) + value;
     this.#sum += value;
   }
 
   sum(now: number): number {
-    this.#turn(now);
+    const number = Math.floor(now / this.#width);
+    if (number > this.#newest) this.#turn(number);
     return this.#sum;
   }
 
-  /** Empties the slices that time has gone past, and gives the newest one. */
-  #turn(now: number): number {
-    const newest = Math.floor(now / this.#width);
+  /** Empties the slices that time has gone past. */
+  #turn(newest: number): void {
     for (let old = Math.min(newest - this.#newest, slices); old > 0; old--) {
       const slice = (newest - old + 1) % slices;
       this.#sum -= this.#slices[slice] as number;
       this.#slices[slice] = 0;
     }
-    this.#newest = Math.max(this.#newest, newest);
-    return this.#newest % slices;
+    this.#newest = newest;
   }
 }
