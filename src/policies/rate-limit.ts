@@ -1,71 +1,62 @@
 import type { Tunable } from "../core/adaptive.ts";
-import type { Context } from "../core/context.ts";
+import { span } from "../core/check.ts";
+import { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
 import { RejectedError } from "../core/errors.ts";
-import { as, count, duration, oneOf, settings } from "../core/options.ts";
-import { platform } from "../core/platform.ts";
+import { as, count, duration, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
-import {
-  Gcra,
-  type Rate,
-  type RateLimiter,
-  type RateLimiterSnapshot,
-  SlidingCounter,
-  SlidingLog,
-  TokenBucket,
-} from "../state/rate-limiter.ts";
-
-export type RateLimitAlgorithm = "token-bucket" | "gcra" | "sliding-log" | "sliding-counter";
+import { type Rate, type RateLimiter, type RateLimiterSnapshot, rounding } from "../state/rate-limiter.ts";
+import type { Turn, Turns } from "../state/turns.ts";
+import { type RateAlgorithm, tokenBucket } from "./rate-algorithms.ts";
+import type { RateFeedback } from "./rate-feedback.ts";
+import { RateMeter } from "./rate-meter.ts";
 
 export interface RateLimitOptions {
-  /** Calls in each `per`. */
-  readonly limit: Tunable<number>;
+  /** Calls in each `per`. Required, unless there is a `limiter`, to which it is then handed when it changes. */
+  readonly limit?: Tunable<number>;
   /** Default 1 s. */
   readonly per?: Tunable<Duration>;
-  /** Calls that may go at once (token bucket and GCRA). Default `limit`. */
+  /** Calls that may go at once, for `tokenBucket` and `gcra`. Default `limit`. */
   readonly burst?: Tunable<number>;
   /** How long a call may wait for its turn. Default 0: it is rejected. */
   readonly maximumWait?: Tunable<Duration>;
-  /** Default `token-bucket`. */
-  readonly algorithm?: RateLimitAlgorithm;
-  /** A limiter of one's own, such as a distributed one; `limit`, `per`, `burst` and `algorithm` then only describe it. */
+  /** Default `tokenBucket()`. */
+  readonly algorithm?: RateAlgorithm;
+  /** A limiter of one's own, such as one that leases permits from elsewhere. Default: one of `algorithm`. */
   readonly limiter?: RateLimiter;
+  /** How the rate follows what the service says, such as `aimdRate()`. Default: it does not. */
+  readonly feedback?: RateFeedback;
 }
 
-/** A rate limit also tells what it has left. */
+/** A rate limit also tells what it has left, and keeps it over a restart. */
 export interface RateLimit extends Policy {
   /** Calls that could go at once now. */
   readonly available: number;
+  /** The share of `limit` in force, below 1 while `feedback` holds it down. */
+  readonly share: number;
+  /** Plain JSON to restore from, without times. */
   snapshot(): RateLimiterSnapshot;
   restore(snapshot: RateLimiterSnapshot): void;
 }
 
-const algorithms: Readonly<Record<RateLimitAlgorithm, new (rate: Rate) => RateLimiter>> = {
-  "token-bucket": TokenBucket,
-  gcra: Gcra,
-  "sliding-log": SlidingLog,
-  "sliding-counter": SlidingCounter,
-};
-
 const table = {
-  limit: { check: count(), required: true },
-  per: { check: duration, initial: "1s" },
+  limit: { check: count() },
+  per: { check: span, initial: "1s", duration: true },
   burst: { check: count() },
   maximumWait: { check: duration, initial: 0 },
-  algorithm: {
-    check: oneOf("token-bucket", "gcra", "sliding-log", "sliding-counter"),
-    initial: "token-bucket",
-    fixed: true,
-  },
+  algorithm: { check: as<RateAlgorithm>(), fixed: true },
   limiter: { check: as<RateLimiter>(), fixed: true },
+  feedback: { check: as<RateFeedback>(), fixed: true },
 } as const;
+export const rateLimitOptions: Table = table;
 
 /**
  * Lets so many calls go in so much time.
  *
  * A call over the limit is rejected with `rate-limited` and the time after which to come back, or waits for its turn if
- * `maximumWait` allows that; its deadline and its caller's abort end the wait, and its turn then goes back. Changing the
- * limit while it runs keeps what has been taken.
+ * `maximumWait` and its own deadline allow that. Its caller's abort ends the wait at once, and its turn goes to the next
+ * call that comes. Changing the limit while it runs keeps what has been taken. With `feedback` the rate goes down when the
+ * service asks for less, and up again by and by.
  *
  * @example
  * const policy = rateLimit({ limit: 100, per: "1m", burst: 20, maximumWait: "2s" });
@@ -74,54 +65,97 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
   const chosen: RateLimitOptions =
     typeof limitOrOptions === "number" ? { limit: limitOrOptions } : limitOrOptions;
   const { read, description } = settings("rateLimit", chosen, table);
-  const { algorithm = "token-bucket" } = chosen;
-  let rate: Rate | undefined;
-  let limiter = chosen.limiter;
-  let { clock } = platform;
+  const { algorithm = tokenBucket(), limiter } = chosen;
+  refuseContradictions(chosen, algorithm);
+  const follower = chosen.feedback?.follower();
+  const meter = new RateMeter(algorithm, limiter);
 
-  /** The limiter, at the rate that holds for this call. */
-  function at(context: Context, now: number): RateLimiter {
+  /** The turns at the rate that holds for this call. */
+  function turnsFor(context: Context, now: number): Turns {
     const limit = read.limit(context);
+    if (limit === undefined) return meter.given;
     const per = read.per(context);
-    const burst = read.burst(context) ?? limit;
-    if (limiter === undefined) {
-      rate = { limit, per, burst };
-      limiter = new algorithms[algorithm](rate);
-    } else if (rate !== undefined && (rate.limit !== limit || rate.per !== per || rate.burst !== burst)) {
-      rate = { limit, per, burst };
-      limiter.adjust(rate, now);
+    const share = follower === undefined ? 1 : follower.rate.share(per, now);
+    if (share !== meter.share) {
+      context.emit({ type: "rate-limit.changed", limit: limit * share, from: limit * meter.share });
     }
-    return limiter;
+    return meter.at(now, limit, per, read.burst(context) ?? limit, share);
+  }
+
+  function refuse(context: Context, wait: number): Promise<never> {
+    const retryAfter = Math.ceil(wait - rounding);
+    context.emit({ type: "rate-limit.rejected", retryAfter });
+    const message = `over the limit, free again in ${retryAfter} ms`;
+    return Promise.reject(new RejectedError("rate-limited", "rateLimit", message, { retryAfter }));
   }
 
   const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
-    return function rateLimit(request: Q, context: Context): Promise<S> {
-      ({ clock } = context.environment);
-      const now = clock.now();
-      const patience = Math.min(read.maximumWait(context), context.remaining());
-      const taken = at(context, now);
-      const wait = taken.take(now, patience);
-      if (wait === 0) return next(request, context);
-      if (wait > patience) {
-        context.emit({ type: "rate-limit.rejected", retryAfter: wait });
-        const message = `over the limit, free again in ${Math.ceil(wait)} ms`;
-        return Promise.reject(new RejectedError("rate-limited", "rateLimit", message, { retryAfter: wait }));
-      }
+    function send(request: Q, context: Context, now: number): Promise<S> {
+      const answer = next(request, context);
+      follower?.hear(answer, context, now, (then) => turnsFor(context, then));
+      return answer;
+    }
+
+    /** @param came when the call came, from which its patience counts */
+    function enter(request: Q, context: Context, came: number, now: number): Promise<S> {
+      const most = read.maximumWait(context);
+      const patience = most === 0 ? 0 : Math.min(came + most - now, context.remaining());
+      const turns = turnsFor(context, now);
+      const wait = turns.take(now, patience, follower === undefined ? now : follower.rate.pausedUntil);
+      if (wait === 0) return send(request, context, now);
+      if (wait > patience) return refuse(context, wait);
       context.emit({ type: "rate-limit.waited", wait });
+      const turn = turns.latest as Turn;
+      const { clock } = context.environment;
       return context.sleep(wait).then(
-        () => next(request, context),
+        () => {
+          const woken = clock.now();
+          // What the service said meanwhile holds for those that wait, too.
+          const paused = follower !== undefined && follower.rate.pausedUntil > woken;
+          return paused ? enter(request, context, came, woken) : send(request, context, woken);
+        },
         (reason: unknown) => {
-          taken.giveBack(clock.now());
+          turns.giveBack(turn, clock.now());
           throw reason;
         },
       );
+    }
+
+    return function rateLimit(request: Q, context: Context): Promise<S> {
+      meter.clock = context.environment.clock;
+      const now = meter.clock.now();
+      return enter(request, context, now, now);
     };
   });
-  return Object.defineProperties(
-    Object.assign(policy, {
-      snapshot: () => limiter?.snapshot(clock.now()),
-      restore: (snapshot: RateLimiterSnapshot) => limiter?.restore(snapshot, clock.now()),
-    }),
-    { available: { get: () => limiter?.available(clock.now()), enumerable: true } },
-  ) as unknown as RateLimit;
+
+  /** The rate for a call of which nothing is known. */
+  function initialRate(): Rate {
+    const context = Context.begin();
+    const limit = read.limit(context) as number;
+    return { limit, per: read.per(context), burst: read.burst(context) ?? limit };
+  }
+
+  const memory = {
+    snapshot: () => meter.snapshot(),
+    restore: (snapshot: RateLimiterSnapshot) => meter.restore(snapshot),
+  };
+  return Object.defineProperties(Object.assign(policy, memory), {
+    available: { get: () => meter.available(initialRate), enumerable: true },
+    share: { get: () => meter.share, enumerable: true },
+  }) as RateLimit;
+}
+
+/** @throws TypeError for options that say different things, RangeError when nothing says how many calls may go */
+function refuseContradictions(chosen: RateLimitOptions, { bursts, description }: RateAlgorithm): void {
+  const { limit, limiter, burst } = chosen;
+  if (limiter === undefined) {
+    if (limit === undefined) count()(limit as never, "rateLimit: limit");
+    if (burst === undefined || bursts) return;
+    throw new TypeError(`rateLimit: burst is for tokenBucket and gcra, but algorithm is ${description.call}`);
+  }
+  if (chosen.algorithm !== undefined) {
+    throw new TypeError("rateLimit: algorithm makes a limiter, but one is given");
+  }
+  const idle = limit === undefined && (["per", "burst", "feedback"] as const).find((name) => name in chosen);
+  if (idle) throw new TypeError(`rateLimit: ${idle} needs a limit, which the limiter then follows`);
 }

@@ -72,6 +72,7 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
   "bulkhead.rejected": { active: number, limit: number, queued: number },
   "rate-limit.rejected": { retryAfter: number },
   "rate-limit.waited": { wait: number },
+  "rate-limit.changed": { limit: number, from: number },
   "throttle.rejected": { probability: ratio },
   "hedge.started": { hedge: number, after: number },
   "hedge.won": { hedge: number },
