@@ -34,10 +34,13 @@ describe("rolling sum", () => {
     expect(sum.sum(123_456_789.5)).toBe(3);
   });
 
-  it("counts what comes with an older time as of its newest time", () => {
+  it("counts what happened before what was added last at its own time, unless that is over", () => {
     const sum = new RollingSum(1_000);
     sum.add(1, 5_000);
-    sum.add(1, 3_000);
-    expect(sum.sum(5_900)).toBe(2);
+    sum.add(2, 4_500);
+    sum.add(4, 3_999);
+    expect(sum.sum(4_000)).toBe(3);
+    expect(sum.sum(5_499)).toBe(3);
+    expect(sum.sum(5_500)).toBe(1);
   });
 });
