@@ -14,8 +14,10 @@ export interface OptionRow<T, R> {
   readonly required?: true;
   /** The value is itself a function, or decides what is built: it is read once. */
   readonly fixed?: true;
-  /** A number or a text is a `Duration`, though the check takes more than that. */
-  readonly duration?: true;
+  /** A number or a text is a `Duration`, though the check takes more than that; with `text`, only a text is one. */
+  readonly duration?: true | "text";
+  /** Of the first row: it may not stand without its name. */
+  readonly named?: true;
 }
 
 /** A row whose types only its own policy knows. */
@@ -25,7 +27,8 @@ interface Row {
   readonly initial?: unknown;
   readonly required?: true;
   readonly fixed?: true;
-  readonly duration?: true;
+  readonly duration?: true | "text";
+  readonly named?: true;
 }
 
 /** The options of a policy, by name; the documentation is tested against it. */
@@ -68,8 +71,10 @@ export function settings<const T extends Table>(policy: string, given: object, t
     const value = (given as Record<string, unknown>)[name];
     read[name] = reader(value ?? row.initial, row, `${policy}: ${name}`);
     if (value !== undefined) {
-      const described = describeValue(value, row.duration ?? row.check === duration);
-      list.push(index === 0 ? { value: described } : { name, value: described });
+      const isDuration =
+        row.duration === "text" ? typeof value === "string" : (row.duration ?? row.check === duration);
+      const described = describeValue(value, isDuration);
+      list.push(index === 0 && row.named === undefined ? { value: described } : { name, value: described });
     }
   }
   return { read: read as Readers<T>, description: { policy, arguments: list } };

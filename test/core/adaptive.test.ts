@@ -1,4 +1,4 @@
-import { adaptive, type Context, circuitBreaker, keyed, retry, timeout } from "ninelives";
+import { adaptive, type Context, keyed, retry, timeout } from "ninelives";
 import { describe, expect, it } from "vitest";
 import { isAdaptive, tunable } from "../../src/core/adaptive.ts";
 
@@ -106,10 +106,4 @@ describe("tunable", () => {
     expect([1, 2].map((attempt) => read({ attempt } as Context))).toEqual([10, 20]);
     expect(() => read({ attempt: 0 } as Context)).toThrow("not positive: 0");
   });
-});
-
-it("a circuit's options are plain: an adaptive one is refused", () => {
-  expect(() => circuitBreaker({ probes: adaptive(1) as unknown as number })).toThrow(
-    "circuitBreaker: probes",
-  );
 });
