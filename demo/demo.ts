@@ -43,7 +43,9 @@ async function run(): Promise<void> {
 
   const died = running.ended.then(() => {
     if (leaving.signal.aborted) return;
-    throw new Complaint(["The Workers have ended. The last they said:", ...running.said].join("\n  "));
+    const line =
+      "The Workers have ended by themselves (see .wrangler/demo/workers.log): run `npm run demo` again.";
+    throw new Complaint([line, ...running.said].join("\n  "));
   });
   await Promise.race([died, ready(origin, leaving.signal)]);
   if (leaving.signal.aborted) return;

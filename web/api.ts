@@ -22,6 +22,7 @@ export class ProblemError extends Error {
 
 /** The server's API, with our own policies around each call. */
 export interface Api {
+  /** Asked by a caller that tries again by itself, hence but once. */
   state(): Promise<SystemState>;
   policies(): Promise<readonly PolicyDocument[]>;
   audit(): Promise<{ readonly entries: readonly AuditEntry[]; readonly intact: boolean }>;
@@ -30,9 +31,10 @@ export interface Api {
 }
 
 export function connectApi(): Api {
-  const fetch = resilientFetch({ policy: compose(timeout("12s"), retry(3), timeout("5s")) });
+  const patient = resilientFetch({ policy: compose(timeout("12s"), retry(3), timeout("5s")) });
+  const once = resilientFetch({ policy: timeout("5s") });
 
-  async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
+  async function call<T>(path: string, init: RequestInit = {}, fetch = patient): Promise<T> {
     const headers = new Headers(init.headers);
     const shown = token.read();
     if (shown !== null) headers.set("authorization", `Bearer ${shown}`);
@@ -42,7 +44,7 @@ export function connectApi(): Api {
   }
 
   return {
-    state: () => call("v1/state"),
+    state: () => call("v1/state", {}, once),
     policies: async () => (await call<{ policies: PolicyDocument[] }>("v1/policies")).policies,
     audit: () => call("v1/audit"),
     command: (envelope) =>

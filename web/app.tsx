@@ -12,20 +12,28 @@ import { EventsView } from "./views/events.tsx";
 import { OverviewView } from "./views/overview.tsx";
 import { PolicyView } from "./views/policy.tsx";
 
+/** Milliseconds without a connection after which what is shown counts as old. */
+const patience = 5_000;
+
 /** The whole page. */
 export function App({ dashboard }: { dashboard: Dashboard }) {
   const model = useModel(dashboard.store);
   const [window, chooseWindow] = useState<WindowName>("1m");
   const route = useRoute();
   const main = useFocusOnArrival(route);
-  const board = { model, dashboard, now: useClock() + model.skew, window, chooseWindow };
+  const clock = useClock();
+  const seenAt = (model.receivedAt ?? clock) + model.skew;
+  const stale = model.link.state !== "live" && clock - (model.receivedAt ?? clock) > patience;
+  // What happens while nobody tells is unknown: no countdown runs on.
+  const now = stale ? seenAt + patience : clock + model.skew;
+  const board = { model, dashboard, now, clock, seenAt, window, chooseWindow };
   return (
     <BoardContext.Provider value={board}>
       <button type="button" class="skip primary" onClick={() => main.current?.focus()}>
         Skip to the content
       </button>
       <Masthead route={route} />
-      <main id="main" tabindex={-1} ref={main}>
+      <main tabindex={-1} ref={main} data-stale={stale ? "true" : undefined}>
         <View route={route} />
       </main>
       <Announcer />

@@ -7,8 +7,12 @@ import type { Model } from "./model.ts";
 export interface Board {
   readonly model: Model;
   readonly dashboard: Dashboard;
-  /** The observer's clock, as far as the page knows. */
+  /** The observer's clock, as far as the page knows; it stands still while the connection is gone. */
   readonly now: number;
+  /** The page's own clock. */
+  readonly clock: number;
+  /** When what is shown was so, by the observer's clock. */
+  readonly seenAt: number;
   readonly window: WindowName;
   readonly chooseWindow: (window: WindowName) => void;
 }

@@ -1,3 +1,4 @@
+import type { CommandEnvelope } from "ninelives/control";
 import { connectApi, explained } from "./api.ts";
 import { commandSender, envelope } from "./commands.ts";
 import { followLive, type Live } from "./live.ts";
@@ -15,7 +16,7 @@ export class Dashboard {
 
   constructor(url: string) {
     this.#live = followLive({
-      url,
+      open: (protocols) => new WebSocket(url, protocols),
       state: () => this.api.state(),
       onLink: (link) => this.#linked(link),
       onMessage: (message) => this.store.update((model) => received(model, message, Date.now())),
@@ -26,22 +27,28 @@ export class Dashboard {
     });
   }
 
-  /** Sends a command on a policy and shows beside it what became of it. Settles with whether it was done. */
-  async act(policy: string, command: string, args: Record<string, unknown>, done: string): Promise<Act> {
-    const tell = (status: Act["status"], detail: string): Act => {
-      const act: Act = { command, status, detail, at: Date.now() };
-      this.store.update((model) => ({ ...model, acts: new Map(model.acts).set(policy, act) }));
-      return act;
-    };
-    tell("pending", "sending…");
+  /**
+   * Sends a command. Never fails: what went wrong is in what it gives.
+   *
+   * @param done what to say when it was done
+   */
+  async command(name: string, args: CommandEnvelope["args"], done: string): Promise<Act> {
     try {
-      await this.#send(envelope(command, args));
-      return tell("done", done);
+      await this.#send(envelope(name, args));
+      return { status: "done", detail: done, at: Date.now() };
     } catch (error) {
-      return tell("failed", explained(error));
+      return { status: "failed", detail: explained(error), at: Date.now() };
     } finally {
       this.refreshPolicies();
     }
+  }
+
+  /** Sends a command to the circuit of a policy, and shows beside it what becomes of it. */
+  async steer(policy: string, name: string, done: string): Promise<void> {
+    const tell = (act: Act): void =>
+      this.store.update((model) => ({ ...model, acts: new Map(model.acts).set(policy, act) }));
+    tell({ status: "pending", detail: "sending…", at: Date.now() });
+    tell(await this.command(name, { circuit: policy }, done));
   }
 
   /** Asks which policies may be steered, and how they read now. */

@@ -2,6 +2,7 @@ import {
   type Context,
   compose,
   constant,
+  type EnvironmentOptions,
   environment,
   exponential,
   type Outcome,
@@ -15,11 +16,14 @@ import { token, tokenForm } from "./token.ts";
 
 /** What following the observer needs and tells. */
 export interface LiveOptions {
-  readonly url: string;
+  /** Opens a socket, offering these subprotocols. */
+  readonly open: (protocols: string[]) => WebSocket;
   /** Asked when no socket opens: it says why, and what it knows is shown until one does. */
   readonly state: () => Promise<SystemState>;
   readonly onMessage: (message: LiveMessage) => void;
   readonly onLink: (link: Link) => void;
+  /** Another clock, for tests. */
+  readonly environment?: EnvironmentOptions;
 }
 
 /** The connection to the observer. */
@@ -42,13 +46,14 @@ const always = Number.MAX_SAFE_INTEGER;
  * socket is a service of its own, so that its back-off begins anew after each session that worked.
  */
 export function followLive(options: LiveOptions): Live {
-  const { onLink, onMessage } = options;
+  const { onLink } = options;
   const retryOn = (outcome: Outcome): boolean => !("error" in outcome && outcome.error instanceof Refused);
   const told = environment({
+    ...options.environment,
     name: "dashboard",
     sink: {
       emit: (event) => {
-        if (event.type === "retry.attempted") onLink({ state: "waiting", until: Date.now() + event.delay });
+        if (event.type === "retry.attempted") onLink({ state: "waiting", until: event.at + event.delay });
       },
     },
   });
@@ -59,7 +64,7 @@ export function followLive(options: LiveOptions): Live {
     timeout("10s"),
   ).wrap((_: undefined, context: Context) => {
     onLink({ state: "connecting" });
-    return open(options, context);
+    return opened(options, context);
   });
   const answer = timeout("10s").wrap(askForAnswer);
 
@@ -77,6 +82,7 @@ export function followLive(options: LiveOptions): Live {
   async function silent(socket: WebSocket, context: Context): Promise<never> {
     while (true) {
       await context.sleep(15_000);
+      if (socket.readyState !== WebSocket.OPEN) throw new Error("the socket closed");
       await answer(socket, context);
     }
   }
@@ -94,29 +100,6 @@ export function followLive(options: LiveOptions): Live {
     });
   }
   start();
-
-  function open({ url, state }: LiveOptions, { signal }: Context): Promise<WebSocket> {
-    return new Promise((resolve, reject) => {
-      const socket = new WebSocket(url, protocols());
-      signal.addEventListener("abort", () => socket.close(), { once: true });
-      socket.onmessage = ({ data }) => {
-        const message = read(data);
-        if (message !== undefined) onMessage(message);
-      };
-      socket.onopen = () => resolve(socket);
-      // Why an opening fails a browser does not tell: the same door over HTTP does.
-      socket.onclose = ({ code }) => {
-        if (refusals.includes(code)) return reject(new Refused());
-        state().then(
-          (known) => {
-            onMessage({ type: "snapshot", state: known, events: [] });
-            reject(new Error("the socket did not open"));
-          },
-          (error) => reject(error instanceof ProblemError && error.wantsToken ? new Refused() : error),
-        );
-      };
-    });
-  }
 
   return {
     restart() {
@@ -152,4 +135,28 @@ function protocols(): string[] {
 function read(data: unknown): LiveMessage | undefined {
   if (typeof data !== "string" || !data.startsWith("{")) return undefined;
   return JSON.parse(data) as LiveMessage;
+}
+
+/** A socket that is open, its messages already heard. */
+function opened({ open, state, onMessage }: LiveOptions, { signal }: Context): Promise<WebSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = open(protocols());
+    signal.addEventListener("abort", () => socket.close(), { once: true });
+    socket.onmessage = ({ data }) => {
+      const message = read(data);
+      if (message !== undefined) onMessage(message);
+    };
+    socket.onopen = () => resolve(socket);
+    // Why an opening fails a browser does not tell: the same door over HTTP does.
+    socket.onclose = ({ code }) => {
+      if (refusals.includes(code)) return reject(new Refused());
+      state().then(
+        (known) => {
+          onMessage({ type: "snapshot", state: known, events: [] });
+          reject(new Error("the socket did not open"));
+        },
+        (error) => reject(error instanceof ProblemError && error.wantsToken ? new Refused() : error),
+      );
+    };
+  });
 }

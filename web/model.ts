@@ -10,9 +10,8 @@ export type Link =
   /** The server wants a token, or another one. */
   | { readonly state: "refused" };
 
-/** What became of the last command on a policy. */
+/** What became of a command. */
 export interface Act {
-  readonly command: string;
   readonly status: "pending" | "done" | "failed";
   readonly detail: string;
   readonly at: number;
@@ -33,6 +32,7 @@ export interface Model {
   readonly skipped: number;
   /** The policies that may be steered; `null` while nobody has told. */
   readonly documents: ReadonlyMap<string, PolicyDocument> | null;
+  /** The last command to the circuit of a policy. */
   readonly acts: ReadonlyMap<string, Act>;
   /** Why a token is asked for now; `null` while none is. */
   readonly tokenWanted: string | null;

@@ -41,7 +41,7 @@ export function sentence(event: ObservedEvent): string {
     case "circuit.half-opened":
       return `circuit ${event.circuit} lets a probe through`;
     case "circuit.closed":
-      return `circuit ${event.circuit} closed after ${span(event.openFor)}: calls pass again`;
+      return `circuit ${event.circuit} closed${event.openFor < 1_000 ? "" : ` after ${span(event.openFor)}`}: calls pass again`;
     case "circuit.rejected":
       return `circuit ${event.circuit} refused a call${event.retryAfter === undefined ? "" : `: next probe in ${span(event.retryAfter)}`}`;
     case "store.failed":

@@ -1,7 +1,7 @@
 const place = "ninelives.token";
 
-/** What a token may be made of, so that it fits a header and a WebSocket's list of protocols (RFC 9110, section 5.6.2). */
-export const tokenForm = /^[\w!#$%&'*+.^`|~-]+$/;
+/** What a token may be made of, to fit both an `Authorization` header and a WebSocket's list of protocols (RFC 6750, RFC 6455). */
+export const tokenForm = /^[\w.~+-]+$/;
 
 /** The token of this tab. It is gone when the tab is closed. */
 export const token = {

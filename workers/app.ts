@@ -1,7 +1,9 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
+import { readTokens } from "ninelives/control";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
+import { readIngestKeys } from "./ingest-keys.ts";
 import { readers } from "./middleware/access.ts";
 import { problem, problemOf } from "./middleware/problem.ts";
 import { controlRoutes } from "./routes/control.ts";
@@ -14,6 +16,10 @@ import { observerRoutes } from "./routes/observer.ts";
 export const app = new Hono<{ Bindings: Env }>()
   .route("/gateway", gatewayRoutes)
   .use("/v1/*", secureHeaders())
+  .use(
+    "/docs",
+    secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }),
+  )
   .route("/v1/events", eventRoutes)
   .route("/v1", controlRoutes)
   .route("/v1", observerRoutes)
@@ -22,7 +28,12 @@ export const app = new Hono<{ Bindings: Env }>()
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
     }),
   )
-  .get("/healthz", (c) => c.json({ status: "ok", upstreams: gatewayOf(c.env).routes.size }))
+  .get("/healthz", (c) => {
+    // Each throws when its part of the configuration is wrong.
+    readTokens(c.env.TOKENS);
+    readIngestKeys(c.env.INGEST_KEYS);
+    return c.json({ status: "ok", upstreams: gatewayOf(c.env).routes.size });
+  })
   .route("/docs", docsRoutes)
   .notFound(() => problem({ status: 404, type: "not-found", detail: "there is nothing at this path" }))
   .onError((error) => problemOf(error));

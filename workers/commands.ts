@@ -65,7 +65,7 @@ export function definitions(env: Env): RegisteredCommand[] {
             `version ${expected} was expected, but ${name} has version ${found}`,
           );
         }
-        gateway.apply(change.document);
+        await gateway.apply(change.document);
         return change.document;
       },
     }),

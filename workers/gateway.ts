@@ -9,13 +9,14 @@ import {
   environment,
   type Policy,
   parse,
+  type Scope,
   type Wrapped,
 } from "ninelives";
 import { livePolicy, type PolicyDocument } from "ninelives/control";
 import { classifyHttp } from "ninelives/fetch";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
-import { readUpstreams, type Upstream } from "ninelives/upstreams";
+import { defaultPolicy, readUpstreams, type Upstream } from "ninelives/upstreams";
 import type { Env } from "./env.ts";
 
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
@@ -58,11 +59,22 @@ export class Gateway {
     this.routes = new Map(upstreams.map((upstream) => [upstream.name, this.#route(upstream)]));
   }
 
-  /** Puts a document in force, unless a newer one is. */
-  apply({ name, text, version }: PolicyDocument): void {
+  /** Puts a document in force, unless a newer one is. Its circuits go on where those of their names are. */
+  async apply({ name, text, version }: PolicyDocument): Promise<void> {
     const route = this.routes.get(name);
-    if (route === undefined || version <= (this.#versions.get(name) ?? 0)) return;
-    route.policy.set(this.#parse(text, route.upstream, route.circuits));
+    const isNews = () => version > (this.#versions.get(name) ?? 0);
+    if (route === undefined || !isNews()) return;
+    const circuits = new Map<string, CircuitBreaker>();
+    const policy = this.#parse(text, route.upstream, circuits);
+    // What the fleet knows of them (that one is forced open, say) they must know before their first call.
+    await Promise.all([...circuits.values()].map((circuit) => circuit.sync()));
+    if (!isNews()) return;
+    for (const [own, circuit] of circuits) {
+      const before = route.circuits.get(own);
+      if (before !== undefined) circuit.restore(before.snapshot());
+      route.circuits.set(own, circuit);
+    }
+    route.policy.set(policy);
     this.#versions.set(name, version);
   }
 
@@ -82,7 +94,8 @@ export class Gateway {
 
   async #follow(): Promise<void> {
     try {
-      for (const document of await this.#env.CONTROL.getByName("control").documents()) this.apply(document);
+      const documents = await this.#env.CONTROL.getByName("control").documents();
+      for (const document of documents) await this.apply(document);
     } catch (error) {
       // What is in force stays in force; the next request after a while asks again.
       console.warn("policy documents could not be read", error);
@@ -106,20 +119,26 @@ export class Gateway {
     return { upstream, policy, circuits, call };
   }
 
-  /** A policy whose circuits bear the upstream's name and live in a Durable Object. */
+  /** A policy whose circuits, that of `standard` too, bear the upstream's name and live in a Durable Object. */
   #parse(text: string, { name }: Upstream, circuits: Map<string, CircuitBreaker>): Policy {
-    let count = 0;
-    return parse(text, {
-      circuitBreaker: (options: Omit<CircuitBreakerOptions, "name" | "shared"> = {}) => {
-        const own = ++count === 1 ? name : `${name}-${count}`;
-        const shared = durableObjectStore(this.#env.CIRCUITS);
-        const made = circuitBreaker({ ...options, name: own, shared });
-        const before = circuits.get(own);
-        if (before !== undefined) made.restore(before.snapshot());
+    const scope: Scope = {
+      circuitBreaker: (options: CircuitBreakerOptions = {}, ...more: unknown[]) => {
+        if (typeof options !== "object" || more.length > 0) {
+          throw new TypeError("circuitBreaker takes its options by name");
+        }
+        if ("name" in options) throw new TypeError("circuitBreaker: its name here is the upstream's");
+        const own = circuits.size === 0 ? name : `${name}-${circuits.size + 1}`;
+        const made = circuitBreaker({
+          ...options,
+          name: own,
+          shared: durableObjectStore(this.#env.CIRCUITS),
+        });
         circuits.set(own, made);
         return made;
       },
-    });
+      standard: () => parse(defaultPolicy, scope),
+    };
+    return parse(text, scope);
   }
 
   #sender({ name, service }: Upstream): typeof fetch {

@@ -24,7 +24,7 @@ export function sentence(event: PolicyEvent): string | undefined {
       return "Refused a call without sending it.";
     case "fallback.used":
       // A refusal has said so already.
-      return event.kind === "circuit-open" ? undefined : "Showed what was kept instead.";
+      return event.kind === "circuit-open" ? undefined : "Fell back to what was kept.";
     case "store.failed":
       return `Cannot share the circuit (${event.kind}), goes on alone.`;
     default:

@@ -14,7 +14,8 @@ export interface Shelves {
 export function shopView(shelves: Shelves): (now: number) => void {
   const chips = new Map(Object.values(shelves).map((shelf) => [shelf.resource, chip(shelf.resource)]));
   byId("freshness").replaceChildren(...chips.values());
-  const [grid, empty, news] = [byId("products"), byId("empty"), byId("news")];
+  const [grid, news] = [byId("products"), byId("news")];
+  const [empty, emptyOutlook] = [byId("empty"), byId("empty-outlook")];
   const cards = new Map<string, Card>();
   let said: string | undefined;
 
@@ -28,7 +29,7 @@ export function shopView(shelves: Shelves): (now: number) => void {
     }
     for (const [id, card] of cards) card.show(id, shelves, now);
     empty.hidden = products.length > 0;
-    say(empty, `The shelves are empty here: ${outlook(shelves.products, now)}.`);
+    say(emptyOutlook, `Nothing is on the shelves yet: ${outlook(shelves.products, now)}.`);
 
     // Read aloud when something changes, not with each second of a countdown.
     const troubled = Object.values(shelves).filter((shelf) => shelf.fresh === false);

@@ -57,7 +57,6 @@ class Bounded<S> extends Leg implements Due {
   }
 
   expire(): void {
-    if (this.#settled) return;
     this.#settled = true;
     const error = new RejectedError("timeout", "timeout", `no answer within ${this.#within} ms`);
     this.#context.emit({ type: "timeout.occurred", after: this.#within });

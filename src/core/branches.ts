@@ -4,6 +4,7 @@ import { AllFailedError, RejectedError } from "./errors.ts";
 import { kindOf } from "./events.ts";
 import type { Environment } from "./platform.ts";
 import type { Service } from "./policy.ts";
+import { start } from "./start.ts";
 
 /** Calls the services one after the other until one succeeds. */
 export async function tryInTurn<Q, S>(
@@ -91,13 +92,4 @@ export function conclude<S>(
   if ("value" in last) resolve(last.value);
   else if (failures.length === 1) reject(last.error);
   else reject(new AllFailedError(failures.map((lost) => ("value" in lost ? lost.value : lost.error))));
-}
-
-/** Calls a service; what it throws at once is a rejection too. */
-export function start<Q, S>(service: Service<Q, S>, request: Q, context: Context): Promise<S> {
-  try {
-    return service(request, context);
-  } catch (error) {
-    return Promise.reject(error);
-  }
 }

@@ -37,12 +37,12 @@ export type DescribedValue =
   /** A value that has no text: a function, an object. */
   | { readonly opaque: unknown };
 
-/** The description of several policies joined by one operator. */
+/** The description of two or more policies joined by one operator. */
 export function joined(operator: Operator, parts: readonly Description[]): Description {
   const operands = parts.flatMap((part) =>
     "operator" in part && part.operator === operator ? part.operands : [part],
   );
-  return operands.length === 1 ? (operands[0] as Description) : { operator, operands };
+  return { operator, operands };
 }
 
 /** Collects the arguments of a policy that were given. */

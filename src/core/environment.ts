@@ -7,6 +7,7 @@ import { type EventSink, kindOf } from "./events.ts";
 import type { Environment } from "./platform.ts";
 import { definePolicy, type Policy, type Service } from "./policy.ts";
 import type { Random } from "./random.ts";
+import { start } from "./start.ts";
 
 export interface EnvironmentOptions {
   /** What events call the policy within. Default `default`. */
@@ -54,17 +55,17 @@ export function environment(given: EnvironmentOptions): Policy {
 
 function report<Q, S>(next: Service<Q, S>, request: Q, context: Context): Promise<S> {
   const { clock } = context.environment;
-  const start = clock.now();
-  return next(request, context).then(
+  const began = clock.now();
+  return start(next, request, context).then(
     (value) => {
-      const measures = { duration: clock.now() - start, attempts: context.sends };
+      const measures = { duration: clock.now() - began, attempts: context.sends };
       if (judgeValue(context.environment, value).kind === "failure") {
         context.emit({ type: "request.failed", ...measures, kind: "value" });
       } else context.emit({ type: "request.succeeded", ...measures });
       return value;
     },
     (error: unknown) => {
-      const measures = { duration: clock.now() - start, attempts: context.sends };
+      const measures = { duration: clock.now() - began, attempts: context.sends };
       if (context.leg.aborted) context.emit({ type: "request.aborted", ...measures });
       else context.emit({ type: "request.failed", ...measures, kind: kindOf(error) });
       throw error;

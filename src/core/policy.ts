@@ -155,6 +155,7 @@ function join<P extends PolicyList>(
     return policy.operator === operator ? policy.parts : [policy as Policy];
   });
   if (parts.length === 0) return identity;
+  if (parts.length === 1) return parts[0] as Policy;
   const descriptions = policies.map((policy) => policy.description);
   return new LayeredPolicy(joined(operator, descriptions), layer(parts), operator, parts);
 }

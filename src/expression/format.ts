@@ -42,6 +42,8 @@ function call(name: string, list: readonly Argument[], path: string): string {
 
 function show(value: DescribedValue, path: string): string {
   if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new TypeError(`${path} is ${value}, which has no text`);
   if (typeof value !== "object") return String(value);
   if ("duration" in value) return formatDuration(value.duration);
   if ("reference" in value) return value.reference;

@@ -28,7 +28,7 @@ export class ExpressionError extends SyntaxError {
 const space = /\s*/y;
 const forms = [
   ["duration", /\d+(?:\.\d+)?(?:ms|s|m|h)(?![\w$])/y],
-  ["number", /\d+(?:\.\d+)?(?![\w$.])/y],
+  ["number", /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w$.])/y],
   ["name", /[A-Za-z_$][\w$]*/y],
   ["string", /"(?:[^"\\\n]|\\.)*"/y],
   ["mark", /[-+|&(),:]/y],

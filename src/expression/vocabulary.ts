@@ -1,3 +1,4 @@
+import { known } from "../core/check.ts";
 import { identity, type Policy } from "../core/policy.ts";
 import { adaptiveLimit } from "../policies/adaptive-limit.ts";
 import { answer, fallback } from "../policies/answer.ts";
@@ -37,25 +38,38 @@ import { timeout } from "../policies/timeout.ts";
 /** A policy or a value as a text calls it: with positional arguments, then one object of the named ones, if any. */
 export type TextFunction = (...args: never[]) => unknown;
 
+/** Takes the named arguments, which come last, off a list; an adaptive or described value or a policy is an argument like others. */
+function takeNamed(args: unknown[]): Record<string, unknown> | undefined {
+  const last = args.at(-1);
+  if (typeof last !== "object" || last === null || "description" in last) return undefined;
+  const plain = Object.getPrototypeOf(last) === Object.prototype;
+  return plain ? (args.pop() as Record<string, unknown>) : undefined;
+}
+
 /** Calls a policy that takes one object of options, of which the first may stand without its name. */
 const options =
   (make: (chosen: never) => Policy, first?: string): TextFunction =>
   (...args: unknown[]) => {
-    const named = isPlain(args.at(-1)) ? (args.pop() as object) : {};
+    const named = takeNamed(args) ?? {};
     if (args.length > (first === undefined ? 0 : 1)) {
       throw new TypeError(
         `${make.name} takes its options by name${first === undefined ? "" : `, save ${first}`}`,
       );
     }
-    const chosen = args.length === 0 || first === undefined ? named : { [first]: args[0], ...named };
-    return make(chosen as never);
+    if (args.length === 0 || first === undefined) return make(named as never);
+    if (first in named) throw new TypeError(`${make.name} got ${first} twice`);
+    return make({ [first]: args[0], ...named } as never);
   };
 
-/** The named arguments of a call, in distinction to a described or adaptive value or whatever else a scope holds. */
-function isPlain(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || "description" in value) return false;
-  return Object.getPrototypeOf(value) === Object.prototype;
-}
+/** Calls a policy that takes one argument, which may stand with its name. */
+const only =
+  (make: (value: never) => Policy, name: string): TextFunction =>
+  (...args: unknown[]) => {
+    const named = takeNamed(args);
+    if (named === undefined) return make(args[0] as never);
+    known(named, make.name, [name]);
+    return make(named[name] as never);
+  };
 
 /** Calls a policy that takes no options. */
 function bare(name: string, make: () => Policy): TextFunction {
@@ -93,7 +107,7 @@ export const policies: Readonly<Record<string, TextFunction>> = {
   retry: options(retry, "attempts"),
   standard: options(standard),
   throttle: options(throttle, "k"),
-  timeout,
+  timeout: only(timeout, "after"),
   webService: options(webService),
 };
 

@@ -18,7 +18,7 @@ export function classifyHttp(outcome: Outcome): Verdict {
     return isOverloaded(outcome.error) ? { ...verdict, retryable: false } : verdict;
   }
   const { value } = outcome;
-  if (!(value instanceof Response)) return success;
+  if (!isResponse(value)) return success;
   const { status } = value;
   if (status < 400) return success;
   if (status === 429) return { kind: "ignored", retryable: true, retryAfter: retryAfter(value) };
@@ -29,7 +29,14 @@ export function classifyHttp(outcome: Outcome): Verdict {
   return asked === undefined ? failure : { ...failure, retryAfter: asked };
 }
 
-function retryAfter(response: Response): number | undefined {
+/** By its shape: the Response of another realm, or of a `fetch` from a package, is of another class. */
+function isResponse(value: unknown): value is Pick<Response, "status" | "headers"> {
+  if (typeof value !== "object" || value === null) return false;
+  const { status, headers } = value as Partial<Response>;
+  return typeof status === "number" && typeof headers?.get === "function";
+}
+
+function retryAfter(response: Pick<Response, "headers">): number | undefined {
   const header = response.headers.get("retry-after");
   if (header === null) return undefined;
   const date = Date.parse(response.headers.get("date") ?? "");

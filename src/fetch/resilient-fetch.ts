@@ -7,7 +7,7 @@ import { classifyHttp } from "./classify.ts";
 
 /** One call of `fetch`, as policies that look at requests see it. */
 export interface FetchCall {
-  readonly input: RequestInfo | URL;
+  readonly input: Parameters<typeof fetch>[0];
   readonly init: RequestInit | undefined;
 }
 
@@ -51,15 +51,21 @@ export function resilientFetch(options: ResilientFetchOptions = {}): typeof fetc
   );
   return (input, init?: ResilientInit) => {
     const request = typeof input === "object" && "method" in input ? input : undefined;
-    return call(
-      { input, init },
-      {
-        signal: init?.signal ?? request?.signal,
-        key: originOf(request?.url ?? String(input)),
-        repeatable: isRepeatable(request, init),
-        ...init?.resilience,
-      },
-    );
+    try {
+      return call(
+        { input, init },
+        {
+          // As for fetch, null takes the request's own signal away.
+          signal: init?.signal === undefined ? request?.signal : init.signal,
+          key: originOf(request?.url ?? String(input)),
+          repeatable: isRepeatable(request, init),
+          ...init?.resilience,
+        },
+      );
+    } catch (error) {
+      // A header or a method that fetch itself would refuse: as fetch does, by the promise.
+      return Promise.reject(error);
+    }
   };
 }
 
@@ -67,8 +73,10 @@ function isRepeatable(request: Request | undefined, init: RequestInit | undefine
   const method = (init?.method ?? request?.method ?? "GET").toUpperCase();
   const headers = new Headers(init?.headers ?? request?.headers);
   if (!idempotent.includes(method) && !headers.has("idempotency-key")) return false;
-  if (init?.body instanceof ReadableStream) return false;
-  return init?.body != null || request === undefined || request.body === null;
+  const body = init?.body ?? undefined;
+  if (body === undefined) return request === undefined || request.body === null;
+  // Node also takes what can be iterated but once; not every browser's streams can be iterated.
+  return !(body instanceof ReadableStream || Symbol.asyncIterator in Object(body));
 }
 
 /** The origin of a URL, which in a page may be relative; what is no URL is left for `fetch` to refuse. */

@@ -1,6 +1,10 @@
 /** Milliseconds: nobody is made to wait longer than a day by a header. */
 const longest = 86_400_000;
 
+/** IMF-fixdate, RFC 850's date and asctime's; more lenient parsers find a date in nearly anything. */
+const dates =
+  /^[a-z]{3}, \d\d [a-z]{3} \d{4} [\d:]{8} gmt$|^[a-z]{6,9}, \d\d-[a-z]{3}-\d\d [\d:]{8} gmt$|^[a-z]{3} [a-z]{3} [ \d]\d [\d:]{8} \d{4}$/i;
+
 /**
  * Reads a `Retry-After` header: seconds, or a date in any of HTTP's three forms.
  *
@@ -11,8 +15,7 @@ const longest = 86_400_000;
 export function parseRetryAfter(value: string | null, now: number): number | undefined {
   const text = value?.trim() ?? "";
   if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, longest);
-  // A date begins with the name of a day; anything else (a negative number, a bare year) is garbage.
-  if (!/^(mon|tue|wed|thu|fri|sat|sun)/i.test(text)) return undefined;
+  if (!dates.test(text)) return undefined;
   // asctime names no zone, and means GMT.
   const date = Date.parse(/gmt$/i.test(text) ? text : `${text} GMT`);
   return Number.isNaN(date) ? undefined : Math.min(Math.max(0, date - now), longest);

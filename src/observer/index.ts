@@ -1,6 +1,6 @@
 export { type LiveMessage, type LiveRequest, liveProtocol, type ObservedEvent } from "./live.ts";
-export { metricsOf } from "./metrics.ts";
-export { Observer, type PolicySnapshot, type PolicyTotals } from "./observer.ts";
+export { type MetricFamily, metricsOf, type Sample } from "./metrics.ts";
+export { type ObservedBatch, Observer, type PolicySnapshot, type PolicyTotals } from "./observer.ts";
 export type { SlotSnapshot } from "./slots.ts";
 export {
   type CircuitReport,

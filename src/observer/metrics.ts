@@ -1,5 +1,15 @@
-import type { MetricFamily, Sample } from "../telemetry/prometheus.ts";
 import type { Observer } from "./observer.ts";
+
+/** One number of a family, told apart by its labels. */
+export type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
+
+/** Numbers of one name and kind, for any exporter. */
+export interface MetricFamily {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge";
+  readonly samples: readonly Sample[];
+}
 
 /** The observer's counters as metrics, with the policy as their label. */
 export function metricsOf(observer: Observer): MetricFamily[] {

@@ -1,5 +1,4 @@
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
-import type { EventBatch } from "../telemetry/batch-format.ts";
 import type { ObservedEvent } from "./live.ts";
 import { type Counts, type SlotSnapshot, Slots } from "./slots.ts";
 import {
@@ -13,11 +12,22 @@ import {
 
 /** Policies that are told apart; the events of further names count as those of `(other)`. */
 const mostPolicies = 500;
+const others = "(other)";
 const mostCircuits = 50;
 const mostReporters = 1_000;
 /** Events before this many milliseconds ago are counted as of then: a client's clock is not trusted. */
 const oldest = 60_000;
 const reporterStays = 60_000;
+
+/** What the observer takes: the part of a batch that it needs, as a collector has read it. */
+export interface ObservedBatch {
+  readonly source: { readonly id: string; readonly kind: string };
+  /** The sender's clock when it was sent, in milliseconds since 1970. */
+  readonly sentAt: number;
+  /** Events that never left the sender. */
+  readonly dropped: number;
+  readonly events: readonly PolicyEvent[];
+}
 
 interface Watched {
   lastEventAt: number;
@@ -62,12 +72,13 @@ export class Observer {
   }
 
   /** Takes a batch, and gives its events back as they were understood. */
-  fold(batch: EventBatch, now: number): ObservedEvent[] {
+  fold(batch: ObservedBatch, now: number): ObservedEvent[] {
     this.dropped += batch.dropped;
     const source = `${batch.source.kind} ${batch.source.id.slice(0, 4)}`;
     return batch.events.map((event) => {
       const age = Math.min(Math.max(0, batch.sentAt - event.at), oldest);
-      const observed: ObservedEvent = { ...event, at: now - age, source };
+      const policy = this.#toldApart(event.policy) ? event.policy : others;
+      const observed: ObservedEvent = { ...event, policy, at: now - age, source };
       this.#take(observed, batch.source.id, now);
       return observed;
     });
@@ -136,7 +147,7 @@ export class Observer {
       policy,
       lastEventAt: watched.lastEventAt,
       slots: watched.slots.snapshot(),
-      totals: watched.slots.totals,
+      totals: { ...watched.slots.totals },
       circuits: [...watched.circuits.values()],
       transitions: [...watched.transitions],
     };
@@ -162,16 +173,22 @@ export class Observer {
     watched.reporters.set(reporter, now);
     const report = circuitReport(event, watched.circuits);
     if (report === undefined) return;
-    if (!watched.circuits.has(report.circuit) && watched.circuits.size >= mostCircuits) return;
+    const before = watched.circuits.get(report.circuit);
+    if (before === undefined && watched.circuits.size >= mostCircuits) return;
     watched.circuits.set(report.circuit, report);
+    if (before?.state === report.state) return;
     const key = JSON.stringify([report.circuit, report.state]);
     watched.transitions.set(key, (watched.transitions.get(key) ?? 0) + 1);
+  }
+
+  #toldApart(policy: string): boolean {
+    const room = mostPolicies + (this.#policies.has(others) ? 1 : 0);
+    return this.#policies.size < room || this.#policies.has(policy);
   }
 
   #watch(policy: string): Watched {
     const known = this.#policies.get(policy);
     if (known !== undefined) return known;
-    if (this.#policies.size >= mostPolicies && policy !== "(other)") return this.#watch("(other)");
     const watched: Watched = {
       lastEventAt: 0,
       slots: new Slots(),
@@ -200,13 +217,16 @@ function circuitReport(
   const before = known.get(circuit);
   const opened = event.type === "circuit.opened";
   const state = opened ? openState(event) : event.type === "circuit.closed" ? "closed" : "half-open";
-  // Each isolate tells of the same change; only the first telling is one.
-  if (before?.state === state) return undefined;
+  const until = opened && event.openFor !== undefined ? at + event.openFor : null;
+  // Each isolate tells of the same change, some later than others; only the first telling is one.
+  if (before !== undefined && at < before.since) return undefined;
+  if (before?.state === state)
+    return (until ?? 0) > (before.until ?? Infinity) ? { ...before, until } : undefined;
   return {
     circuit,
     state,
     since: at,
-    until: opened && event.openFor !== undefined ? at + event.openFor : null,
+    until,
     reason: opened ? event.reason : null,
     openings: (before?.openings ?? 0) + (opened ? 1 : 0),
   };

@@ -1,10 +1,10 @@
 import { type Adaptive, type Tunable, tunable } from "../core/adaptive.ts";
-import { start } from "../core/branches.ts";
 import { judgeValue } from "../core/classify.ts";
 import { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
 import { callable, count, duration, settings, type Table } from "../core/options.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
+import { start } from "../core/start.ts";
 import { type Entry, ExpiringEntries } from "../state/expiring-entries.ts";
 import { copyOf, type KeyOf, type Share } from "./share.ts";
 

@@ -1,6 +1,6 @@
 import { isAdaptive, type Tunable } from "../core/adaptive.ts";
 import { span } from "../core/check.ts";
-import { judgeValue, type Verdict } from "../core/classify.ts";
+import { failure, judgeValue, type Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
 import { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
@@ -99,7 +99,8 @@ const table = {
  *
  * A failure is what the environment's `classify` calls one: policies' own rejections, save timeouts, and the caller's
  * own abort are none. What a call tells that began before the last change of state is ignored. With `shared` the
- * circuit is one for all that use its name: each decides at once by what it knows, and reports in the background.
+ * circuit is one for all that use its name: each decides at once by what it knows, and reports in the background. When the
+ * failure that opens it says how long to wait (`Retry-After`), it stays open for that time instead of `openFor`.
  *
  * @example
  * const circuit = circuitBreaker({ name: "prices", consecutiveFailures: 5, openFor: "10s" });
@@ -240,8 +241,8 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
             listens,
           )
         : undefined;
-    const end = (kind: Verdict["kind"]): void =>
-      passage === undefined ? this.record(kind, epoch, context, undefined) : passage.end(kind);
+    const end = (verdict: Verdict): void =>
+      passage === undefined ? this.record(verdict, epoch, context, undefined) : passage.end(verdict);
     let answer: Promise<S>;
     try {
       answer = next(request, context);
@@ -251,7 +252,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
     }
     return answer.then(
       (value) => {
-        end(judgeValue(context.environment, value).kind);
+        end(judgeValue(context.environment, value));
         return value;
       },
       (error: unknown) => {
@@ -262,7 +263,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   }
 
   /** A call has ended, or nobody waits for it any more. */
-  record(kind: Verdict["kind"], epoch: number, context: Context, passage: Passage | undefined): void {
+  record({ kind, retryAfter }: Verdict, epoch: number, context: Context, passage: Passage | undefined): void {
     const circuit = this.#circuit;
     const fleet = this.#fleet;
     const clock = this.#clock;
@@ -279,10 +280,10 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
     const before = circuit.state;
     const changed = ok
       ? circuit.succeed(epoch, late ? slow : 0, clock)
-      : circuit.fail(epoch, late ? failedSlowly : failed, clock);
+      : circuit.fail(epoch, late ? failedSlowly : failed, clock, retryAfter);
     // While a person lets all calls through, in the whole fleet, what this circuit makes of them is nobody's news.
     if (changed && fleet?.bypassed !== true) announce(circuit, this.name, before, context);
-    if (passage !== undefined) fleet?.record(passage, ok, late, changed);
+    if (passage !== undefined) fleet?.record(passage, ok, late, changed, retryAfter);
   }
 
   #refuse(context: Context, retryAfter: number): Promise<never> {
@@ -323,18 +324,21 @@ class Passage implements AbortListener, FleetPassage {
   }
 
   onAbort(reason: unknown): void {
-    this.end(isRejected(reason, "timeout") ? "failure" : "ignored");
+    this.end(isRejected(reason, "timeout") ? failure : ignored);
   }
 
-  end(kind: Verdict["kind"]): void {
+  end(verdict: Verdict): void {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#listens) this.context.parent?.remove(this);
-    this.#breaker.record(kind, this.epoch, this.context, this);
+    this.#breaker.record(verdict, this.epoch, this.context, this);
   }
 }
 
-function judgeError(error: unknown, context: Context): Verdict["kind"] {
-  if (context.aborted) return isRejected(context.leg.reason, "timeout") ? "failure" : "ignored";
-  return context.environment.classify({ error }).kind;
+/** What the caller's own abort tells of the service: nothing. */
+const ignored: Verdict = { kind: "ignored", retryable: false };
+
+function judgeError(error: unknown, context: Context): Verdict {
+  if (context.aborted) return isRejected(context.leg.reason, "timeout") ? failure : ignored;
+  return context.environment.classify({ error });
 }

@@ -1,9 +1,9 @@
 import { bound } from "../core/bound.ts";
-import { start } from "../core/branches.ts";
 import type { Context } from "../core/context.ts";
 import { deadlinesByClock } from "../core/deadlines.ts";
 import { callable, settings, type Table } from "../core/options.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
+import { start } from "../core/start.ts";
 import { Flight } from "./flight.ts";
 import { copyOf, type KeyOf, type Share } from "./share.ts";
 

@@ -97,10 +97,11 @@ export class Fleet {
     };
   }
 
-  record({ context, probe, fleetEpoch }: FleetPassage, ok: boolean, slow: boolean, changed: boolean): void {
+  record(passage: FleetPassage, ok: boolean, slow: boolean, changed: boolean, asked?: number): void {
+    const { context, probe, fleetEpoch } = passage;
     const { clock } = context.environment;
     const now = clock.now();
-    this.#replica.count(fleetEpoch, ok, slow);
+    this.#replica.count(fleetEpoch, ok, slow, asked);
     if (probe !== undefined) this.#replica.probed(probe.id, fleetEpoch, ok && !slow, now);
     // An opening is told at once, so that the others need not find out by themselves.
     else if (changed) this.#replica.hasten(now);

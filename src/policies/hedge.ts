@@ -1,5 +1,5 @@
 import { isAdaptive, type Tunable } from "../core/adaptive.ts";
-import { conclude, type Settled, start } from "../core/branches.ts";
+import { conclude, type Settled } from "../core/branches.ts";
 import { judgeValue, type Verdict } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import { Deadline, type Deadlines, deadlinesByClock } from "../core/deadlines.ts";
@@ -8,6 +8,7 @@ import { RejectedError } from "../core/errors.ts";
 import type { AbortListener } from "../core/leg.ts";
 import { count, duration, type Readers, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
+import { start } from "../core/start.ts";
 import type { RetryBudget } from "../state/retry-budget.ts";
 import { asBudget } from "./budget.ts";
 import { recorderOf } from "./percentile.ts";

@@ -5,6 +5,7 @@ import type { Duration } from "../core/duration.ts";
 import { kindOf } from "../core/events.ts";
 import { callable, count, duration, type Readers, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
+import { start } from "../core/start.ts";
 import type { RetryBudget } from "../state/retry-budget.ts";
 import {
   type AnyBackoff,
@@ -97,7 +98,7 @@ class Tries<Q, S> {
   attempt(): Promise<S> {
     const number = ++this.#made;
     const context = number === this.#context.attempt ? this.#context : this.#context.withAttempt(number);
-    return this.#next(this.#request, context).then(
+    return start(this.#next, this.#request, context).then(
       (value) => this.#returned(value),
       (error: unknown) => this.#threw(error),
     );

@@ -26,6 +26,22 @@ export interface CircuitRules {
   successesToClose: number;
 }
 
+/** Milliseconds that a circuit stays open at least when it is asked to. */
+const shortestAsked = 1_000;
+
+/**
+ * How long a circuit stays open: doubled with each opening soon after another, or as long as the failure that opened it
+ * asked to wait (`Retry-After`), and never longer than the rules allow.
+ */
+export function openTime(
+  { openFor, maximumOpenFor }: Pick<CircuitRules, "openFor" | "maximumOpenFor">,
+  reopenings: number,
+  asked: number | undefined,
+): number {
+  const wanted = asked === undefined ? openFor * 2 ** reopenings : Math.max(asked, shortestAsked);
+  return Math.min(wanted, Math.max(openFor, maximumOpenFor));
+}
+
 /** Plain JSON, with durations and no times, so that it may be restored under another clock. */
 export interface CircuitSnapshot {
   readonly state: CircuitState;
@@ -60,6 +76,8 @@ export class Circuit {
   #probing = 0;
   #probedAt = 0;
   #succeeded = 0;
+  /** Milliseconds that the failure which opened it asked to wait. */
+  #asked: number | undefined;
 
   constructor(rules: CircuitRules, window: Window) {
     this.rules = rules;
@@ -82,8 +100,7 @@ export class Circuit {
 
   /** Milliseconds that it stays open this time. */
   get openFor(): number {
-    const { openFor, maximumOpenFor } = this.rules;
-    return Math.min(openFor * 2 ** this.reopenings, Math.max(openFor, maximumOpenFor));
+    return openTime(this.rules, this.reopenings, this.#asked);
   }
 
   /** Whether a call may pass. An open circuit half-opens here, when its time has come and a call asks. */
@@ -130,14 +147,18 @@ export class Circuit {
     return false;
   }
 
-  /** A call that began in `epoch` failed. Says whether the state changed. */
-  fail(epoch: number, mark: 1 | 3, time: TimeSource): boolean {
+  /**
+   * A call that began in `epoch` failed. Says whether the state changed.
+   *
+   * @param asked milliseconds that the other side asked to wait: if this failure opens the circuit, it is for so long
+   */
+  fail(epoch: number, mark: 1 | 3, time: TimeSource, asked?: number): boolean {
     if (!this.#counts(epoch)) return false;
-    if (this.state === "half-open") return this.#reopen(time);
+    if (this.state === "half-open") return this.#reopen(time, asked);
     if (this.state !== "closed" && this.state !== "metrics-only") return false;
     this.#consecutive++;
     this.window.record(mark, time);
-    return this.state === "closed" && this.#judge(time);
+    return this.state === "closed" && this.#judge(time, asked);
   }
 
   /** A call that began in `epoch` ended without telling anything: its caller gave up, or a policy refused it. */
@@ -146,12 +167,13 @@ export class Circuit {
     if (epoch === this.epoch && this.state === "half-open") this.#probing = Math.max(0, this.#probing - 1);
   }
 
-  /** Opens, for the time that the rules say. */
-  open(reason: OpeningReason, time: TimeSource): void {
+  /** Opens, for as long as the rules say, or as was asked. */
+  open(reason: OpeningReason, time: TimeSource, asked?: number): void {
     const now = time.now();
     const soon = now - this.#closedAt <= this.openFor;
     if (this.state === "half-open" || this.state === "open") this.reopenings++;
     else this.reopenings = soon ? this.reopenings + 1 : 0;
+    this.#asked = asked;
     this.#leave(now);
     this.#enter("open", reason);
     this.#until = now + this.openFor;
@@ -236,17 +258,17 @@ export class Circuit {
     return epoch === this.epoch || (this.state === "half-open" && epoch >= this.#halfOpened);
   }
 
-  #judge(time: TimeSource): boolean {
+  #judge(time: TimeSource, asked?: number): boolean {
     const { rules, window } = this;
     const enough = window.calls >= rules.minimumCalls;
-    if (this.#consecutive >= rules.consecutiveFailures) this.open("failures", time);
-    else if (enough && this.failureRate >= rules.failureRate) this.open("failures", time);
-    else if (enough && this.slowCallRate >= rules.slowCallRate) this.open("slow-calls", time);
+    if (this.#consecutive >= rules.consecutiveFailures) this.open("failures", time, asked);
+    else if (enough && this.failureRate >= rules.failureRate) this.open("failures", time, asked);
+    else if (enough && this.slowCallRate >= rules.slowCallRate) this.open("slow-calls", time, asked);
     return this.state === "open";
   }
 
-  #reopen(time: TimeSource): true {
-    this.open("probe", time);
+  #reopen(time: TimeSource, asked?: number): true {
+    this.open("probe", time, asked);
     return true;
   }
 

@@ -1,4 +1,4 @@
-import type { CircuitState, OpeningReason } from "./circuit.ts";
+import { type CircuitState, type OpeningReason, openTime } from "./circuit.ts";
 import type { Report, View } from "./sync.ts";
 
 /** What a home keeps of one shared circuit. Plain JSON; times are the record's own, which only moves forward. */
@@ -99,7 +99,7 @@ export function coordinate(
   if (!repeated) record = enrol(record, report, known);
   record = halfOpenWhenDue(record);
   if (!repeated && report.epoch === record.epoch) {
-    record = takeProbe(record, report);
+    record = takeProbe(record, report, quorum);
     record = takeCounts(record, report);
     record = takeVotes(record, report, quorum);
   }
@@ -180,7 +180,7 @@ function halfOpenWhenDue(record: CircuitRecord): CircuitRecord {
     : record;
 }
 
-function takeProbe(record: CircuitRecord, report: Report): CircuitRecord {
+function takeProbe(record: CircuitRecord, report: Report, quorum: Quorum): CircuitRecord {
   const { probe } = report;
   if (probe === undefined || record.state !== "half-open") return record;
   const permit = record.permits.find(
@@ -197,8 +197,8 @@ function takeProbe(record: CircuitRecord, report: Report): CircuitRecord {
     ? record.failers
     : [...record.failers, report.replica];
   // One bad node must not hold the circuit open where another could find out better.
-  const enough = failers.length >= Math.min(2, standingMembers(record.members, record.time).length);
-  if (!enough) return { ...record, permits, failers };
+  const needed = quorum === "any" ? 1 : Math.min(2, standingMembers(record.members, record.time).length);
+  if (failers.length < needed) return { ...record, permits, failers };
   return openAgain({ ...record, permits, failers }, report, record.reopenings + 1, "probe");
 }
 
@@ -228,12 +228,11 @@ function takeVotes(record: CircuitRecord, report: Report, quorum: Quorum): Circu
 
 function openAgain(
   record: CircuitRecord,
-  { rules }: Report,
+  { rules, asked }: Report,
   reopenings: number,
   reason: OpeningReason,
 ): CircuitRecord {
-  const longest = Math.max(rules.openFor, rules.maximumOpenFor);
-  const openFor = Math.min(rules.openFor * 2 ** reopenings, longest);
+  const openFor = openTime(rules, reopenings, asked);
   return { ...enter(record, "open", reason), openFor, reopenings, until: record.time + openFor };
 }
 
@@ -265,7 +264,8 @@ function permitAndView(record: CircuitRecord, report: Report): [CircuitRecord, V
   if (!report.wantsProbe || failed || live.length >= report.rules.probes) {
     return [{ ...record, permits: live }, view];
   }
-  const gap = record.members.find((member) => member.replica === report.replica)?.gap ?? interval;
+  // It has just been enrolled, or its report is a repeated one.
+  const { gap } = record.members.find((member) => member.replica === report.replica) as Member;
   const ttl = Math.min(longestPermit, Math.max(shortestPermit, 3 * gap));
   const permitsGiven = record.permitsGiven + 1;
   const permit: Permit = {

@@ -21,6 +21,8 @@ export class Replica {
   #slow = 0;
   #wantsProbe = false;
   #probe: { permit: string; ok: boolean } | undefined;
+  /** Milliseconds that the last failure asked to wait. */
+  #asked: number | undefined;
   /** The report whose fate is unknown. */
   #unanswered: Report | undefined;
   #leaseUntil = 0;
@@ -36,11 +38,18 @@ export class Replica {
     this.#rules = rules;
   }
 
-  /** Counts an outcome of a call that began in `epoch`. */
-  count(epoch: number, ok: boolean, slow: boolean): void {
+  /**
+   * Counts an outcome of a call that began in `epoch`.
+   *
+   * @param asked milliseconds that a failure asked to wait
+   */
+  count(epoch: number, ok: boolean, slow: boolean, asked?: number): void {
     if (epoch !== this.epoch) return;
     if (ok) this.#ok++;
-    else this.#fail++;
+    else {
+      this.#fail++;
+      this.#asked = asked;
+    }
     if (slow) this.#slow++;
   }
 
@@ -135,11 +144,13 @@ export class Replica {
       open,
       wantsProbe: this.#wantsProbe,
       ...(this.#probe === undefined ? {} : { probe: this.#probe }),
+      ...(this.#asked === undefined ? {} : { asked: this.#asked }),
       rules: this.#rules,
     };
     this.#ok = this.#fail = this.#slow = 0;
     this.#wantsProbe = false;
     this.#probe = undefined;
+    this.#asked = undefined;
     this.#unanswered = report;
     return report;
   }
@@ -176,6 +187,7 @@ export class Replica {
     if (before?.epoch === view.epoch) return false;
     this.#ok = this.#fail = this.#slow = 0;
     this.#probe = undefined;
+    this.#asked = undefined;
     this.#permit = undefined;
     return before !== undefined || view.state !== "closed";
   }

@@ -21,6 +21,8 @@ export interface Report {
   readonly wantsProbe: boolean;
   /** How a probe under a permit ended. */
   readonly probe?: { readonly permit: string; readonly ok: boolean };
+  /** Milliseconds that the last failure asked to wait, if it did. */
+  readonly asked?: number;
   /** What the replica's own policy says; durations in milliseconds. */
   readonly rules: SharedRules;
 }

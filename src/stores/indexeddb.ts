@@ -41,13 +41,39 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): Store {
   let opened: ReturnType<typeof createStore> | undefined;
   let channel: BroadcastChannel | undefined;
 
-  function hear({ data }: MessageEvent<News>): void {
-    for (const listener of listeners.get(data.name)?.values() ?? []) listener(data.view);
+  /** Tells all circuits of this tab, save the one whose report it was. */
+  function tell({ name, view }: News, reporter?: string): void {
+    for (const [replica, listener] of listeners.get(name) ?? []) if (replica !== reporter) listener(view);
+  }
+
+  function join(): BroadcastChannel | undefined {
+    try {
+      const joined = new BroadcastChannel(database);
+      joined.addEventListener("message", ({ data }: MessageEvent<News>) => tell(data));
+      return joined;
+    } catch {
+      // Where there is none, tabs hear of changes when they next report.
+      return undefined;
+    }
+  }
+
+  function open(): ReturnType<typeof createStore> {
+    const connect = createStore(database, "circuits");
+    return (mode, use) =>
+      connect(mode, (circuits) => {
+        const { db } = circuits.transaction;
+        // Who wants to delete the database need not wait for this tab to close.
+        db.onversionchange = () => {
+          db.close();
+          opened = undefined;
+        };
+        return use(circuits);
+      });
   }
 
   async function inDatabase({ name, report }: Sync): Promise<View> {
     // A connection that failed once is never used again: the next report opens a new one.
-    opened ??= createStore(database, "circuits");
+    opened ??= open();
     let changed: CircuitRecord | undefined;
     let view: View | undefined;
     try {
@@ -65,7 +91,11 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): Store {
       opened = undefined;
       throw error;
     }
-    if (changed !== undefined) channel?.postMessage({ name, view: viewOf(changed) } satisfies News);
+    if (changed !== undefined) {
+      const news: News = { name, view: viewOf(changed) };
+      channel?.postMessage(news);
+      tell(news, report.replica);
+    }
     return view as View;
   }
 
@@ -77,10 +107,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): Store {
     sync(name, report, onNews) {
       const heard = listeners.get(name) ?? new Map<string, (view: View) => void>();
       listeners.set(name, heard.set(report.replica, onNews));
-      if (channel === undefined && typeof BroadcastChannel === "function") {
-        channel = new BroadcastChannel(database);
-        channel.addEventListener("message", hear);
-      }
+      channel ??= join();
       return sync({ name, report, onNews });
     },
   };

@@ -51,6 +51,26 @@ describe("environment", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("tells of a layer that throws at once, too", async () => {
+    const bad = definePolicy("bad", () => () => {
+      throw down;
+    });
+    const { clock, sink, call } = stage(bad);
+    const seen = call();
+    await clock.advance(0);
+    expect(seen.error).toBe(down);
+    expect(sink.events).toEqual([
+      {
+        type: "request.failed",
+        duration: 0,
+        attempts: 0,
+        kind: "Error",
+        policy: "default",
+        at: clock.wall(),
+      },
+    ]);
+  });
+
   it("leaves what it does not name as it is around it", async () => {
     const clock = new ManualClock();
     const [outer, inner] = [recordingSink(), recordingSink()];

@@ -37,6 +37,18 @@ describe("RejectedError", () => {
     expect(new Error("own").stack).toContain("\n");
   });
 
+  it("works where errors have no limit to their stacks", () => {
+    const limited = Error as { stackTraceLimit?: number };
+    const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit");
+    delete limited.stackTraceLimit;
+    try {
+      expect(refused("timeout").message).toBe("no");
+      expect("stackTraceLimit" in Error).toBe(false);
+    } finally {
+      if (limit !== undefined) Object.defineProperty(Error, "stackTraceLimit", limit);
+    }
+  });
+
   it("makes no stack, which nobody reads and which costs most of an error", () => {
     expect(refused("timeout").stack?.split("\n").length ?? 1).toBe(1);
   });

@@ -180,10 +180,15 @@ describe("compose", () => {
     expect(said).toEqual(["a", "b", "c", "service"]);
   });
 
-  it("of nothing does nothing, and of one policy is that policy", async () => {
-    expect(await compose().execute(async () => 5)).toBe(5);
-    expect(describePolicy(compose())).toEqual(describePolicy(identity));
-    expect(describePolicy(compose(timeout(5)))).toEqual(describePolicy(timeout(5)));
+  it.each([
+    ["compose", compose],
+    ["orElse", orElse],
+    ["race", race],
+  ])("%s of nothing does nothing, and of one policy is that policy", async (_, join) => {
+    const only = timeout(5);
+    expect(join(only)).toBe(only);
+    expect(join()).toBe(identity);
+    expect(await join().execute(async () => 5)).toBe(5);
   });
 
   it.each([

@@ -256,6 +256,10 @@ describe("sentence", () => {
       { type: "circuit.closed", circuit: "products", from: "half-open", openFor: 61_000, ...stamp },
       "circuit products closed after 1 min 1 s: calls pass again",
     ],
+    [
+      { type: "circuit.closed", circuit: "products", from: "forced-open", openFor: 0, ...stamp },
+      "circuit products closed: calls pass again",
+    ],
   ])("says %j in words", (event, words) => {
     expect(plain(sentence(event))).toBe(words);
   });

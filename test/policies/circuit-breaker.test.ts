@@ -483,3 +483,28 @@ describe("circuitBreaker", () => {
     expect(() => circuitBreaker(options)).toThrow(message);
   });
 });
+
+describe("circuitBreaker and what a failure asks to wait", () => {
+  const busy = (outcome: Outcome): Verdict =>
+    "error" in outcome
+      ? { kind: "failure", retryable: true }
+      : { kind: outcome.value === "busy" ? "failure" : "success", retryable: true, retryAfter: 4_000 };
+
+  it("stays open for as long as the answer that opened it asked, and says so", async () => {
+    const { clock, sink, call, succeed, fail } = stage(
+      circuitBreaker({ consecutiveFailures: 1, openFor: "1s" }),
+      { classify: busy },
+    );
+    await succeed("busy");
+    expect(sink.of("circuit.opened")).toEqual([expect.objectContaining({ openFor: 4_000 })]);
+    await clock.advance(3_999);
+    const refused = call();
+    await clock.advance(0);
+    expect(refused.error).toMatchObject({ kind: "circuit-open", retryAfter: 1 });
+    await clock.advance(1);
+    await fail();
+    // The failed probe asked for nothing: the rules hold again, doubled once for the second opening.
+    expect(sink.of("circuit.opened").at(-1)).toMatchObject({ openFor: 2_000, reason: "probe" });
+    expect(clock.pending).toBe(0);
+  });
+});

@@ -4,6 +4,7 @@ import {
   compose,
   constant,
   type Duration,
+  definePolicy,
   environment,
   exponential,
   type Outcome,
@@ -48,6 +49,21 @@ describe("retry", () => {
     expect(seen.error).toBe(down);
     expect(origin.calls.length).toBe(3);
     expect(sink.types).toEqual(["retry.attempted", "retry.attempted", "retry.exhausted", "request.failed"]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("calls again when a layer further in throws at once", async () => {
+    let calls = 0;
+    const moody = definePolicy("moody", (next) => (request, context) => {
+      if (++calls < 3) throw down;
+      return next(request, context);
+    });
+    const { clock, origin, call } = stage(compose(steady(), moody));
+    const seen = call();
+    await clock.advance(200);
+    origin.last.succeed("ok");
+    await clock.advance(0);
+    expect(seen.seen).toEqual({ value: "ok" });
     expect(clock.pending).toBe(0);
   });
 

@@ -443,6 +443,47 @@ describe("circuitBreaker with a shared home", () => {
     });
   });
 
+  it("counts a caller's abort as nothing", async () => {
+    const { shared, replicas, clock, meet } = fleet(1);
+    await meet();
+    const { call, succeed, origin } = member(replicas, first);
+    const controller = new AbortController();
+    const seen = call({ signal: controller.signal });
+    controller.abort("navigated");
+    origin.last.fail(down);
+    await clock.advance(2_000);
+    expect(seen.error).toBe("navigated");
+    await succeed();
+    expect(shared.record?.counts).toEqual({ ok: 0, fail: 0, slow: 0 });
+    await clock.advance(2_000);
+    await succeed();
+    expect(shared.record?.counts).toEqual({ ok: 1, fail: 0, slow: 0 });
+  });
+
+  it("says nothing of a report that fails after it was sent again and answered", async () => {
+    const clock = new ManualClock();
+    const shared = home(clock);
+    const hung: (() => void)[] = [];
+    const sent: Report[] = [];
+    const store: Store = {
+      sync(name, report, onNews) {
+        sent.push(report);
+        if (sent.length > 1) return shared.store.sync(name, report, onNews);
+        return new Promise((_, reject) => hung.push(() => reject(down)));
+      },
+    };
+    const { succeed, sink } = stage(circuitBreaker({ shared: store }), { clock });
+    await succeed();
+    await clock.advance(5_000);
+    await succeed();
+    expect(sent[1]).toBe(sent[0]);
+    hung[0]?.();
+    await clock.advance(2_000);
+    await succeed();
+    expect(sink.of("store.failed")).toEqual([]);
+    expect(sent.map(({ seq }) => seq)).toEqual([1, 1, 2]);
+  });
+
   describe("that a person commands", () => {
     it.each<[CircuitCommand, CircuitState, boolean]>([
       ["open", "forced-open", false],

@@ -212,6 +212,15 @@ describe("Circuit", () => {
       expect(ok()).toBe(false);
     });
 
+    it("has all its permits again when it half-opens again", () => {
+      const { circuit, time, fail, admit, halfOpen } = circuitAt({ probes: 2 });
+      halfOpen();
+      admit();
+      fail();
+      time.at += circuit.openFor;
+      expect([admit(), admit(), admit()]).toEqual([true, true, false]);
+    });
+
     it("gives a hung probe's permit to another call after one open time, not before", () => {
       const { time, admit, halfOpen } = circuitAt();
       halfOpen();
@@ -339,6 +348,17 @@ describe("Circuit", () => {
       expect(circuit.openedFor(time)).toBe(2_000);
     });
 
+    it.each<[string, (staged: Staged) => void]>([
+      ["a fleet", ({ circuit, time }) => circuit.openUntil(10, "fleet", time)],
+      ["a person", ({ circuit, time }) => circuit.force("forced-open", time)],
+    ])("is measured from when %s opened it, too", (_, opens) => {
+      const staged = circuitAt();
+      staged.time.at = 700;
+      opens(staged);
+      staged.time.at = 1_000;
+      expect(staged.circuit.openedFor(staged.time)).toBe(300);
+    });
+
     it("of what a fleet decided counts from when it is told", () => {
       const { circuit, time, admit } = circuitAt();
       circuit.openUntil(500, "fleet", time);
@@ -376,6 +396,7 @@ describe("Circuit", () => {
     open();
     expect(circuit.reopenings).toBe(1);
     circuit.reset(time);
+    expect(circuit.reopenings).toBe(0);
     open();
     expect(circuit.reopenings).toBe(0);
   });
@@ -417,11 +438,47 @@ describe("Circuit", () => {
       expect(other.circuit.openFor).toBe(2_000);
     });
 
+    it("leaves out what is too old to tell anything", () => {
+      const { circuit, time, fail } = circuitAt();
+      fail();
+      time.at = 120_001;
+      expect(circuit.snapshot(time).window).toEqual({ calls: 0, failures: 0, slowCalls: 0 });
+    });
+
     it("says of an open circuit whose time is over that nothing remains", () => {
       const { circuit, time, open } = circuitAt();
       open();
       time.at = 9_000;
       expect(circuit.snapshot(time).remaining).toBe(0);
     });
+  });
+});
+
+describe("a circuit whose failures ask to wait", () => {
+  it.for([
+    { asks: "less than openFor", asked: 2_000, lasts: 2_000, openFor: 5_000 },
+    { asks: "more than openFor", asked: 6_000, lasts: 6_000, openFor: 5_000 },
+    { asks: "more than maximumOpenFor", asked: 60_000, lasts: 8_000, openFor: 5_000 },
+    { asks: "hardly at all", asked: 3, lasts: 1_000, openFor: 5_000 },
+    { asks: "nothing", asked: undefined, lasts: 5_000, openFor: 5_000 },
+  ])("stays open for $lasts ms when the failure that opens it asks $asks", ({ asked, lasts, openFor }) => {
+    const { circuit, time } = circuitAt({ consecutiveFailures: 1, openFor });
+    expect(circuit.fail(circuit.epoch, failed, time, asked)).toBe(true);
+    expect([circuit.openFor, circuit.retryAfter(time)]).toEqual([lasts, lasts]);
+    time.at = lasts - 1;
+    expect(circuit.admit(time)).toBe(false);
+    time.at = lasts;
+    expect(circuit.admit(time)).toBe(true);
+  });
+
+  it("stays open for what a failed probe asks, and by the rules when the next one asks nothing", () => {
+    const staged = circuitAt();
+    staged.halfOpen();
+    staged.circuit.fail(staged.circuit.epoch, failed, staged.time, 3_000);
+    expect(staged.circuit.openFor).toBe(3_000);
+    staged.time.at += 3_000;
+    staged.admit();
+    staged.fail();
+    expect(staged.circuit.openFor).toBe(4_000);
   });
 });

@@ -176,6 +176,15 @@ describe("coordinate", () => {
       expect(late.record.state).toBe("closed");
     });
 
+    it("not by votes of an epoch that is over", () => {
+      const staged = home();
+      staged.vote(["a", "b", "c"], false);
+      staged.vote(["a", "b"], true);
+      staged.record = command(staged.record, "close", staged.now);
+      staged.report("c", { open: true });
+      expect(staged.record.state).toBe("closed");
+    });
+
     it("not by a minority that silence makes look like a majority: the fleet's size shrinks slowly", () => {
       const staged = home();
       staged.vote(["a", "b", "c", "d", "e"], false);
@@ -215,11 +224,26 @@ describe("coordinate", () => {
       expect(times).toEqual([1_000, 2_000, 4_000, 8_000, 8_000, 1_000]);
     });
 
+    it("for as long as the failure asked, within the reporter's rules", () => {
+      const asks = (asked: number) => home().report("a", { open: true, asked }).openFor;
+      expect([asks(3_000), asks(60_000), asks(5)]).toEqual([3_000, 8_000, 1_000]);
+    });
+
     it("for the rules' own time where their maximum is shorter", () => {
       const staged = home();
       staged.report("a", { open: true, rules: { ...rules, maximumOpenFor: 1 } });
       expect(staged.record.openFor).toBe(1_000);
     });
+  });
+
+  it("opens again by one failed probe where one speaks for all, for as long as it asked", () => {
+    const fleet = home({ quorum: "any" });
+    fleet.report("a", { open: false });
+    fleet.report("b", { open: true });
+    fleet.now += fleet.record.openFor;
+    const { permit } = fleet.report("a", { wantsProbe: true });
+    const view = fleet.report("a", { probe: { permit: permit?.id ?? "", ok: false }, asked: 5_000 });
+    expect(view).toMatchObject({ state: "open", reason: "probe", openFor: 5_000 });
   });
 
   describe("while open", () => {
@@ -348,6 +372,7 @@ describe("coordinate", () => {
       expect(staged.report("b", { wantsProbe: true })).not.toHaveProperty("permit");
       staged.now += 1;
       const second = staged.report("b", { wantsProbe: true }).permit;
+      expect(second).toBeDefined();
       expect(second?.id).not.toBe(first?.id);
     });
   });
@@ -390,6 +415,19 @@ describe("coordinate", () => {
       const second = staged.report("b", { wantsProbe: true }).permit;
       staged.report("b", { probe: { permit: second?.id ?? "", ok: false } });
       expect(staged.record.state).toBe("open");
+    });
+
+    it("may be made again by the one that failed once the others are forgotten", () => {
+      const staged = home();
+      staged.halfOpen("a", "b");
+      const { permit } = staged.report("a", { wantsProbe: true });
+      staged.report("a", { probe: { permit: permit?.id ?? "", ok: false } });
+      const waits: boolean[] = [];
+      for (let minute = 0; minute < 3; minute++) {
+        waits.push(staged.report("a", { wantsProbe: true }).permit === undefined);
+        staged.now += 60_000;
+      }
+      expect(waits).toEqual([true, false, false]);
     });
 
     it("that fails twice in one replica of two still is one failing prober", () => {

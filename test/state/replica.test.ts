@@ -56,6 +56,11 @@ describe("Replica", () => {
       expect(send(11_000)).toMatchObject({ seq: 3, fail: 1 });
     });
 
+    it("asks for no probe where no call waits for one", () => {
+      const { send } = replica();
+      expect(send(0)).toMatchObject({ seq: 1, epoch: 0, wantsProbe: false });
+    });
+
     it("says that a call waits to probe, once", () => {
       const { machine, send, exchange } = replica();
       exchange(halfOpen, 0);
@@ -64,6 +69,22 @@ describe("Replica", () => {
       expect(asking.wantsProbe).toBe(true);
       machine.answered(asking, halfOpen, 500, 500);
       expect(send(1_000).wantsProbe).toBe(false);
+    });
+
+    it("says what the last failure asked to wait, once, and not what belongs to another epoch", () => {
+      const { machine, send, exchange } = replica();
+      exchange(closed, 0);
+      machine.count(1, false, false, 9_000);
+      machine.count(1, false, false, 5_000);
+      machine.count(1, true, false);
+      const asking = send(2_000);
+      expect(asking.asked).toBe(5_000);
+      machine.answered(asking, closed, 2_000, 2_000);
+      expect(send(4_000)).not.toHaveProperty("asked");
+      machine.count(1, false, false, 7_000);
+      machine.hear(open, 4_100);
+      exchange(open, 4_200);
+      expect(send(6_000)).not.toHaveProperty("asked");
     });
 
     it("takes its identity when it is first sent", () => {
@@ -100,6 +121,13 @@ describe("Replica", () => {
       exchange(open, 0);
       expect(machine.hear(closed, 10)).toBe(false);
       expect(machine.view).toBe(open);
+    });
+
+    it("of the same epoch takes the place of the one before", () => {
+      const { machine, exchange } = replica();
+      exchange(open, 0);
+      machine.hear({ ...open, remaining: 5_000 }, 900);
+      expect(machine.retryAfter(1_000)).toBe(4_900);
     });
 
     it.each<[string, View | undefined, View, boolean]>([
@@ -157,6 +185,12 @@ describe("Replica", () => {
       const { machine, send } = replica();
       machine.answered(send(100), withPermit("3.1"), 100, 1_100);
       expect([machine.gate(2_099), machine.gate(2_100)]).toEqual(["probe", "refuse"]);
+    });
+
+    it("in an answer that came just in time is one", () => {
+      const { machine, send } = replica();
+      machine.answered(send(0), withPermit("3.1", 60_000), 0, 5_000);
+      expect(machine.gate(5_001)).toBe("probe");
     });
 
     it("in an answer that came too late is none", () => {
@@ -265,7 +299,7 @@ describe("Replica", () => {
     it("not while one is under way, for five seconds", () => {
       const { machine, send } = replica();
       send(0);
-      expect([machine.due(4_999), machine.due(5_000)]).toEqual([false, true]);
+      expect([machine.due(0), machine.due(4_999), machine.due(5_000)]).toEqual([false, false, true]);
     });
 
     it("although one seems to be under way until long from now: the clock has jumped", () => {

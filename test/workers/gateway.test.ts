@@ -1,6 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
-import { problemIn, testWorker } from "./test-worker.ts";
+import { problemIn, testWorker, toldToOwner } from "./test-worker.ts";
 
 const open = "circuitBreaker(consecutiveFailures: 2, openFor: 60s)";
 const once = (policy: string, more = {}) => ({ prices: { service: "ORIGIN", policy, ...more } });
@@ -148,6 +148,7 @@ describe("gateway", () => {
   });
 
   it("answers 502 when the connection is refused", async () => {
+    const told = toldToOwner("warn");
     const { fetch } = await testWorker({
       upstreams: { gone: { url: "http://127.0.0.1:9", policy: "identity" } },
     });
@@ -156,6 +157,7 @@ describe("gateway", () => {
     const { type, detail } = await problemIn(response);
     expect(type).toBe("urn:ninelives:problem:bad-gateway");
     expect(detail).toBe("gone could not be reached");
+    expect(told).toMatchObject([["upstream gone", { message: "Network connection lost." }]]);
   });
 
   it("answers 504 when a timeout strikes", async () => {
@@ -241,7 +243,8 @@ describe("gateway", () => {
     expect(seen).toHaveLength(5);
   });
 
-  it("answers while every Durable Object fails", async () => {
+  it("answers while every Durable Object fails, and says so to its owner", async () => {
+    const told = toldToOwner("warn");
     const failing = {
       getByName: () => new Proxy({}, { get: () => () => Promise.reject(new Error("gone")) }),
     };
@@ -250,5 +253,6 @@ describe("gateway", () => {
       env: { CIRCUITS: failing, CONTROL: failing, OBSERVER: failing },
     });
     for (let call = 0; call < 5; call++) expect((await fetch("/gateway/prices/")).status).toBe(200);
+    expect(told).toMatchObject([["policy documents could not be read", { message: "gone" }]]);
   });
 });

@@ -1,7 +1,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env as real } from "cloudflare:workers";
 import { type Problem, sha256, type TokenRecord } from "ninelives/control";
-import { expect } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { app } from "../../workers/app.ts";
 import type { Env } from "../../workers/env.ts";
 
@@ -74,21 +74,30 @@ export async function testWorker(options: TestWorkerOptions = {}) {
   const send = (path: string, init?: RequestInit): Promise<Response> =>
     Promise.resolve(app.fetch(new Request(`https://edge.test${path}`, init), env, createExecutionContext()));
 
+  const as = (who: keyof typeof tokens, path: string, init: RequestInit = {}) =>
+    send(path, { ...init, headers: { ...init.headers, authorization: `Bearer ${tokens[who]}` } });
+
   return {
     env,
     /** The requests that reached the origin. */
     seen,
     fetch: send,
     /** Sends with a token. */
-    as: (who: keyof typeof tokens, path: string, init: RequestInit = {}) =>
-      send(path, { ...init, headers: { ...init.headers, authorization: `Bearer ${tokens[who]}` } }),
+    as,
     command(who: keyof typeof tokens, name: string, args: object = {}, id: string = crypto.randomUUID()) {
-      return this.as(who, "/v1/commands", { method: "POST", body: JSON.stringify({ id, name, args }) });
+      return as(who, "/v1/commands", { method: "POST", body: JSON.stringify({ id, name, args }) });
     },
     circuit: (name: string) => env.CIRCUITS.getByName(name),
     observer: env.OBSERVER.getByName("observer"),
     control: env.CONTROL.getByName("control"),
   };
+}
+
+/** What the Worker tells its owner of from here to the end of the test, by the console. */
+export function toldToOwner(method: "error" | "warn" = "error") {
+  const told = vi.spyOn(console, method).mockImplementation(() => {});
+  onTestFinished(() => told.mockRestore());
+  return told.mock.calls;
 }
 
 /** Reads a problem, and checks that it says the same as the status. */

@@ -9,8 +9,8 @@ const quiet = 5_000;
 
 /** Whether what one sees is alive, by shape and word, and else how old it is. */
 export function Connection() {
-  const { model, now } = useBoard();
-  const { state, words, age } = connection(model, now - model.skew);
+  const { model, clock } = useBoard();
+  const { state, words, age } = connection(model, clock);
   return (
     <p class="connection" data-state={state}>
       <svg viewBox="0 0 12 12" width="10" height="10" aria-hidden="true">

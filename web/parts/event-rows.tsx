@@ -21,7 +21,7 @@ export function EventRows({ rows, withPolicy = false }: { rows: readonly LogRow[
             <span title={sources.join(", ")}>
               {sources.length > 1 ? `${sources.length} sources` : event.source}
             </span>
-            {event.key !== undefined && <span>{event.key}</span>}
+            {event.key !== undefined && event.key !== event.policy && <span>{event.key}</span>}
           </p>
         </li>
       ))}

@@ -18,10 +18,10 @@ export function Expression({ document: found }: { document: PolicyDocument }) {
     setVersion(found.version);
     setTrouble("");
   };
-  const save = async (text: string): Promise<void> => {
+  const save = async (text: string, over = version): Promise<void> => {
     setBusy(true);
-    const { name } = found;
-    const act = await dashboard.act(name, "policy.set", { name, text, version }, "policy replaced");
+    setVersion(over);
+    const act = await dashboard.command("policy.set", { name: found.name, text, version: over }, "replaced");
     setBusy(false);
     setTrouble(act.status === "failed" ? act.detail : "");
     if (act.status === "done") setDraft(null);
@@ -55,7 +55,7 @@ export function Expression({ document: found }: { document: PolicyDocument }) {
             {found.updatedBy === null ? "" : `, by ${found.updatedBy}`}:
           </p>
           <pre class="expression">{found.text}</pre>
-          <button type="button" onClick={() => setVersion(found.version)}>
+          <button type="button" onClick={() => save(draft, found.version)}>
             Replace it with mine
           </button>
         </div>

@@ -75,6 +75,8 @@ export function phase(circuit: CircuitReport | undefined, now: number): string {
       return `probing for ${lasted}`;
     case "forced-open":
       return `until somebody closes it · for ${lasted}`;
+    case "closed":
+      return `calls pass · closed for ${lasted}`;
     default:
       return `for ${lasted}`;
   }

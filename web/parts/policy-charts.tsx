@@ -6,9 +6,9 @@ import { band, line, outcomesOf, roundUp } from "./outcomes.ts";
 
 /** Calls a second by what became of them. */
 export function ThroughputChart({ series }: { series: Series }) {
-  const { now } = useBoard();
+  const { seenAt } = useBoard();
   const seconds = series.step / 1_000;
-  const points = outcomesOf(series, now).map(({ answered, failed, refused }) => ({
+  const points = outcomesOf(series, seenAt).map(({ answered, failed, refused }) => ({
     answered: answered / seconds,
     failed: failed / seconds,
     refused: refused / seconds,

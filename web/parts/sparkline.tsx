@@ -8,8 +8,8 @@ const height = 44;
 
 /** The last two minutes at a glance: failed and refused calls from the ground up, the answered ones on top of them. */
 export function Sparkline({ series }: { series: Series }) {
-  const { now } = useBoard();
-  const points = outcomesOf(series, now);
+  const { seenAt } = useBoard();
+  const points = outcomesOf(series, seenAt);
   const zero = points.map(() => 0);
   const failed = points.map((point) => point.failed);
   const bad = points.map((point) => point.failed + point.refused);

@@ -13,7 +13,7 @@ const shown = 10_000;
 
 /** The buttons that steer a policy's circuit, and what became of the last one. */
 export function Steering({ policy, state }: { policy: string; state: CircuitState | undefined }) {
-  const { dashboard, model, now } = useBoard();
+  const { dashboard, model, clock } = useBoard();
   const act = model.acts.get(policy);
   const pending = act?.status === "pending";
   const pointless: Readonly<Record<string, boolean>> = {
@@ -22,6 +22,7 @@ export function Steering({ policy, state }: { policy: string; state: CircuitStat
   };
   return (
     <div class="steering">
+      <Outcome act={act} clock={clock} />
       <fieldset class="buttons">
         <legend class="unseen">Circuit {policy}</legend>
         {commands.map(({ command, label, done }) => (
@@ -30,21 +31,20 @@ export function Steering({ policy, state }: { policy: string; state: CircuitStat
             key={command}
             aria-disabled={pending || pointless[command] ? "true" : undefined}
             onClick={() => {
-              if (!pending && !pointless[command]) dashboard.act(policy, command, { circuit: policy }, done);
+              if (!pending && !pointless[command]) dashboard.steer(policy, command, done);
             }}
           >
             {label}
           </button>
         ))}
       </fieldset>
-      <Outcome act={act} now={now - model.skew} />
     </div>
   );
 }
 
 /** What became of a command; it goes away by itself unless it failed. */
-export function Outcome({ act, now }: { act: Act | undefined; now: number }) {
-  const visible = act !== undefined && (act.status !== "done" || now - act.at < shown);
+function Outcome({ act, clock }: { act: Act | undefined; clock: number }) {
+  const visible = act !== undefined && (act.status !== "done" || clock - act.at < shown);
   return (
     <p class="outcome" role="status" data-status={visible ? act.status : undefined}>
       {visible ? <span>{act.status === "done" ? `✓ ${act.detail}` : act.detail}</span> : null}

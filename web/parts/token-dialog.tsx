@@ -7,28 +7,33 @@ export function TokenDialog({ why }: { why: string }) {
   const { dashboard } = useBoard();
   const dialog = useRef<HTMLDialogElement>(null);
   const input = useRef<HTMLInputElement>(null);
+  const given = useRef<string | null>(null);
   const id = useId();
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
+  useEffect(() => dialog.current?.showModal(), []);
+  // However it closes, by a button or by Escape, the browser puts the focus back to where it was.
+  const close = (): void => dialog.current?.close();
 
   const submit = (event: Event): void => {
     event.preventDefault();
     const field = input.current as HTMLInputElement;
-    const given = field.value.trim();
-    const wrong = tokenForm.test(given) ? "" : "A token has neither spaces nor accents.";
-    field.setCustomValidity(wrong);
-    if (field.reportValidity()) dashboard.answerToken(given);
+    const entered = field.value.trim();
+    field.setCustomValidity(
+      tokenForm.test(entered) ? "" : "A token is made of letters, digits and . _ ~ + - alone.",
+    );
+    if (!field.reportValidity()) return;
+    given.current = entered;
+    close();
   };
   return (
-    <dialog ref={dialog} aria-labelledby={`${id}title`} onClose={() => dashboard.answerToken(null)}>
+    <dialog
+      ref={dialog}
+      aria-labelledby={`${id}title`}
+      aria-describedby={`${id}why`}
+      onClose={() => dashboard.answerToken(given.current)}
+    >
       <form onSubmit={submit} novalidate>
         <h2 id={`${id}title`}>A token, please</h2>
-        <p>{why}</p>
+        <p id={`${id}why`}>{why}</p>
         <label for={`${id}token`}>Token</label>
         <input
           id={`${id}token`}
@@ -41,7 +46,7 @@ export function TokenDialog({ why }: { why: string }) {
         />
         <p class="hint">It stays in this tab and goes when you close it.</p>
         <div class="buttons">
-          <button type="button" onClick={() => dashboard.answerToken(null)}>
+          <button type="button" onClick={close}>
             Not now
           </button>
           <button type="submit" class="primary">

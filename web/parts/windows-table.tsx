@@ -15,10 +15,8 @@ const measures: readonly [name: string, read: (window: WindowState, span: number
   ["p90", ({ p90 }) => latency(p90)],
   ["p99", ({ p99 }) => latency(p99)],
   ["p99.9", ({ p999 }) => latency(p999)],
-  [
-    "Refused",
-    (window, span) => `${count(window.rejected)} (${rate(perSecond(window, window.rejected, span))})`,
-  ],
+  ["Refused", ({ rejected }) => count(rejected)],
+  ["Refused, rate", (window, span) => rate(perSecond(window, window.rejected, span))],
   ["Retries", ({ retries }) => count(retries)],
   ["Timeouts", ({ timeouts }) => count(timeouts)],
   ["Fallbacks", ({ fallbacks }) => count(fallbacks)],

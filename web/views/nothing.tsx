@@ -6,7 +6,7 @@ export function Nothing() {
   const { model, dashboard } = useBoard();
   if (model.observer !== null) {
     return (
-      <Empty title="No calls yet">
+      <Empty whole title="No calls yet">
         <p>
           The observer is listening. Send a request through <code>/gateway/&lt;upstream&gt;/</code>, or let a
           page send its events to <code>/v1/events</code>: the policy shows up here within a second.
@@ -16,7 +16,7 @@ export function Nothing() {
   }
   if (model.link.state === "refused") {
     return (
-      <Empty title="This observer wants a token">
+      <Empty whole title="This observer wants a token">
         <p>It shows what it sees only to those who have one.</p>
         <p>
           <button
@@ -31,7 +31,7 @@ export function Nothing() {
     );
   }
   return (
-    <Empty title="Waiting for the observer…">
+    <Empty whole title="Waiting for the observer…">
       <p>
         If this takes long, look whether the Worker runs and answers at <code>/healthz</code>.
       </p>

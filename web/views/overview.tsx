@@ -9,13 +9,13 @@ import { Nothing } from "./nothing.tsx";
 
 /** All policies, those in trouble first. */
 export function OverviewView() {
-  const { model, window, now } = useBoard();
+  const { model, window, clock } = useBoard();
   const [search, setSearch] = useState("");
   const wanted = search.trim().toLowerCase();
   const sorted = byTrouble(allPolicies(model), window);
   const found = sorted.filter(({ policy }) => policy.toLowerCase().includes(wanted));
   const byName = new Map(found.map((state) => [state.policy, state]));
-  const { list, order, late, release } = useHeldOrder([...byName.keys()], now - model.skew);
+  const { list, order, late, release } = useHeldOrder([...byName.keys()], clock);
 
   if (sorted.length === 0) return <Nothing />;
   return (

@@ -26,7 +26,7 @@ export function PolicyView({ policy }: { policy: string }) {
   if (state !== undefined) return <Known state={state} />;
   if (model.observer === null) return <Nothing />;
   return (
-    <Empty title={`Nothing is known of “${policy}”`}>
+    <Empty whole title={`Nothing is known of “${policy}”`}>
       <p>
         It may have been quiet since the observer began. <a href={href({ view: "overview" })}>All policies</a>
       </p>
@@ -71,7 +71,7 @@ function Known({ state }: { state: PolicyState }) {
           {rows.length > 0 ? (
             <EventRows rows={rows} />
           ) : (
-            <p class="note">Nothing but answered calls so far.</p>
+            <p class="note">Nothing notable since this page was opened.</p>
           )}
         </section>
       </div>

@@ -101,7 +101,8 @@ export class ControlObject extends DurableObject<unknown> {
       Date.now(),
     );
     this.#sql.exec(
-      "DELETE FROM results WHERE at <= (SELECT at FROM results ORDER BY at DESC LIMIT 1 OFFSET ?)",
+      // Rows are numbered as they come, and many may come within a millisecond.
+      "DELETE FROM results WHERE rowid <= (SELECT rowid FROM results ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
       resultsKept,
     );
   }

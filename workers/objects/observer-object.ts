@@ -32,7 +32,7 @@ export class ObserverObject extends DurableObject<unknown> {
   readonly #unsent: ObservedEvent[] = [];
   readonly #unstored = new Set<string>();
   #skipped = 0;
-  #updating: ReturnType<typeof setTimeout> | undefined;
+  #updating: { readonly timer: ReturnType<typeof setTimeout>; readonly at: number } | undefined;
   #storing: ReturnType<typeof setTimeout> | undefined;
   #updatedAt = 0;
 
@@ -106,8 +106,12 @@ export class ObserverObject extends DurableObject<unknown> {
     this.#unstored.clear();
   }
 
+  /** Comes to tell the viewers after so long, or when it was to come anyway if that is sooner. */
   #updateIn(ms: number): void {
-    this.#updating ??= setTimeout(() => this.#update(), ms);
+    const at = Date.now() + ms;
+    if (this.#updating !== undefined && this.#updating.at <= at) return;
+    if (this.#updating !== undefined) clearTimeout(this.#updating.timer);
+    this.#updating = { timer: setTimeout(() => this.#update(), ms), at };
   }
 
   /** Tells all viewers what changed, and comes again while windows still age. */

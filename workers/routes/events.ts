@@ -1,22 +1,35 @@
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { readBatch } from "ninelives/telemetry";
 import type { Env } from "../env.ts";
+import { isBoundTo, readIngestKeys } from "../ingest-keys.ts";
 import { tokenOf } from "../middleware/access.ts";
 import { problem } from "../middleware/problem.ts";
 
 /** Bytes of a batch. */
 const largestBody = 256 * 1024;
 
+/**
+ * Lets pages read the answer, also one that says what is wrong: else they would take it for a lost connection and send
+ * the batch again. A preflight bears no key, so any origin will do that some key is bound to.
+ */
+const readable: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => {
+  await next();
+  const origin = c.req.header("origin");
+  if (origin === undefined || !isBoundTo([...readIngestKeys(c.env.INGEST_KEYS).values()].flat(), origin))
+    return;
+  c.header("access-control-allow-origin", origin);
+  c.header("vary", "origin", { append: true });
+};
+
 /** `/v1/events`: the collector. A key can only ingest, and only for the origins that it is bound to. */
 export const eventRoutes = new Hono<{ Bindings: Env }>()
+  .use(readable)
   .options("/", (c) => {
     const origin = c.req.header("origin");
-    // A preflight bears no key: it is answered for any origin that some key is bound to.
-    const listed = Object.values(ingestKeys(c.env)).flat();
-    if (origin === undefined || !(listed.includes(origin) || listed.includes("*"))) return c.body(null, 403);
+    const listed = [...readIngestKeys(c.env.INGEST_KEYS).values()].flat();
+    if (origin === undefined || !isBoundTo(listed, origin)) return c.body(null, 403);
     return c.body(null, 204, {
-      ...corsHeaders(origin),
       "access-control-allow-methods": "POST",
       "access-control-allow-headers": "authorization, content-type",
       "access-control-max-age": "86400",
@@ -41,19 +54,12 @@ export const eventRoutes = new Hono<{ Bindings: Env }>()
       const { batch, rejected } = readBatch(input);
       if (batch.events.length > 0 || batch.dropped > 0)
         await c.env.OBSERVER.getByName("observer").ingest(batch);
-      const origin = c.req.header("origin");
-      return c.json(
-        { accepted: batch.events.length, rejected },
-        202,
-        origin === undefined ? {} : corsHeaders(origin),
-      );
+      return c.json({ accepted: batch.events.length, rejected }, 202);
     },
   );
 
 function deny(c: Context<{ Bindings: Env }>): Response | undefined {
-  const keys = ingestKeys(c.env);
-  const key = tokenOf(c.req.raw);
-  const origins = key !== undefined && Object.hasOwn(keys, key) ? keys[key] : undefined;
+  const origins = readIngestKeys(c.env.INGEST_KEYS).get(tokenOf(c.req.raw) ?? "");
   if (origins === undefined) {
     return problem({
       status: 401,
@@ -63,14 +69,6 @@ function deny(c: Context<{ Bindings: Env }>): Response | undefined {
     });
   }
   const origin = c.req.header("origin");
-  if (origin === undefined || origins.includes(origin) || origins.includes("*")) return undefined;
+  if (origin === undefined || isBoundTo(origins, origin)) return undefined;
   return problem({ status: 403, type: "forbidden", detail: `the key is not bound to the origin ${origin}` });
-}
-
-function ingestKeys(env: Env): Readonly<Record<string, readonly string[]>> {
-  return env.INGEST_KEYS === undefined || env.INGEST_KEYS === "" ? {} : JSON.parse(env.INGEST_KEYS);
-}
-
-function corsHeaders(origin: string): Record<string, string> {
-  return { "access-control-allow-origin": origin, vary: "origin" };
 }

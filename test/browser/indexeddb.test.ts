@@ -1,0 +1,193 @@
+import { createStore, get } from "idb-keyval";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { View } from "../../src/state/sync.ts";
+import { indexedDbStore } from "../../src/stores/indexeddb.ts";
+import { deaf, report, storeContract } from "../contracts/store.ts";
+
+let made = 0;
+/** A database that no test before has used. */
+const database = () => `test-${Date.now()}-${++made}`;
+
+storeContract("IndexedDB", () => ({ store: indexedDbStore({ database: database() }), quorum: "any" }));
+
+const vote = { seq: 2, open: true, fail: 9 };
+
+describe("indexedDbStore", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
+
+  it("a second tab knows what the first one found out", async () => {
+    const name = database();
+    const [one, two] = [indexedDbStore({ database: name }), indexedDbStore({ database: name })];
+    const { epoch } = await one.sync("prices", report(), deaf);
+    await one.sync("prices", report({ ...vote, epoch }), deaf);
+    expect(await two.sync("prices", report({ replica: "two" }), deaf)).toMatchObject({ state: "open" });
+  });
+
+  it("a second tab hears of a change at once, unasked", async () => {
+    const name = database();
+    const [one, two] = [indexedDbStore({ database: name }), indexedDbStore({ database: name })];
+    const heard: View[] = [];
+    await two.sync("prices", report({ replica: "two" }), (view) => heard.push(view));
+    const { epoch } = await one.sync("prices", report(), deaf);
+    const changedAt = performance.now();
+    const view = await one.sync("prices", report({ ...vote, epoch }), deaf);
+    await vi.waitFor(() => expect(heard).toEqual([view]), { timeout: 1_000, interval: 5 });
+    expect(performance.now() - changedAt).toBeLessThan(1_000);
+  });
+
+  it("hears of no circuit but those that it reported on", async () => {
+    const name = database();
+    const [one, two] = [indexedDbStore({ database: name }), indexedDbStore({ database: name })];
+    const heard: View[] = [];
+    await two.sync("reviews", report({ replica: "two" }), (view) => heard.push(view));
+    const ours: View[] = [];
+    const { epoch } = await one.sync("prices", report(), deaf);
+    await two.sync("prices", report({ replica: "three" }), (view) => ours.push(view));
+    await one.sync("prices", report({ ...vote, epoch }), deaf);
+    await vi.waitFor(() => expect(ours).toHaveLength(1));
+    expect(heard).toEqual([]);
+  });
+
+  it("another circuit of the same name in the same tab hears too", async () => {
+    const store = indexedDbStore({ database: database() });
+    const heard: View[] = [];
+    await store.sync("prices", report({ replica: "two" }), (view) => heard.push(view));
+    const { epoch } = await store.sync("prices", report(), deaf);
+    const view = await store.sync("prices", report({ ...vote, epoch }), deaf);
+    await vi.waitFor(() => expect(heard).toEqual([view]));
+  });
+
+  it("agrees with another document of the same origin", async () => {
+    const name = database();
+    const frame = document.createElement("iframe");
+    document.body.append(frame);
+    const news = new Promise<unknown>((resolve) => {
+      const { BroadcastChannel } = frame.contentWindow as Window & typeof globalThis;
+      new BroadcastChannel(name).addEventListener("message", ({ data }) => resolve(data), { once: true });
+    });
+    const store = indexedDbStore({ database: name });
+    const { epoch } = await store.sync("prices", report(), deaf);
+    const view = await store.sync("prices", report({ ...vote, epoch }), deaf);
+    // The first report made the record: that is news too.
+    await expect(news).resolves.toMatchObject({ name: "prices" });
+    expect(view.state).toBe("open");
+    frame.remove();
+  });
+
+  it("survives the tab: a new one begins where the old one was", async () => {
+    const name = database();
+    const before = indexedDbStore({ database: name });
+    const { epoch } = await before.sync("prices", report(), deaf);
+    await before.sync("prices", report({ ...vote, epoch }), deaf);
+    const after = indexedDbStore({ database: name });
+    expect(await after.sync("prices", report({ replica: "new" }), deaf)).toMatchObject({ state: "open" });
+  });
+
+  it("keeps the record under the circuit's name in a database of its own", async () => {
+    const name = database();
+    await indexedDbStore({ database: name }).sync("prices", report(), deaf);
+    expect(await get("prices", createStore(name, "circuits"))).toMatchObject({ version: 1, state: "closed" });
+  });
+});
+
+describe("indexedDbStore, without its database", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
+
+  /** What the tab knew is kept in memory, and nothing fails. */
+  async function goesOn(store = indexedDbStore({ database: database() })) {
+    const { epoch } = await store.sync("prices", report(), deaf);
+    expect(await store.sync("prices", report({ ...vote, epoch }), deaf)).toMatchObject({ state: "open" });
+    expect(await store.sync("prices", report({ replica: "two" }), deaf)).toMatchObject({ state: "open" });
+  }
+
+  it("goes on in memory where there is none", async () => {
+    vi.stubGlobal("indexedDB", undefined);
+    await goesOn();
+  });
+
+  it("goes on in memory where opening throws, as in a frame without an origin", async () => {
+    vi.spyOn(indexedDB, "open").mockImplementation(() => {
+      throw new DOMException("denied", "SecurityError");
+    });
+    await goesOn();
+  });
+
+  it("goes on in memory where opening fails", async () => {
+    const name = database();
+    await new Promise((resolve) => {
+      const opening = indexedDB.open(name, 5);
+      opening.onsuccess = () => resolve(opening.result.close());
+    });
+    // The store's own tables are missing in it.
+    await goesOn(indexedDbStore({ database: name }));
+  });
+
+  it("goes on in memory where there is no BroadcastChannel, or it throws", async () => {
+    vi.stubGlobal("BroadcastChannel", undefined);
+    await goesOn();
+    vi.stubGlobal(
+      "BroadcastChannel",
+      class {
+        constructor() {
+          throw new DOMException("denied", "SecurityError");
+        }
+      },
+    );
+    await goesOn();
+  });
+
+  it("goes on in memory where the disk is full", async () => {
+    vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => {
+      throw new DOMException("full", "QuotaExceededError");
+    });
+    await goesOn();
+  });
+
+  it("goes back to the database once it can be opened", async () => {
+    const name = database();
+    const store = indexedDbStore({ database: name });
+    const open = vi.spyOn(indexedDB, "open").mockImplementation(() => {
+      throw new DOMException("denied", "SecurityError");
+    });
+    const { epoch } = await store.sync("prices", report(), deaf);
+    const alone = await store.sync("prices", report({ ...vote, epoch }), deaf);
+    open.mockRestore();
+    const back = await store.sync(
+      "prices",
+      report({ seq: 3, epoch: alone.epoch, open: true, fail: 1 }),
+      deaf,
+    );
+    // The replica is ahead of the record, which leaps past it.
+    expect(back.epoch).toBeGreaterThan(alone.epoch);
+    expect(await get("prices", createStore(name, "circuits"))).toMatchObject({ epoch: back.epoch });
+  });
+
+  it("lets its database be deleted, and begins a new one", async () => {
+    const name = database();
+    const store = indexedDbStore({ database: name });
+    const before = await store.sync("prices", report(), deaf);
+    await new Promise<void>((resolve, reject) => {
+      const deleting = indexedDB.deleteDatabase(name);
+      deleting.onsuccess = () => resolve();
+      deleting.onerror = () => reject(deleting.error);
+      deleting.onblocked = () => reject(new Error("the store holds on to its database"));
+    });
+    const after = await store.sync("prices", report({ seq: 2, epoch: before.epoch }), deaf);
+    expect(after.state).toBe("closed");
+    expect(await get("prices", createStore(name, "circuits"))).toBeDefined();
+  });
+
+  it("answers within its patience while opening is blocked", async () => {
+    vi.spyOn(indexedDB, "open").mockImplementation(() => ({}) as IDBOpenDBRequest);
+    const started = performance.now();
+    const store = indexedDbStore({ database: database() });
+    expect(await store.sync("prices", report(), deaf)).toMatchObject({ state: "closed" });
+    expect(performance.now() - started).toBeLessThan(4_000);
+  });
+});

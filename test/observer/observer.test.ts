@@ -1,0 +1,488 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { EventDetails, EventType, PolicyEvent } from "../../src/core/events.ts";
+import { metricsOf, Observer, type PolicySnapshot, windowSpans } from "../../src/observer/index.ts";
+import { type EventBatch, prometheusText } from "../../src/telemetry/index.ts";
+
+const start = Date.UTC(2026, 0, 1);
+const second = 1_000;
+const minute = 60_000;
+
+interface Told {
+  readonly from?: string;
+  readonly policy?: string;
+  /** Milliseconds between the event and its sending. */
+  readonly age?: number;
+}
+
+/** An observer, and one who tells it of events. */
+function stage() {
+  const observer = new Observer(start);
+  let now = start;
+  const fold = (events: readonly PolicyEvent[], { from = "abcdef", sentAt = now, dropped = 0 } = {}) => {
+    const batch: EventBatch = { version: 1, source: { id: from, kind: "page" }, sentAt, dropped, events };
+    return observer.fold(batch, now);
+  };
+  const tell = <T extends EventType>(type: T, details: EventDetails[T], told: Told = {}) => {
+    const { policy = "prices", age = 0, from = "abcdef" } = told;
+    const event = { type, policy, at: now - age, ...details } as unknown as PolicyEvent;
+    return fold([event], { from });
+  };
+  return {
+    observer,
+    fold,
+    tell,
+    succeed: (duration = 10, told: Told = {}) => tell("request.succeeded", { duration, attempts: 1 }, told),
+    fail: (duration = 10, told: Told = {}) =>
+      tell("request.failed", { duration, attempts: 1, kind: "value" }, told),
+    opened: (told: Told = {}, openFor = 30 * second) =>
+      tell(
+        "circuit.opened",
+        { circuit: "prices", from: "closed", failureRate: 0.5, openFor, reason: "failures" },
+        told,
+      ),
+    halfOpened: (told: Told = {}) => tell("circuit.half-opened", { circuit: "prices", from: "open" }, told),
+    closed: (told: Told = {}) =>
+      tell("circuit.closed", { circuit: "prices", from: "half-open", openFor: 1 }, told),
+    pass: (ms: number) => {
+      now += ms;
+    },
+    get now() {
+      return now;
+    },
+    state: (policy = "prices") => observer.getPolicyState(policy, now),
+    window: (name: "1m" | "5m" | "15m" = "1m", policy = "prices") => {
+      const found = observer.getPolicyState(policy, now)?.windows[name];
+      if (found === undefined) throw new Error(`nobody told of ${policy}`);
+      return found;
+    },
+    circuits: () => observer.getPolicyState("prices", now)?.circuits,
+  };
+}
+
+describe("Observer > windows", () => {
+  it("counts what it is told of", () => {
+    const { tell, succeed, fail, window } = stage();
+    succeed();
+    fail();
+    tell("request.aborted", { duration: 5, attempts: 1 });
+    tell("retry.attempted", { attempt: 1, delay: 5, kind: "value" });
+    tell("timeout.occurred", { after: 5 });
+    tell("circuit.rejected", { circuit: "prices" });
+    tell("bulkhead.rejected", { active: 1, limit: 1, queued: 0 });
+    tell("fallback.used", { kind: "value" });
+    tell("store.failed", { circuit: "prices", kind: "timeout", retryIn: 5 });
+    expect(window()).toMatchObject({
+      requests: 2,
+      failures: 1,
+      aborted: 1,
+      retries: 1,
+      timeouts: 1,
+      rejected: 2,
+      fallbacks: 1,
+      errorRate: 0.5,
+    });
+  });
+
+  it("says that what it does not know is unknown, which is not zero", () => {
+    const { observer, tell, window, now } = stage();
+    expect(observer.getPolicyState("prices", now)).toBeUndefined();
+    expect(observer.getErrorRate("prices", "1m", now)).toBeNull();
+    expect(observer.getCircuitState("prices")).toBeUndefined();
+    tell("request.aborted", { duration: 5, attempts: 1 });
+    expect(window()).toMatchObject({
+      requests: 0,
+      errorRate: null,
+      p50: null,
+      p90: null,
+      p99: null,
+      p999: null,
+    });
+    expect(observer.getErrorRate("prices", "1m", now)).toBeNull();
+  });
+
+  it.each(["1m", "5m", "15m"] as const)(
+    "the window of %s forgets within five seconds of its length",
+    (name) => {
+      const { succeed, pass, window } = stage();
+      succeed();
+      pass(windowSpans[name] - 5 * second);
+      expect(window(name).requests).toBe(1);
+      pass(5 * second);
+      expect(window(name).requests).toBe(0);
+    },
+  );
+
+  it("longer windows hold what shorter ones do", () => {
+    const { succeed, pass, window } = stage();
+    for (let turn = 0; turn < 20; turn++) {
+      succeed();
+      pass(minute);
+    }
+    expect([window("1m"), window("5m"), window("15m")].map(({ requests }) => requests)).toEqual([0, 4, 14]);
+  });
+
+  it("gives the rate over the time that it was there for", () => {
+    const { succeed, pass, window } = stage();
+    for (let turn = 0; turn < 10; turn++) {
+      pass(second);
+      for (let call = 0; call < 3; call++) succeed();
+    }
+    expect(window("1m").rate).toBeCloseTo(3, 1);
+    expect(window("15m").rate).toBeCloseTo(3, 1);
+  });
+
+  it("gives the rate of a steady stream, whenever it is asked", () => {
+    const { succeed, pass, window } = stage();
+    for (let turn = 0; turn < 500; turn++) {
+      pass(250);
+      succeed();
+      if (turn < 40) continue;
+      expect(window("1m").rate).toBeGreaterThan(3.7);
+      expect(window("1m").rate).toBeLessThan(4.3);
+    }
+  });
+
+  it("gives no absurd rate in its first second", () => {
+    const { succeed, window } = stage();
+    succeed();
+    expect(window().rate).toBe(1);
+  });
+
+  it("tells latencies within 2 %, of calls that reached the service only", () => {
+    const { tell, succeed, window } = stage();
+    for (let ms = 1; ms <= 100; ms++) succeed(ms);
+    tell("request.failed", { duration: 0.02, attempts: 0, kind: "circuit-open" });
+    const { p50, p90, p99, p999, requests } = window();
+    expect(requests).toBe(101);
+    for (const [found, exact] of [
+      [p50, 50],
+      [p90, 90],
+      [p99, 99],
+      [p999, 100],
+    ] as const)
+      expect(Math.abs((found as number) - exact) / exact).toBeLessThanOrEqual(0.02);
+  });
+
+  it("draws the last two minutes, oldest first", () => {
+    const { succeed, fail, pass, state } = stage();
+    succeed(100);
+    pass(5 * second);
+    fail(50);
+    fail(50);
+    pass(5 * second);
+    const series = state()?.series;
+    expect(series?.step).toBe(5 * second);
+    expect(series?.requests).toHaveLength(24);
+    expect(series?.requests.slice(-3)).toEqual([1, 2, 0]);
+    expect(series?.failures.slice(-3)).toEqual([0, 2, 0]);
+    expect(series?.p99.slice(-3)).toEqual([expect.any(Number), expect.any(Number), null]);
+    pass(2 * minute);
+    expect(state()?.series.requests).toEqual(Array.from({ length: 24 }, () => 0));
+  });
+
+  it("goes on when its clock goes back", () => {
+    const { succeed, pass, window } = stage();
+    succeed();
+    pass(-30 * second);
+    succeed();
+    expect(window().requests).toBe(2);
+    expect(window().rate).toBeGreaterThan(0);
+    pass(10 * minute);
+    succeed();
+    expect(window().requests).toBe(1);
+  });
+
+  it("adds up to what was told, whatever is told", () => {
+    const call = fc.record({
+      policy: fc.constantFrom("a", "b"),
+      failed: fc.boolean(),
+      pause: fc.integer({ min: 0, max: 20 * second }),
+    });
+    fc.assert(
+      fc.property(fc.array(call, { maxLength: 40 }), (calls) => {
+        const { succeed, fail, pass, observer, now: _ } = stage();
+        let at = start;
+        for (const { policy, failed, pause } of calls) {
+          pass(pause);
+          at += pause;
+          failed ? fail(10, { policy }) : succeed(10, { policy });
+        }
+        for (const { policy, windows } of observer.getSystemState(at).policies) {
+          const mine = calls.filter((each) => each.policy === policy);
+          expect(windows["15m"].requests).toBe(mine.length);
+          expect(windows["15m"].failures).toBe(mine.filter(({ failed }) => failed).length);
+        }
+        expect(observer.events).toBe(calls.length);
+      }),
+    );
+  });
+});
+
+describe("Observer > circuits", () => {
+  it("says when a circuit probes by whoever refuses longest, and counts the opening once", () => {
+    const { observer, opened, pass, circuits } = stage();
+    opened({}, 10 * second);
+    pass(5 * second);
+    opened({ from: "ghijkl" }, 10 * second);
+    pass(second);
+    opened({ from: "mnopqr" }, 2 * second);
+    expect(circuits()).toEqual([
+      expect.objectContaining({ state: "open", since: start, until: start + 15 * second, openings: 1 }),
+    ]);
+    expect(observer.totals()[0]?.transitions).toEqual([["prices", "open", 1]]);
+  });
+
+  it("follows a circuit by its events", () => {
+    const { observer, opened, halfOpened, closed, pass, circuits } = stage();
+    opened();
+    expect(circuits()).toEqual([
+      {
+        circuit: "prices",
+        state: "open",
+        since: start,
+        until: start + 30 * second,
+        reason: "failures",
+        openings: 1,
+      },
+    ]);
+    pass(30 * second);
+    halfOpened();
+    expect(circuits()).toMatchObject([
+      { state: "half-open", since: start + 30 * second, until: null, openings: 1 },
+    ]);
+    pass(second);
+    closed();
+    expect(circuits()).toMatchObject([{ state: "closed", reason: null, openings: 1 }]);
+    expect(observer.getCircuitState("prices")).toBe("closed");
+  });
+
+  it("takes an opening without an end for a forced one", () => {
+    const { tell, circuits } = stage();
+    tell("circuit.opened", { circuit: "prices", from: "closed", failureRate: 0, reason: "forced" });
+    expect(circuits()).toMatchObject([{ state: "forced-open", until: null, reason: "forced" }]);
+  });
+
+  it("counts a change once that many sources tell of", () => {
+    const { opened, circuits, pass, observer } = stage();
+    for (const from of ["page", "work", "node"]) {
+      opened({ from });
+      pass(100);
+    }
+    expect(circuits()).toMatchObject([{ state: "open", since: start, openings: 1 }]);
+    expect(observer.totals()[0]?.transitions).toEqual([["prices", "open", 1]]);
+  });
+
+  it("does not go back to a state that another source tells of late", () => {
+    const { opened, halfOpened, closed, pass, circuits } = stage();
+    opened({ from: "page" });
+    pass(500);
+    halfOpened({ from: "page" });
+    pass(500);
+    closed({ from: "page" });
+    opened({ from: "work", age: 950 });
+    halfOpened({ from: "work", age: 450 });
+    expect(circuits()).toMatchObject([{ state: "closed", openings: 1 }]);
+  });
+
+  it("says nothing of a circuit that nobody told of", () => {
+    const { tell, circuits } = stage();
+    tell("circuit.rejected", { circuit: "prices" });
+    expect(circuits()).toEqual([]);
+  });
+});
+
+describe("Observer > clients' clocks", () => {
+  it.each([-10 * 365 * 24 * 60 * minute, -minute, 0, minute, 10 * 365 * 24 * 60 * minute])(
+    "are not trusted: one that is %d ms off changes nothing",
+    (offset) => {
+      const { fold, state, now } = stage();
+      const sentAt = now + offset;
+      const event = { type: "request.succeeded", policy: "prices", duration: 5, attempts: 1 } as const;
+      const [observed] = fold([{ ...event, at: sentAt - 300 }], { sentAt });
+      expect(observed?.at).toBe(now - 300);
+      expect(state()).toMatchObject({ lastEventAt: now, windows: { "1m": { requests: 1 } } });
+    },
+  );
+
+  it("takes an event of the future for one of now, and an old one for a minute old", () => {
+    const { fold, now } = stage();
+    const event = { type: "timeout.occurred", policy: "prices", after: 5 } as const;
+    const observed = fold([
+      { ...event, at: now + 5_000 },
+      { ...event, at: 0 },
+    ]);
+    expect(observed.map(({ at }) => at)).toEqual([now, now - minute]);
+  });
+
+  it("says where an event came from by its kind and no more than four letters", () => {
+    const { tell } = stage();
+    expect(tell("timeout.occurred", { after: 5 }, { from: "abcdefghij" })).toMatchObject([
+      { source: "page abcd" },
+    ]);
+  });
+});
+
+describe("Observer > reporters", () => {
+  it("counts the sources of the last minute", () => {
+    const { succeed, pass, state } = stage();
+    succeed(10, { from: "one" });
+    pass(30 * second);
+    succeed(10, { from: "two" });
+    succeed(10, { from: "two" });
+    expect(state()?.reporters).toBe(2);
+    pass(30 * second);
+    expect(state()?.reporters).toBe(1);
+  });
+});
+
+describe("Observer > bounds", () => {
+  it("tells 500 policies apart and puts the others together", () => {
+    const { observer, succeed, window } = stage();
+    for (let number = 0; number < 600; number++) succeed(10, { policy: `policy ${number}` });
+    expect(observer.policies()).toHaveLength(501);
+    expect(window("1m", "(other)").requests).toBe(100);
+    expect(window("1m", "policy 499").requests).toBe(1);
+    succeed(10, { policy: "policy 7" });
+    expect(window("1m", "policy 7").requests).toBe(2);
+  });
+
+  it("keeps apart what it kept apart when it is restored, in whatever order", () => {
+    const { observer, succeed, now } = stage();
+    for (let number = 0; number < 600; number++) succeed(10, { policy: `policy ${number}` });
+    const snapshots = observer.policies().map((policy) => observer.snapshot(policy) as PolicySnapshot);
+    const other = new Observer(start);
+    for (const snapshot of snapshots.toReversed()) other.restore(snapshot);
+    expect(other.policies().toSorted()).toEqual(observer.policies().toSorted());
+    expect(other.getPolicyState("(other)", now)?.windows["1m"].requests).toBe(100);
+  });
+
+  it("says of each event under which policy it was counted", () => {
+    const { observer, succeed } = stage();
+    for (let number = 0; number < 500; number++) succeed(10, { policy: `policy ${number}` });
+    expect(succeed(10, { policy: "one more" })).toMatchObject([{ policy: "(other)" }]);
+    expect(observer.snapshot("(other)")).toBeDefined();
+  });
+
+  it("keeps 50 circuits of a policy", () => {
+    const { tell, circuits } = stage();
+    for (let number = 0; number < 60; number++) {
+      const circuit = `circuit ${number}`;
+      tell("circuit.opened", { circuit, from: "closed", failureRate: 1, openFor: 5, reason: "failures" });
+    }
+    expect(circuits()).toHaveLength(50);
+  });
+
+  it("remembers the last thousand sources", () => {
+    const { succeed, state } = stage();
+    for (let number = 0; number < 1_200; number++) succeed(10, { from: `source ${number}` });
+    expect(state()?.reporters).toBe(1_000);
+  });
+
+  it("keeps no more than fifteen minutes, however long it runs", () => {
+    const { succeed, pass, observer } = stage();
+    for (let turn = 0; turn < 1_000; turn++) {
+      succeed();
+      pass(5 * second);
+    }
+    expect(observer.snapshot("prices")?.slots.length).toBeLessThanOrEqual(180);
+  });
+});
+
+describe("Observer > snapshot", () => {
+  it("restores through JSON to the same", () => {
+    const { observer, succeed, fail, opened, pass, fold, now: _ } = stage();
+    succeed(5);
+    pass(7 * second);
+    fail(500);
+    opened();
+    fold([], { dropped: 3 });
+    const other = new Observer(start);
+    for (const policy of observer.policies())
+      other.restore(JSON.parse(JSON.stringify(observer.snapshot(policy))));
+    const at = start + 8 * second;
+    const { reporters: _lost, ...expected } = observer.getPolicyState("prices", at) ?? { reporters: 0 };
+    expect(other.getPolicyState("prices", at)).toMatchObject(expected);
+    expect(other.totals()).toEqual(observer.totals());
+  });
+
+  it("goes on counting after it was restored", () => {
+    const { observer, succeed } = stage();
+    succeed();
+    const other = new Observer(start);
+    other.restore(JSON.parse(JSON.stringify(observer.snapshot("prices"))));
+    const event = {
+      type: "request.succeeded",
+      policy: "prices",
+      at: start,
+      duration: 5,
+      attempts: 1,
+    } as const;
+    const source = { id: "abc", kind: "page" } as const;
+    other.fold({ source, sentAt: start, dropped: 0, events: [event] }, start + second);
+    expect(other.getPolicyState("prices", start + second)?.windows["1m"].requests).toBe(2);
+  });
+
+  it("is not changed by what comes after it", () => {
+    const { observer, succeed, opened } = stage();
+    succeed();
+    const snapshot = observer.snapshot("prices");
+    const before = JSON.stringify(snapshot);
+    succeed();
+    opened();
+    expect(JSON.stringify(snapshot)).toBe(before);
+  });
+
+  it("of a policy that nobody told of is nothing", () => {
+    expect(stage().observer.snapshot("prices")).toBeUndefined();
+  });
+});
+
+describe("Observer > the whole system", () => {
+  it("sums events and drops", () => {
+    const { observer, fold, succeed, now } = stage();
+    succeed();
+    succeed(10, { policy: "reviews" });
+    fold([], { dropped: 7 });
+    const state = observer.getSystemState(now);
+    expect(state).toMatchObject({ version: 1, at: now, since: start, events: 2, dropped: 7 });
+    expect(state.policies.map(({ policy }) => policy)).toEqual(["prices", "reviews"]);
+    expect(JSON.parse(JSON.stringify(state))).toEqual(state);
+  });
+});
+
+describe("metricsOf", () => {
+  it("gives what was counted, by policy", () => {
+    const { observer, tell, succeed, fail, opened, closed, fold } = stage();
+    succeed();
+    succeed();
+    fail();
+    tell("retry.attempted", { attempt: 1, delay: 5, kind: "value" });
+    opened();
+    closed();
+    opened();
+    fold([], { dropped: 4 });
+    const samples = prometheusText(metricsOf(observer))
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"));
+    expect(samples).toEqual([
+      'resilience_requests_total{policy="prices",result="success"} 2',
+      'resilience_requests_total{policy="prices",result="failure"} 1',
+      'resilience_retries_total{policy="prices"} 1',
+      'resilience_timeouts_total{policy="prices"} 0',
+      'resilience_rejections_total{policy="prices"} 0',
+      'resilience_circuit_breaker_state_transitions_total{policy="prices",circuit="prices",to="open"} 2',
+      'resilience_circuit_breaker_state_transitions_total{policy="prices",circuit="prices",to="closed"} 1',
+      'resilience_circuit_breaker_open{policy="prices",circuit="prices"} 1',
+      "resilience_events_dropped_total 4",
+    ]);
+  });
+
+  it("counts on when a window has forgotten", () => {
+    const { observer, succeed, pass } = stage();
+    succeed();
+    pass(60 * minute);
+    succeed();
+    expect(prometheusText(metricsOf(observer))).toContain('result="success"} 2');
+  });
+});

@@ -1,0 +1,168 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import type { AuditDraft } from "ninelives/control";
+import { describe, expect, it } from "vitest";
+
+let made = 0;
+const fresh = () => env.CONTROL.getByName(`control ${++made}`);
+const draft = (id: string | number, more: Partial<AuditDraft> = {}): AuditDraft => ({
+  command: "circuit.open",
+  id: `${id}`,
+  identity: "ann",
+  args: "{}",
+  outcome: "done",
+  reason: null,
+  ...more,
+});
+const result = (id: string, value: unknown = 1) => ({ id, name: "circuit.open", value });
+
+describe("ControlObject > audit", () => {
+  it("gives the newest entries first, numbered from 1, and says that all is intact", async () => {
+    const control = fresh();
+    for (const id of ["a", "b", "c"]) await control.append(draft(id));
+    const { entries, intact } = await control.audit(2);
+    expect(entries.map(({ seq, id }) => [seq, id])).toEqual([
+      [3, "c"],
+      [2, "b"],
+    ]);
+    expect(intact).toBe(true);
+  });
+
+  it("an empty log is intact", async () => {
+    expect(await fresh().audit(10)).toEqual({ entries: [], intact: true });
+  });
+
+  it("survives its eviction, and goes on in the same chain", async () => {
+    const control = fresh();
+    await control.append(draft("before"));
+    await evictDurableObject(control);
+    await control.append(draft("after"));
+    const { entries, intact } = await control.audit(10);
+    expect(entries.map(({ id }) => id)).toEqual(["after", "before"]);
+    expect(intact).toBe(true);
+  });
+
+  it("keeps the chain when many append at once", async () => {
+    const control = fresh();
+    await Promise.all(Array.from({ length: 50 }, (_, id) => control.append(draft(id))));
+    const { entries, intact } = await control.audit(100);
+    expect(new Set(entries.map(({ id }) => id)).size).toBe(50);
+    expect(entries.map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, index) => 50 - index));
+    expect(intact).toBe(true);
+  });
+
+  it.each([
+    ["a changed entry", 'UPDATE audit SET args = \'{"circuit":"other"}\' WHERE seq = 2'],
+    ["a changed outcome", "UPDATE audit SET outcome = 'denied' WHERE seq = 2"],
+    ["a changed time", "UPDATE audit SET at = at + 1 WHERE seq = 2"],
+    ["an entry missing at the beginning", "DELETE FROM audit WHERE seq = 1"],
+    ["an entry missing in the middle", "DELETE FROM audit WHERE seq = 2"],
+    ["an entry missing at the end", "DELETE FROM audit WHERE seq = 3"],
+    ["all entries missing", "DELETE FROM audit"],
+    [
+      "an entry too many",
+      "INSERT INTO audit SELECT 4, at, command, id, identity, args, outcome, reason, hash FROM audit WHERE seq = 3",
+    ],
+    [
+      "two entries in each other's place",
+      "UPDATE audit SET seq = CASE seq WHEN 1 THEN -2 WHEN 2 THEN -1 ELSE -3 END; UPDATE audit SET seq = -seq",
+    ],
+  ])("finds %s", async (_, sql) => {
+    const control = fresh();
+    for (const id of ["a", "b", "c"]) await control.append(draft(id));
+    expect((await control.audit(1)).intact).toBe(true);
+    await runInDurableObject(control, (_, state) => {
+      state.storage.sql.exec(sql);
+    });
+    expect((await control.audit(1)).intact).toBe(false);
+  });
+
+  it("keeps the last ten thousand entries, and they verify", { timeout: 60_000 }, async () => {
+    const control = fresh();
+    const most = 10_000;
+    await runInDurableObject(control, async (object) => {
+      for (let id = 1; id <= most + 5; id++) await object.append(draft(id));
+    });
+    const { entries, intact } = await control.audit(most + 100);
+    expect(entries).toHaveLength(most);
+    expect([entries[0]?.seq, entries.at(-1)?.seq]).toEqual([most + 5, 6]);
+    expect(intact).toBe(true);
+    await evictDurableObject(control);
+    await control.append(draft("after"));
+    expect((await control.audit(1)).intact).toBe(true);
+    await runInDurableObject(control, (_, state) => {
+      state.storage.sql.exec("DELETE FROM audit WHERE seq = (SELECT MIN(seq) FROM audit)");
+    });
+    expect((await control.audit(1)).intact).toBe(false);
+  });
+
+  it("goes on after an entry that could not be written", async () => {
+    const control = fresh();
+    await runInDurableObject(control, async (object) => {
+      const bad = draft("bad", { args: null as unknown as string });
+      await expect(object.append(bad)).rejects.toThrow("NOT NULL");
+    });
+    await control.append(draft("good"));
+    const { entries, intact } = await control.audit(10);
+    expect(entries.map(({ id }) => id)).toEqual(["good"]);
+    expect(intact).toBe(true);
+  });
+});
+
+describe("ControlObject > documents", () => {
+  it("takes a change of the version that the sender saw, and no other", async () => {
+    const control = fresh();
+    expect(await control.setDocument("prices", "retry(3)", 0, "ann")).toMatchObject({
+      document: { name: "prices", text: "retry(3)", version: 1, updatedBy: "ann" },
+    });
+    expect(await control.setDocument("prices", "retry(4)", 0, "bob")).toEqual({
+      conflict: { expected: 0, found: 1 },
+    });
+    expect(await control.setDocument("prices", "retry(4)", 7, "bob")).toEqual({
+      conflict: { expected: 7, found: 1 },
+    });
+    expect(await control.documents()).toMatchObject([{ text: "retry(3)", version: 1 }]);
+    expect(await control.setDocument("prices", "retry(4)", 1, "bob")).toMatchObject({
+      document: { version: 2 },
+    });
+    expect(await control.documents()).toMatchObject([{ text: "retry(4)", version: 2, updatedBy: "bob" }]);
+  });
+
+  it("of many changes at once takes one", async () => {
+    const control = fresh();
+    const changes = await Promise.all(
+      Array.from({ length: 20 }, (_, by) => control.setDocument("prices", `retry(${by + 1})`, 0, `${by}`)),
+    );
+    expect(changes.filter((change) => "document" in change)).toHaveLength(1);
+    expect(await control.documents()).toMatchObject([{ version: 1 }]);
+  });
+
+  it("survives its eviction", async () => {
+    const control = fresh();
+    await control.setDocument("prices", "retry(3)", 0, "ann");
+    await evictDurableObject(control);
+    expect(await control.documents()).toMatchObject([{ name: "prices", text: "retry(3)", version: 1 }]);
+  });
+});
+
+describe("ControlObject > results", () => {
+  it("gives a result to who sent the command, and to nobody else", async () => {
+    const control = fresh();
+    await control.keepResult("ann", result("1", { state: "open" }));
+    expect(await control.result("ann", "1")).toEqual(result("1", { state: "open" }));
+    expect(await control.result("bob", "1")).toBeUndefined();
+    expect(await control.result("ann", "2")).toBeUndefined();
+    await evictDurableObject(control);
+    expect(await control.result("ann", "1")).toEqual(result("1", { state: "open" }));
+  });
+
+  it("keeps the last thousand, whatever the clock says", async () => {
+    const control = fresh();
+    await runInDurableObject(control, (object) => {
+      for (let id = 1; id <= 1_010; id++) object.keepResult("ann", result(`${id}`));
+    });
+    expect(await control.result("ann", "1010")).toBeDefined();
+    expect(await control.result("ann", "11")).toBeDefined();
+    expect(await control.result("ann", "10")).toBeUndefined();
+  });
+});

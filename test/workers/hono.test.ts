@@ -1,0 +1,131 @@
+import { Hono } from "hono";
+import { bulkhead, circuitBreaker, compose, fallback, retry, timeout } from "ninelives";
+import { resilience } from "ninelives/hono";
+import { describe, expect, it } from "vitest";
+import { problemIn } from "./test-worker.ts";
+
+describe("resilience", () => {
+  it("leaves what the handlers answer as it is", async () => {
+    const answer = new Response("fine", { status: 201, headers: { "x-mine": "1" } });
+    const app = new Hono().use(resilience(timeout("1s"))).get("/", () => answer);
+    const response = await app.request("/");
+    expect([response.status, await response.text(), response.headers.get("x-mine")]).toEqual([
+      201,
+      "fine",
+      "1",
+    ]);
+  });
+
+  it("leaves a WebSocket's answer as it is", async () => {
+    const app = new Hono().use(resilience(timeout("1s"))).get("/", () => {
+      const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
+      server.accept();
+      return new Response(null, { status: 101, webSocket: client });
+    });
+    const response = await app.request("/");
+    expect([response.status, response.webSocket !== null]).toEqual([101, true]);
+    response.webSocket?.accept();
+    response.webSocket?.close();
+  });
+
+  it("keeps the headers that outer middleware set, and every cookie", async () => {
+    const app = new Hono()
+      .use(async (c, next) => {
+        await next();
+        c.header("x-outer", "1");
+      })
+      .use(resilience(timeout("1s")))
+      .get("/", (c) => {
+        c.header("set-cookie", "a=1", { append: true });
+        c.header("set-cookie", "b=2", { append: true });
+        return c.text("fine");
+      });
+    const { headers } = await app.request("/");
+    expect(headers.get("x-outer")).toBe("1");
+    expect(headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+  });
+
+  it("answers 504 when a timeout strikes", async () => {
+    const app = new Hono()
+      .use(resilience(timeout("10ms")))
+      .get(
+        "/",
+        () => new Promise<Response>((resolve) => setTimeout(() => resolve(new Response("late")), 100)),
+      );
+    const response = await app.request("/");
+    expect(response.status).toBe(504);
+    expect(await problemIn(response)).toMatchObject({
+      type: "urn:ninelives:problem:timeout",
+      policy: "timeout",
+    });
+  });
+
+  it("answers 503 with Retry-After while a circuit is open, and calls no handler", async () => {
+    let handled = 0;
+    const circuit = circuitBreaker({ name: "reports", consecutiveFailures: 2, openFor: "30s" });
+    const app = new Hono().use(resilience(circuit)).get("/", (c) => {
+      handled++;
+      return c.text("broken", 500);
+    });
+    for (let call = 0; call < 2; call++) expect((await app.request("/")).status).toBe(500);
+    const response = await app.request("/");
+    expect([response.status, response.headers.get("retry-after"), handled]).toEqual([503, "30", 2]);
+    expect(await problemIn(response)).toMatchObject({
+      type: "urn:ninelives:problem:circuit-open",
+      policy: "reports",
+    });
+  });
+
+  it("counts an error that a handler throws, and lets the app answer it", async () => {
+    const circuit = circuitBreaker({ consecutiveFailures: 1 });
+    const app = new Hono()
+      .onError((error, c) => c.text(error.message, 500))
+      .use(resilience(circuit))
+      .get("/", () => {
+        throw new Error("the handler broke");
+      });
+    const response = await app.request("/");
+    expect([response.status, await response.text()]).toEqual([500, "the handler broke"]);
+    expect(circuit.state).toBe("open");
+  });
+
+  it("counts no 4xx", async () => {
+    const circuit = circuitBreaker({ consecutiveFailures: 1 });
+    const app = new Hono().use(resilience(circuit)).get("/", (c) => c.text("gone", 404));
+    await app.request("/");
+    expect(circuit.state).toBe("closed");
+  });
+
+  it("answers 503 when a bulkhead is full", async () => {
+    let release = () => {};
+    const app = new Hono()
+      .use(resilience(bulkhead(1)))
+      .get("/", () => new Promise<Response>((resolve) => (release = () => resolve(new Response("fine")))));
+    const first = app.request("/");
+    const second = await app.request("/");
+    expect(second.status).toBe(503);
+    expect((await problemIn(second)).type).toBe("urn:ninelives:problem:bulkhead-full");
+    release();
+    expect((await first).status).toBe(200);
+  });
+
+  it("runs the handlers at most once, whatever the policy", async () => {
+    let handled = 0;
+    const app = new Hono().use(resilience(retry(3))).get("/", (c) => {
+      handled++;
+      return c.text("broken", 500);
+    });
+    expect((await app.request("/")).status).toBe(500);
+    expect(handled).toBe(1);
+  });
+
+  it("answers with a fallback's response where no handler has run yet", async () => {
+    const policy = compose(
+      fallback(() => new Response("stale")),
+      circuitBreaker({ consecutiveFailures: 1 }),
+    );
+    const app = new Hono().use(resilience(policy)).get("/", (c) => c.text("broken", 500));
+    expect(await (await app.request("/")).text()).toBe("broken");
+    expect(await (await app.request("/")).text()).toBe("stale");
+  });
+});

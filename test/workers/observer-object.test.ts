@@ -1,0 +1,205 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import type { LiveMessage, PolicySnapshot } from "ninelives/observer";
+import type { EventBatch } from "ninelives/telemetry";
+import { describe, expect, it, vi } from "vitest";
+
+let made = 0;
+const fresh = () => env.OBSERVER.getByName(`observer ${++made}`);
+type Observer = ReturnType<typeof fresh>;
+
+const batch = (policies: readonly string[], more: Partial<EventBatch> = {}): EventBatch => ({
+  version: 1,
+  source: { id: "abcdef", kind: "page" },
+  sentAt: Date.now(),
+  dropped: 0,
+  events: policies.map((policy) => ({
+    type: "request.succeeded",
+    policy,
+    at: Date.now(),
+    duration: 5,
+    attempts: 1,
+  })),
+  ...more,
+});
+
+/** Waits until all that was told is stored, which happens every five seconds. */
+const stored = (observer: Observer, policies: number) =>
+  vi.waitFor(
+    async () => {
+      const kept = await runInDurableObject(observer, (_, state) => [
+        ...state.storage.kv.list({ prefix: "policy:" }),
+      ]);
+      expect(kept).toHaveLength(policies);
+    },
+    { timeout: 10_000, interval: 200 },
+  );
+
+/** Looks on by WebSocket, as the dashboard does. */
+async function watch(observer: Observer) {
+  const response = await observer.fetch("https://observer/", { headers: { upgrade: "websocket" } });
+  const socket = response.webSocket as WebSocket;
+  const messages: LiveMessage[] = [];
+  const texts: string[] = [];
+  socket.addEventListener("message", ({ data }) => {
+    texts.push(data as string);
+    if ((data as string).startsWith("{")) messages.push(JSON.parse(data as string));
+  });
+  socket.accept();
+  return { socket, messages, texts };
+}
+
+// Several wait for what is stored every five seconds, so they wait together.
+describe.concurrent("ObserverObject", () => {
+  it("counts what it is told of", async () => {
+    const observer = fresh();
+    await observer.ingest(batch(["prices", "prices", "reviews"], { dropped: 2 }));
+    const { events, dropped, policies } = await observer.state();
+    expect([events, dropped]).toEqual([3, 2]);
+    expect(policies.map(({ policy, windows }) => [policy, windows["1m"].requests])).toEqual([
+      ["prices", 2],
+      ["reviews", 1],
+    ]);
+    expect(await observer.metrics()).toContain(
+      'resilience_requests_total{policy="prices",result="success"} 2\n',
+    );
+  });
+
+  it("windows, totals and sums survive its eviction", { timeout: 15_000 }, async () => {
+    const observer = fresh();
+    await observer.ingest(batch(["prices", "reviews"], { dropped: 2 }));
+    const before = await observer.state();
+    await stored(observer, 2);
+    await evictDurableObject(observer);
+    const after = await observer.state();
+    expect(after).toMatchObject({ since: before.since, events: 2, dropped: 2 });
+    expect(after.policies.map(({ policy, windows }) => [policy, windows["15m"].requests])).toEqual([
+      ["prices", 1],
+      ["reviews", 1],
+    ]);
+    expect(await observer.metrics()).toContain("resilience_events_dropped_total 2\n");
+  });
+
+  it("survives its eviction with more policies than it tells apart", { timeout: 15_000 }, async () => {
+    const observer = fresh();
+    await observer.ingest(batch(Array.from({ length: 600 }, (_, number) => `policy ${number}`)));
+    await stored(observer, 501);
+    await evictDurableObject(observer);
+    const { policies } = await observer.state();
+    expect(policies).toHaveLength(501);
+    expect(policies.find(({ policy }) => policy === "(other)")?.windows["15m"].requests).toBe(100);
+  });
+
+  it("stores a policy of the most varied latencies, and those behind it", { timeout: 20_000 }, async () => {
+    const observer = fresh();
+    // The worst that ingest can bring: in every slot of the longest window nearly every bucket.
+    await runInDurableObject(observer, (object) => {
+      const slots = 180;
+      const now = Date.now();
+      const clock = vi.spyOn(Date, "now");
+      const latencies = Array.from({ length: 900 }, (_, bucket) => 0.011 * 2 ** (bucket / 32));
+      for (let slot = slots; slot > 0; slot--) {
+        clock.mockReturnValue(now - slot * 5_000);
+        const events = latencies.map((duration) => ({
+          type: "request.succeeded" as const,
+          policy: "varied",
+          at: 0,
+          duration,
+          attempts: 1,
+        }));
+        object.ingest(batch([], { events }));
+      }
+      clock.mockRestore();
+      object.ingest(batch(["varied", "zebra"]));
+    });
+    await stored(observer, 2);
+    const kept = await runInDurableObject(observer, (_, state) =>
+      state.storage.kv.get<PolicySnapshot>("policy:varied"),
+    );
+    expect(kept?.slots.map(({ latencies }) => latencies.length).slice(0, -1)).toEqual(
+      Array.from({ length: 179 }, () => 900),
+    );
+  });
+
+  it("tells a viewer what is, and then what changes", async () => {
+    const observer = fresh();
+    await observer.ingest(batch(["prices"]));
+    const { messages } = await watch(observer);
+    await vi.waitFor(() => expect(messages).toHaveLength(1));
+    expect(messages[0]).toMatchObject({
+      type: "snapshot",
+      events: [{ policy: "prices", source: "page abcd" }],
+    });
+    await observer.ingest(batch(["prices", "reviews"]));
+    await vi.waitFor(() =>
+      expect(messages.flatMap((message) => (message.type === "delta" ? message.events : []))).toHaveLength(2),
+    );
+    const delta = messages.at(-1);
+    expect(delta).toMatchObject({ type: "delta", totals: { events: 3, dropped: 0 }, skipped: 0 });
+  });
+
+  it("tells a viewer within half a second while events come, and no more than ten times a second", async () => {
+    const observer = fresh();
+    await observer.ingest(batch(["prices"]));
+    const { messages } = await watch(observer);
+    // Long enough for the slow pace of ageing windows to have begun.
+    await vi.waitFor(() => expect(messages.length).toBeGreaterThan(1), { timeout: 3_000 });
+    const before = messages.length;
+    const began = performance.now();
+    while (performance.now() - began < 2_000) {
+      await observer.ingest(batch(["prices"]));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const told = messages.length - before;
+    expect(told).toBeGreaterThanOrEqual(4);
+    expect(told).toBeLessThanOrEqual(20);
+  });
+
+  it("counts the events that are too many for one message", async () => {
+    const observer = fresh();
+    const { messages } = await watch(observer);
+    await observer.ingest(batch(Array.from({ length: 300 }, () => "prices")));
+    await observer.ingest(batch(Array.from({ length: 100 }, () => "prices")));
+    await vi.waitFor(() => {
+      const deltas = messages.flatMap((message) => (message.type === "delta" ? [message] : []));
+      expect(deltas.reduce((sum, { events, skipped }) => sum + events.length + skipped, 0)).toBe(400);
+      expect(Math.max(...deltas.map(({ events }) => events.length))).toBeLessThanOrEqual(200);
+    });
+  });
+
+  it("answers ping with pong, also when it sleeps", async () => {
+    const observer = fresh();
+    const { socket, texts } = await watch(observer);
+    socket.send("ping");
+    await vi.waitFor(() => expect(texts).toContain("pong"));
+    await evictDurableObject(observer);
+    texts.length = 0;
+    socket.send("ping");
+    await vi.waitFor(() => expect(texts).toEqual(["pong"]));
+  });
+
+  it("goes on telling a viewer whom it knew before it slept", async () => {
+    const observer = fresh();
+    const { messages } = await watch(observer);
+    await vi.waitFor(() => expect(messages).toHaveLength(1));
+    await evictDurableObject(observer);
+    await observer.ingest(batch(["prices"]));
+    await vi.waitFor(() =>
+      expect(messages.at(-1)).toMatchObject({ type: "delta", events: [{ policy: "prices" }] }),
+    );
+  });
+
+  it("lets a viewer go", async () => {
+    const observer = fresh();
+    const { socket } = await watch(observer);
+    const closed = new Promise<number>((resolve) => {
+      socket.addEventListener("close", ({ code }) => resolve(code));
+    });
+    socket.close(1000, "seen enough");
+    expect(await closed).toBe(1000);
+    await vi.waitFor(async () =>
+      expect(await runInDurableObject(observer, (_, state) => state.getWebSockets().length)).toBe(0),
+    );
+    await observer.ingest(batch(["prices"]));
+  });
+});

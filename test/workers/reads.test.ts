@@ -1,0 +1,195 @@
+import type { LiveMessage } from "ninelives/observer";
+import { describe, expect, it, vi } from "vitest";
+import { ingestKey, problemIn, testWorker, tokens, toldToOwner } from "./test-worker.ts";
+
+const reads = ["/v1/state", "/v1/policies", "/v1/audit", "/metrics", "/v1/live"];
+const event = { type: "request.succeeded", policy: "prices", at: 1_000, duration: 5, attempts: 1 };
+const batch = {
+  version: 1,
+  source: { id: "abcdef", kind: "page" },
+  sentAt: 1_000,
+  dropped: 0,
+  events: [event],
+};
+
+describe("reads", () => {
+  it.each(reads)("%s needs a token", async (path) => {
+    const { fetch } = await testWorker();
+    const response = await fetch(path);
+    expect(response.status).toBe(401);
+    expect(response.headers.get("www-authenticate")).toBe("Bearer");
+    expect((await problemIn(response)).type).toBe("urn:ninelives:problem:unauthenticated");
+  });
+
+  it.each(reads)("%s needs the scope read", async (path) => {
+    const response = await (await testWorker()).as("opener", path);
+    expect(response.status).toBe(403);
+    expect((await problemIn(response)).type).toBe("urn:ninelives:problem:forbidden");
+  });
+
+  it.each(reads)("%s takes no ingest key for a token", async (path) => {
+    const { fetch } = await testWorker();
+    expect((await fetch(path, { headers: { authorization: `Bearer ${ingestKey}` } })).status).toBe(401);
+  });
+
+  it.each(reads.slice(0, -1))(
+    "%s is there for who may look, and for all where reads are public",
+    async (path) => {
+      const { as } = await testWorker();
+      expect((await as("viewer", path)).status).toBe(200);
+      expect((await as("admin", path)).status).toBe(200);
+      const open = await testWorker({ env: { PUBLIC_READS: "true" } });
+      expect((await open.fetch(path)).status).toBe(200);
+    },
+  );
+
+  it("commands need a token all the same where reads are public", async () => {
+    const { fetch } = await testWorker({ env: { PUBLIC_READS: "true" } });
+    const body = JSON.stringify({ id: "1", name: "circuit.open", args: { circuit: "prices" } });
+    expect((await fetch("/v1/commands", { method: "POST", body })).status).toBe(401);
+  });
+
+  it("/v1/policies lists what is configured, save what is quiet", async () => {
+    const { as } = await testWorker({
+      upstreams: {
+        prices: { service: "ORIGIN", policy: "retry(3)" },
+        assets: { service: "ORIGIN", quiet: true },
+      },
+    });
+    expect(await (await as("viewer", "/v1/policies")).json()).toEqual({
+      policies: [{ name: "prices", text: "retry(3)", version: 0, updatedAt: null, updatedBy: null }],
+    });
+  });
+
+  it("/v1/audit says that it is intact, newest first", async () => {
+    const { as, command } = await testWorker();
+    await command("admin", "circuit.open", { circuit: "prices" }, "1");
+    const { entries, intact } = await (await as("viewer", "/v1/audit")).json<{
+      entries: { outcome: string }[];
+      intact: boolean;
+    }>();
+    expect(entries.map(({ outcome }) => outcome)).toEqual(["done", "requested"]);
+    expect(intact).toBe(true);
+  });
+
+  it("/metrics is Prometheus text", async () => {
+    const { as, observer } = await testWorker();
+    await observer.ingest({ ...batch, events: [event] } as never);
+    const response = await as("viewer", "/metrics");
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(await response.text()).toContain(
+      'resilience_requests_total{policy="prices",result="success"} 1\n',
+    );
+  });
+
+  it("/healthz says that the Worker runs and is configured well, to all", async () => {
+    const { fetch } = await testWorker();
+    const response = await fetch("/healthz");
+    expect([response.status, await response.json()]).toEqual([200, { status: "ok", upstreams: 1 }]);
+  });
+
+  it.each([
+    { UPSTREAMS: "{" },
+    { UPSTREAMS: '{ "a": {} }' },
+    { UPSTREAMS: '{ "a": { "service": "MISSING" } }' },
+    { TOKENS: "{" },
+    { TOKENS: "[{}]" },
+    { INGEST_KEYS: "{" },
+  ])("/healthz says that the configuration %j is wrong", async (env) => {
+    const told = toldToOwner();
+    const { fetch } = await testWorker({ env });
+    expect((await fetch("/healthz")).status).toBe(500);
+    expect(told).toMatchObject([[{ message: expect.stringContaining(Object.keys(env)[0] as string) }]]);
+  });
+
+  it("/docs tells of the routes and the commands, to all", async () => {
+    const { fetch } = await testWorker();
+    const response = await fetch("/docs");
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toContain("text/html");
+    const text = await response.text();
+    for (const part of ["/gateway/", "/v1/live", "circuit.open", "policy.set"]) expect(text).toContain(part);
+  });
+
+  it.each(["/nothing", "/v1/nothing", "/gateway"])("there is nothing at %s", async (path) => {
+    const response = await (await testWorker()).fetch(path);
+    expect(response.status).toBe(404);
+    expect((await problemIn(response)).type).toBe("urn:ninelives:problem:not-found");
+  });
+
+  it("answers of the API may not be sniffed or framed", async () => {
+    const { headers } = await (await testWorker()).as("viewer", "/v1/state");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+    expect(headers.get("x-frame-options")).toBe("SAMEORIGIN");
+  });
+});
+
+describe("/v1/live", () => {
+  const upgrade = { upgrade: "websocket" };
+
+  async function watch(worker: Awaited<ReturnType<typeof testWorker>>, headers: Record<string, string>) {
+    const response = await worker.fetch("/v1/live", { headers: { ...upgrade, ...headers } });
+    const socket = response.webSocket;
+    const messages: LiveMessage[] = [];
+    const texts: string[] = [];
+    socket?.addEventListener("message", ({ data }) => {
+      texts.push(data as string);
+      if ((data as string).startsWith("{")) messages.push(JSON.parse(data as string));
+    });
+    socket?.accept();
+    return { response, socket, messages, texts };
+  }
+
+  it("tells what is, and after an ingest what has changed", async () => {
+    const worker = await testWorker();
+    const { response, messages } = await watch(worker, { authorization: `Bearer ${tokens.viewer}` });
+    expect(response.status).toBe(101);
+    await vi.waitFor(() => expect(messages[0]).toMatchObject({ type: "snapshot", state: { version: 1 } }));
+    const sent = await worker.fetch("/v1/events", {
+      method: "POST",
+      body: JSON.stringify(batch),
+      headers: { authorization: `Bearer ${ingestKey}` },
+    });
+    expect(sent.status).toBe(202);
+    await vi.waitFor(() =>
+      expect(messages.at(-1)).toMatchObject({
+        type: "delta",
+        totals: { events: 1 },
+        policies: [{ policy: "prices" }],
+        events: [{ type: "request.succeeded", policy: "prices", source: "page abcd" }],
+      }),
+    );
+  });
+
+  it("takes the token as a subprotocol, which is all that a browser can send", async () => {
+    const offer = `ninelives.v1, token.${tokens.viewer}`;
+    const { response, messages } = await watch(await testWorker(), { "sec-websocket-protocol": offer });
+    expect(response.status).toBe(101);
+    // The token itself is not said back.
+    expect(response.headers.get("sec-websocket-protocol")).toBe("ninelives.v1");
+    await vi.waitFor(() => expect(messages).toHaveLength(1));
+  });
+
+  it.each<[string, number]>([
+    ["ninelives.v1", 401],
+    ["ninelives.v1, token.wrong", 401],
+    [`token.${tokens.viewer}`, 401],
+    [`ninelives.v1, token.${tokens.opener}`, 403],
+  ])("refuses the subprotocols %s", async (offer, status) => {
+    const { response, socket } = await watch(await testWorker(), { "sec-websocket-protocol": offer });
+    expect([response.status, socket ?? null]).toEqual([status, null]);
+  });
+
+  it("answers ping with pong", async () => {
+    const { socket, texts } = await watch(await testWorker({ env: { PUBLIC_READS: "true" } }), {});
+    socket?.send("ping");
+    await vi.waitFor(() => expect(texts).toContain("pong"));
+  });
+
+  it("asks who comes without a WebSocket to upgrade", async () => {
+    const response = await (await testWorker()).as("viewer", "/v1/live");
+    expect(response.status).toBe(426);
+    expect(response.headers.get("upgrade")).toBe("websocket");
+    expect((await problemIn(response)).type).toBe("urn:ninelives:problem:upgrade-required");
+  });
+});
