@@ -31,12 +31,14 @@ export interface AdaptiveLimit extends Policy {
 }
 
 const table = {
-  algorithm: { check: as<LimitAlgorithm>(), fixed: true },
+  algorithm: { check: as<LimitAlgorithm>(), initial: gradient2(), fixed: true },
   initial: { check: count(), initial: 20, fixed: true },
   minimum: { check: count(), initial: 1, fixed: true },
   maximum: { check: count(), initial: 200, fixed: true },
   ...queueTable,
 } as const;
+
+/** The options of `adaptiveLimit`, for tools. */
 export const adaptiveLimitOptions: Table = table;
 
 /**
@@ -53,7 +55,7 @@ export function adaptiveLimit(chosen: AdaptiveLimitOptions = {}): AdaptiveLimit 
   const { read, description } = settings("adaptiveLimit", chosen, table);
   demandMaximumWait("adaptiveLimit", chosen);
   const bounds = boundsOf(chosen);
-  const machine = (chosen.algorithm ?? gradient2()).machine(bounds);
+  const machine = (chosen.algorithm ?? table.algorithm.initial).machine(bounds);
   let limit = bounds.initial;
   const compartment = new Compartment("adaptiveLimit", () => limit, read, chosen.order, undefined);
 
@@ -107,7 +109,9 @@ function overloaded(error: unknown, context: Context): boolean {
 }
 
 /** @throws RangeError when the initial limit is not between the others */
-function boundsOf({ initial = 20, minimum = 1, maximum = 200 }: AdaptiveLimitOptions): LimitBounds {
+function boundsOf(chosen: AdaptiveLimitOptions): LimitBounds {
+  const { initial = table.initial.initial } = chosen;
+  const { minimum = table.minimum.initial, maximum = table.maximum.initial } = chosen;
   if (minimum <= initial && initial <= maximum) return { initial, minimum, maximum };
   throw new RangeError(
     `adaptiveLimit: initial must be from minimum ${minimum} to maximum ${maximum}, but is ${initial}`,

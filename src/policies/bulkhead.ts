@@ -19,6 +19,8 @@ export interface Bulkhead extends Policy {
 }
 
 const table = { limit: { check: count(), required: true }, ...queueTable } as const;
+
+/** The options of `bulkhead`, for tools. */
 export const bulkheadOptions: Table = table;
 
 /**

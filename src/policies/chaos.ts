@@ -1,7 +1,7 @@
 import type { Tunable } from "../core/adaptive.ts";
 import type { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
-import { as, between, duration, flag, settings, type Table } from "../core/options.ts";
+import { as, between, callable, duration, flag, settings, type Table } from "../core/options.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
 import { seededRandom } from "../core/random.ts";
 
@@ -27,10 +27,12 @@ const table = {
   latency: { check: duration },
   fault: { check: as<unknown>(), fixed: true },
   outcome: { check: as<unknown>(), fixed: true },
-  behaviour: { check: as<unknown>(), fixed: true },
+  behaviour: { check: callable<(request: never, context: Context) => unknown>(), fixed: true },
   seed: { check: between(0, Number.MAX_SAFE_INTEGER), fixed: true },
   enabled: { check: flag, initial: true },
 } as const;
+
+/** The options of `chaos`, for tools. */
 export const chaosOptions: Table = table;
 
 /**

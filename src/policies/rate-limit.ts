@@ -44,10 +44,12 @@ const table = {
   per: { check: span, initial: "1s", duration: true },
   burst: { check: count() },
   maximumWait: { check: duration, initial: 0 },
-  algorithm: { check: as<RateAlgorithm>(), fixed: true },
+  algorithm: { check: as<RateAlgorithm>(), initial: tokenBucket(), fixed: true },
   limiter: { check: as<RateLimiter>(), fixed: true },
   feedback: { check: as<RateFeedback>(), fixed: true },
 } as const;
+
+/** The options of `rateLimit`, for tools. */
 export const rateLimitOptions: Table = table;
 
 /**
@@ -65,7 +67,7 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
   const chosen: RateLimitOptions =
     typeof limitOrOptions === "number" ? { limit: limitOrOptions } : limitOrOptions;
   const { read, description } = settings("rateLimit", chosen, table);
-  const { algorithm = tokenBucket(), limiter } = chosen;
+  const { algorithm = table.algorithm.initial, limiter } = chosen;
   refuseContradictions(chosen, algorithm);
   const follower = chosen.feedback?.follower();
   const meter = new RateMeter(algorithm, limiter);

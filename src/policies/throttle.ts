@@ -26,6 +26,8 @@ const table = {
   maximumRejection: { check: between(0, 0.999), initial: 0.9 },
   minimumCalls: { check: count(), initial: 10 },
 } as const;
+
+/** The options of `throttle`, for tools. */
 export const throttleOptions: Table = table;
 
 /**
@@ -42,7 +44,7 @@ export const throttleOptions: Table = table;
 export function throttle(kOrOptions: number | ThrottleOptions = {}): Policy {
   const chosen: ThrottleOptions = typeof kOrOptions === "number" ? { k: kOrOptions } : kOrOptions;
   const { read, description } = settings("throttle", chosen, table);
-  const ratio = new SuccessRatio(span(chosen.window ?? "2m", "throttle: window"));
+  const ratio = new SuccessRatio(span(chosen.window ?? table.window.initial, "throttle: window"));
 
   return definePolicy(description, <Q, S>(next: Service<Q, S>) => {
     return function throttle(request: Q, context: Context): Promise<S> {

@@ -208,6 +208,7 @@ describe("chaos", () => {
     [{}, "chaos: there must be a latency, a fault, an outcome or a behaviour"],
     [{ rate: 1 }, "chaos: there must be a latency, a fault, an outcome or a behaviour"],
     [{ fault: "a", outcome: 1 }, "chaos: a call cannot have both a fault and an outcome; compose two"],
+    [{ behaviour: 1 } as unknown as ChaosOptions, "chaos: behaviour must be a function, but is 1"],
     [{ fault: "a", rate: 1.1 }, "chaos: rate must be a number from 0 to 1, but is 1.1"],
     [{ fault: "a", seed: -1 }, "chaos: seed must be a number from 0 to 9007199254740991, but is -1"],
     [{ latency: -1 }, "chaos: latency must be a duration"],
