@@ -141,7 +141,7 @@ export class Leg implements AbortListener {
 }
 
 /** Whether a value has a body that may still be read. */
-export function streams(value: unknown): value is object {
+function streams(value: unknown): value is object {
   return (
     typeof value === "object" && value !== null && "body" in value && value.body instanceof ReadableStream
   );

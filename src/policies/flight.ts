@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { type AbortListener, type Leg, streams } from "../core/leg.ts";
+import type { AbortListener, Leg } from "../core/leg.ts";
 import type { Share } from "./share.ts";
 
 /** One call that several callers wait for. */
@@ -81,8 +81,7 @@ class Waiter<S> implements AbortListener {
   }
 
   succeed(value: S): void {
-    // Whoever still reads a body may still abort; to hear of that the leg needs a signal.
-    if (streams(value)) void this.#leg.signal;
+    // Whoever still reads a body may still abort, and is then heard.
     this.#leg.settle(value);
     this.#resolve?.(value);
     this.#resolve = this.#reject = undefined;

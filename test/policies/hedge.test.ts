@@ -20,7 +20,15 @@ import {
 } from "ninelives";
 import { ManualClock } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
-import { abortedBefore, caller, type Stage, type StageOptions, stage } from "./stage.ts";
+import {
+  abortedBefore,
+  caller,
+  listenersOf,
+  type Stage,
+  type StageOptions,
+  stage,
+  watched,
+} from "./stage.ts";
 
 const down = new Error("down");
 const hedged = (options: HedgeOptions = {}, given: StageOptions = {}): Stage =>
@@ -315,6 +323,28 @@ describe("hedge", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("listens to nobody once it has settled, well or badly", async () => {
+    const { signal } = new AbortController();
+    const listeners = listenersOf(signal);
+    const seen: number[] = [];
+    const policy = compose(
+      watched(() => seen.push(listeners())),
+      hedge({ after: 100 }),
+    );
+    const { clock, origin, call } = stage(policy);
+    for (const end of ["succeed", "fail"] as const) {
+      call({ signal });
+      await clock.advance(100);
+      for (const made of origin.calls.slice(-2)) {
+        expect(made.context.signal.aborted).toBe(false);
+        made[end]("over");
+      }
+      expect(listeners()).toBe(1);
+      await clock.advance(0);
+    }
+    expect(seen).toEqual([0, 0]);
+  });
+
   it("meets a service that throws at once as one that rejects", async () => {
     const clock = new ManualClock();
     let calls = 0;
@@ -440,6 +470,17 @@ describe("hedge", () => {
       const [one, other] = [hedged({ after: delay }), hedged({ after: delay })];
       for (let call = 0; call < 5; call++) await take(one, 10);
       expect(await take(other, 20)).toBe(2);
+    });
+
+    it("looks back as many calls as it is told to", () => {
+      const delay = percentile(1, { window: 4, minimumCalls: 1 });
+      for (const ms of [500, 10, 10, 10, 10, 10, ...Array.from({ length: 16 }, () => 10)]) delay.record(ms);
+      expect(Math.round(delay({} as never) as number)).toBe(10);
+      const longer = percentile(1, { window: 60, minimumCalls: 1 });
+      for (const ms of [500, ...Array.from({ length: 32 }, () => 10)]) longer.record(ms);
+      expect(Math.round(longer({} as never) as number)).toBeGreaterThan(490);
+      for (let call = 0; call < 28; call++) longer.record(10);
+      expect(Math.round(longer({} as never) as number)).toBe(10);
     });
 
     it("looks back 1000 calls, waits for 20 and begins with 2 s, unless told otherwise", () => {

@@ -35,9 +35,9 @@ describe("expiring entries", () => {
     const { entries, dropped } = kept(2);
     entries.set("a", "1", 10);
     entries.set("b", "2", 10);
-    entries.set("a", "3", 10);
-    expect(dropped).toEqual(["1"]);
-    expect([entries.get("a", 0, 0)?.value, entries.get("b", 0, 0)?.value]).toEqual(["3", "2"]);
+    entries.set("b", "3", 10);
+    expect(dropped).toEqual(["2"]);
+    expect([entries.get("a", 0, 0)?.value, entries.get("b", 0, 0)?.value]).toEqual(["1", "3"]);
   });
 
   it("forget a key, or all", () => {

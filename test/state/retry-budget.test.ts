@@ -73,6 +73,13 @@ describe("token budget of AWS", () => {
     expect(budget.spend()).toBe(false);
   });
 
+  it("loses no part of a token", () => {
+    const budget = new TokenBudget(10, 1, 0.1, 0, false);
+    expect(spendAll(budget, 0)).toBe(10);
+    for (let call = 0; call < 10; call++) budget.settle(true, 0, false);
+    expect(budget.available()).toBe(1);
+  });
+
   it("is never fuller than at the start, and does not pay for failures", () => {
     const budget = aws();
     budget.settle(true, 0, true);
