@@ -82,10 +82,11 @@ export class Context {
     }
     const outer = context?.deadline ?? Infinity;
     const ends = Math.min(facts.ends, outer);
+    const parent = context?.parent;
     const begun = new Context(
       environment,
       undefined,
-      new Leg(context?.parent, signal ?? undefined, false),
+      signal == null && parent === undefined ? undefined : new Leg(parent, signal ?? undefined, false),
       ends === Infinity ? undefined : ends,
       1,
       context?.bounded === true && facts.ends >= outer,
