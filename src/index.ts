@@ -21,6 +21,7 @@ export {
   definePolicyFor,
   describe,
   identity,
+  type LayerFor,
   type Operation,
   orElse,
   type Policy,
