@@ -86,7 +86,7 @@ function reader(
   option: string,
 ): (context: Context) => unknown {
   if (value === undefined && required === undefined) return () => undefined;
-  if (fixed === undefined) return tunable(value as Tunable<unknown>, (each) => check(each, option));
+  if (fixed === undefined) return tunable(value as Tunable<unknown>, (each) => check(each, option), option);
   const checked = check(value, option);
   return () => checked;
 }

@@ -69,7 +69,12 @@ export class RateFollower {
    * @param began when its call went out
    * @param changed is called when it asked for less
    */
-  hear(answer: Promise<unknown>, context: Context, began: number, changed: (now: number) => void): void {
+  hear(
+    answer: Promise<unknown>,
+    context: Context,
+    began: number,
+    changed: (context: Context, now: number) => void,
+  ): void {
     const { environment } = context;
     const note = (verdict: Verdict | undefined): void => {
       if (verdict === undefined || !pushesBack(verdict)) return;
@@ -77,7 +82,7 @@ export class RateFollower {
       this.rate.pause(Math.min(verdict.retryAfter ?? 0, this.#maximumPause), now);
       // An answer that succeeded and says when to come back gave a hint, and was no sign of too much.
       if (verdict.kind !== "success") this.rate.lower(began, now);
-      changed(now);
+      changed(context, now);
     };
     answer.then(
       (value) => note(judgeValue(environment, value)),

@@ -76,12 +76,21 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
   function turnsFor(context: Context, now: number): Turns {
     const limit = read.limit(context);
     if (limit === undefined) return meter.given;
-    const per = read.per(context);
+    return turnsAt(context, now, limit, read.per(context), read.burst(context) ?? limit);
+  }
+
+  function turnsAt(context: Context, now: number, limit: number, per: number, burst: number): Turns {
     const share = follower === undefined ? 1 : follower.rate.share(per, now);
     if (share !== meter.share) {
       context.emit({ type: "rate-limit.changed", limit: limit * share, from: limit * meter.share });
     }
-    return meter.at(now, limit, per, read.burst(context) ?? limit, share);
+    return meter.at(now, limit, per, burst, share);
+  }
+
+  /** The service asked for less: that holds from now on, and not only from the next call. */
+  function lowered(context: Context, now: number): void {
+    const { limit, per, burst } = meter.rate;
+    turnsAt(context, now, limit, per, burst);
   }
 
   function refuse(context: Context, wait: number): Promise<never> {
@@ -94,7 +103,7 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
   const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
     function send(request: Q, context: Context, now: number): Promise<S> {
       const answer = next(request, context);
-      follower?.hear(answer, context, now, (then) => turnsFor(context, then));
+      follower?.hear(answer, context, now, lowered);
       return answer;
     }
 

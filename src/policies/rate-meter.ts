@@ -12,7 +12,8 @@ export class RateMeter {
   share = 1;
   readonly #algorithm: RateAlgorithm;
   #turns: Turns | undefined;
-  #rate: Rate | undefined;
+  /** The rate that held for the last call. */
+  rate: Rate = { limit: 0, per: 0, burst: 0 };
   /** What the limiter begins with: before the first call nobody knows by which clock. */
   #initial: RateLimiterSnapshot = { used: 0 };
 
@@ -28,12 +29,12 @@ export class RateMeter {
 
   /** The turns at the rate that holds for a call. */
   at(now: number, limit: number, per: number, burst: number, share: number): Turns {
-    const rate = this.#rate;
-    const same = rate !== undefined && rate.limit === limit && rate.per === per && rate.burst === burst;
+    const { rate } = this;
+    const same = rate.limit === limit && rate.per === per && rate.burst === burst;
     if (same && share === this.share) return this.#turns as Turns;
-    this.#rate = { limit, per, burst };
+    this.rate = { limit, per, burst };
     this.share = share;
-    const wanted = shareOf(this.#rate, share);
+    const wanted = shareOf(this.rate, share);
     if (this.#turns !== undefined) this.#turns.limiter.adjust(wanted, now);
     else this.#turns = new Turns(this.#begin(wanted, now));
     return this.#turns;

@@ -67,7 +67,7 @@ export class Turns {
   /** The first turn to come that was given back, once those of the past are forgotten. */
   #firstFree(now: number, from: number): Turn | undefined {
     const promised = this.#promised;
-    while (promised.length > 0 && (promised[0] as Turn).at <= now) promised.shift();
+    while (promised.length > 0 && (promised[0] as Turn).at < now) promised.shift();
     return promised.find(({ free, at }) => free && at >= from);
   }
 }

@@ -1,6 +1,7 @@
 import { adaptive, type Context, keyed, retry, timeout } from "ninelives";
 import { describe, expect, it } from "vitest";
 import { isAdaptive, tunable } from "../../src/core/adaptive.ts";
+import { settings } from "../../src/core/options.ts";
 
 const positive = (value: number): number => {
   if (value > 0) return value * 10;
@@ -68,6 +69,20 @@ describe("adaptive", () => {
     for (let key = 0; key < 50; key++) policy.of(String(key));
     value.set(3);
     expect(value.version).toBe(2);
+  });
+
+  it("checks once for each option, however many policies take it as one", () => {
+    const checked: string[] = [];
+    const check = (value: number, option: string): number => {
+      checked.push(option);
+      return value;
+    };
+    const value = adaptive(1);
+    for (let made = 0; made < 50; made++) settings("a", { n: value }, { n: { check } });
+    settings("b", { n: value }, { n: { check } });
+    checked.length = 0;
+    value.set(2);
+    expect(checked).toEqual(["a: n", "b: n"]);
   });
 
   it("is told from other values", () => {

@@ -59,6 +59,12 @@ describe("rateLimit", () => {
     expect(at.origin.calls.length).toBe(2);
   });
 
+  it("lets nobody wait, however short the wait", async () => {
+    const at = stage(rateLimit({ limit: 2_000, burst: 1 }));
+    const seen = await succeed(at, 2);
+    expect(seen[1]?.error).toMatchObject({ retryAfter: 1 });
+  });
+
   it("counts calls for each second unless told otherwise, and takes the limit without its name", async () => {
     const at = stage(rateLimit(4));
     const seen = await succeed(at, 5);
@@ -326,12 +332,22 @@ describe("rateLimit", () => {
     it("hands it the limit, if there is one, and each change of it", async () => {
       const limit = adaptive(2);
       const limiter = new SlidingLog({ limit: 50, per: 1_000, burst: 50 });
+      const handed: unknown[] = [];
+      const { adjust } = limiter;
+      limiter.adjust = (rate) => {
+        handed.push(rate);
+        adjust.call(limiter, rate);
+      };
       const policy = rateLimit({ limiter, limit, per: 100 });
       const at = stage(policy);
       expect((await succeed(at, 3))[2]?.error).toMatchObject({ retryAfter: 100 });
       limit.set(3);
       expect((await succeed(at, 2))[1]?.error).toMatchObject({ retryAfter: 100 });
       expect(at.origin.calls.length).toBe(3);
+      expect(handed).toEqual([
+        { limit: 2, per: 100, burst: 2 },
+        { limit: 3, per: 100, burst: 3 },
+      ]);
     });
   });
 
@@ -395,7 +411,12 @@ describe("rateLimit with feedback", () => {
     await at.clock.advance(2_000);
     await succeed(at, 1);
     expect(policy.share).toBe(1);
-    expect(at.sink.of("rate-limit.changed").map(({ limit }) => limit)).toEqual([5, 7, 10]);
+    const changes = at.sink.of("rate-limit.changed");
+    expect(changes.map(({ from, limit }) => [from, limit])).toEqual([
+      [10, 5],
+      [5, 7],
+      [7, 10],
+    ]);
     expect(at.clock.pending).toBe(0);
   });
 
@@ -409,11 +430,34 @@ describe("rateLimit with feedback", () => {
     expect(policy.share).toBe(0.5);
   });
 
-  it("slows a rate down that has no whole half", async () => {
-    const policy = adapted({ limit: 1 });
+  it.each([
+    // limit, calls of the half that go at once after the one that was answered, milliseconds until the next
+    [1, 0, 2_000],
+    [5, 1, 800],
+    [8, 3, 1_000],
+  ])(
+    "slows a limit of %i down, by whole calls in as much more time as that takes",
+    async (limit, more, retryAfter) => {
+      const at = stage(adapted({ limit, algorithm: slidingLog() }), { classify });
+      await at.succeed(429);
+      const seen = await succeed(at, more + 1);
+      expect(seen.at(-1)?.error).toMatchObject({ retryAfter });
+      expect(at.origin.calls.length).toBe(1 + more);
+    },
+  );
+
+  it("lets less of a burst go as well", async () => {
+    const policy = adapted({ limit: 1_000, burst: 5 });
     const at = stage(policy, { classify });
     await at.succeed(429);
-    expect((await succeed(at, 1))[0]?.error).toMatchObject({ retryAfter: 2_000 });
+    await at.clock.advance(900);
+    expect(policy.available).toBe(2);
+    for (let made = 0; made < 5; made++) {
+      await at.clock.advance(10);
+      await at.succeed(429);
+    }
+    await at.clock.advance(900);
+    expect(policy.available).toBe(1);
   });
 
   it.each([

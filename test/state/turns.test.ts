@@ -23,7 +23,13 @@ describe("Turns", () => {
     const { turns, promises } = promised(4);
     expect(promises.map(({ at }) => at)).toEqual([100, 200, 300]);
     expect(turns.take(0, 399, 0)).toBe(400);
-    expect(turns.take(0, 399, 0)).toBe(400);
+    expect(turns.take(0, 400, 0)).toBe(400);
+    expect(turns.latest?.at).toBe(400);
+    expect(turns.take(0, 0, 0)).toBe(500);
+  });
+
+  it("promises nothing to a call that goes at once", () => {
+    expect(promised(1).turns.latest).toBeUndefined();
   });
 
   it("gives a turn that was given back to the next call that comes, and the others keep theirs", () => {
@@ -39,6 +45,14 @@ describe("Turns", () => {
     turns.giveBack(promises[1] as Turn, 50);
     expect(turns.take(60, 100, 0)).toBe(140);
     expect(turns.take(60, 140, 0)).toBe(140);
+    expect(turns.take(60, 0, 0)).toBe(340);
+  });
+
+  it("lets a call go at once that comes at the very time of a turn that was given back", () => {
+    const { turns, promises } = promised(4);
+    turns.giveBack(promises[1] as Turn, 50);
+    expect(turns.take(200, 0, 0)).toBe(0);
+    expect(turns.take(200, 0, 0)).toBe(200);
   });
 
   it("gives the limiter back what nobody waits behind any more", () => {
@@ -58,14 +72,16 @@ describe("Turns", () => {
     const turns = new Turns(new TokenBucket({ limit: 2, per: 100, burst: 2 }));
     expect([1, 2, 3].map(() => turns.take(0, patient, 500))).toEqual([500, 500, 550]);
     expect(turns.take(0, 499, 500)).toBe(600);
-    expect(turns.take(500, 0, 500)).toBe(100);
+    expect(turns.take(100, patient, 500)).toBe(500);
+    expect(turns.latest?.at).toBe(600);
+    expect(turns.take(500, 0, 500)).toBe(150);
   });
 
   it("keeps a turn before the end of a pause from the next call", () => {
     const { turns, promises } = promised(3);
     turns.giveBack(promises[0] as Turn, 0);
-    expect(turns.take(0, patient, 150)).toBe(300);
-    expect(turns.take(0, patient, 0)).toBe(100);
+    expect(turns.take(0, patient, 101)).toBe(300);
+    expect(turns.take(0, patient, 100)).toBe(100);
   });
 
   it("says more than the patience exactly when nothing was taken, whatever the sums are off by", () => {
