@@ -21,7 +21,7 @@ export interface Adaptive<T> {
 class AdaptiveValue<T> implements Adaptive<T> {
   value: T;
   version = 0;
-  readonly #checks = new Set<(value: T) => unknown>();
+  readonly #checks = new Map<unknown, (value: T) => unknown>();
   readonly #listeners = new Set<(value: T) => void>();
 
   constructor(initial: T, validate: (value: T) => unknown) {
@@ -34,7 +34,7 @@ class AdaptiveValue<T> implements Adaptive<T> {
   }
 
   set(value: T): void {
-    for (const check of this.#checks) check(value);
+    for (const check of this.#checks.values()) check(value);
     this.value = value;
     this.version++;
     for (const listener of this.#listeners) listener(value);
@@ -49,10 +49,14 @@ class AdaptiveValue<T> implements Adaptive<T> {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Adds what a policy demands of the value, so that a bad one is refused when it is set and not when it is used. */
-  constrain(check: (value: T) => unknown): void {
+  /**
+   * Adds what a policy demands of the value, so that a bad one is refused when it is set and not when it is used.
+   *
+   * @param option policies that demand the same under the same name do so once: the value may outlive many of them
+   */
+  constrain(check: (value: T) => unknown, option: unknown = check): void {
     check(this.value);
-    this.#checks.add(check);
+    this.#checks.set(option, check);
   }
 }
 
@@ -79,13 +83,19 @@ export type Tunable<T> = T | Adaptive<T> | ((context: Context) => T);
 /**
  * Makes an option readable at each call.
  *
- * A plain value is checked here, once; an adaptive one when it is set; a function's result at each call. An adaptive
- * value keeps each different check, so that a check should be a function of its module and not of a policy.
+ * A plain value is checked here, once; an adaptive one when it is set; a function's result at each call.
+ *
+ * @param name of the option, where the check is not a function of its module but one made for a policy: an adaptive
+ * value keeps one check of each name
  */
-export function tunable<T, R>(option: Tunable<T>, check: (value: T) => R): (context: Context) => R {
+export function tunable<T, R>(
+  option: Tunable<T>,
+  check: (value: T) => R,
+  name?: string,
+): (context: Context) => R {
   if (option instanceof AdaptiveValue) {
     const source: AdaptiveValue<T> = option;
-    source.constrain(check);
+    source.constrain(check, name);
     let { version } = source;
     let current = check(source.value);
     return () => {

@@ -1,71 +1,89 @@
+import type { TimerHandle } from "./clock.ts";
 import type { Context } from "./context.ts";
-import { Deadline, type Deadlines } from "./deadlines.ts";
-import { RejectedError } from "./errors.ts";
-import type { AbortListener } from "./leg.ts";
+import type { Deadlines, Due } from "./deadlines.ts";
+import { RejectedError, rejected } from "./errors.ts";
+import { Leg } from "./leg.ts";
 import type { Service } from "./policy.ts";
 
-/** One call that has until a deadline to answer. */
-class Bounded<S> extends Deadline implements AbortListener {
-  readonly #resolve: (value: S) => void;
-  readonly #reject: (reason: unknown) => void;
-  readonly #outer: Context;
-  readonly #inner: Context;
+/** One call that has until a deadline to answer. It is the leg of that call, too: one object less for each call. */
+class Bounded<S> extends Leg implements Due {
+  readonly at: number;
+  before: Due | undefined;
+  after: Due | undefined;
+  timer: TimerHandle;
+  readonly #context: Context;
   readonly #deadlines: Deadlines;
-  readonly #after: number;
+  readonly #within: number;
+  #resolve!: (value: S) => void;
+  #reject!: (reason: unknown) => void;
   #settled = false;
 
-  constructor(
-    resolve: (value: S) => void,
-    reject: (reason: unknown) => void,
-    outer: Context,
-    inner: Context,
-    deadlines: Deadlines,
-    after: number,
-  ) {
-    super(inner.deadline);
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#outer = outer;
-    this.#inner = inner;
+  /** @param context of the call around it */
+  constructor(context: Context, at: number, within: number, deadlines: Deadlines) {
+    super(context.parent, undefined, true);
+    this.at = at;
+    this.#context = context;
+    this.#within = within;
     this.#deadlines = deadlines;
-    this.#after = after;
   }
 
-  succeed(value: S): void {
-    if (this.#settled) {
-      this.#outer.environment.discard(value);
-      return;
-    }
-    this.#end();
-    this.#inner.leg.settle(value);
-    this.#resolve(value);
-  }
-
-  fail(error: unknown): void {
-    if (this.#settled) return;
-    this.#end();
-    this.#inner.leg.settle(undefined);
-    this.#reject(error);
+  begin<Q>(next: Service<Q, S>, request: Q, now: number): Promise<S> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#deadlines.add(this, now);
+      this.link();
+      let answer: Promise<S>;
+      try {
+        answer = next(request, this.#context.bound(this.at, this));
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+      answer.then(
+        (value) => this.#succeed(value),
+        (error: unknown) => this.#fail(error),
+      );
+    });
   }
 
   /** The outer leg ended: nobody waits for the service any more. */
-  onAbort(reason: unknown): void {
-    this.fail(reason);
+  override onAbort(reason: unknown): void {
+    if (!this.#settled) {
+      this.#end();
+      this.#reject(reason);
+    }
+    this.abort(reason);
   }
 
   expire(): void {
     this.#settled = true;
-    this.#outer.leg.remove(this);
-    const error = new RejectedError("timeout", "timeout", `no answer within ${this.#after} ms`);
-    this.#outer.emit({ type: "timeout.occurred", after: this.#after });
-    this.#inner.leg.abort(error);
+    const error = new RejectedError("timeout", "timeout", `no answer within ${this.#within} ms`);
+    this.#context.emit({ type: "timeout.occurred", after: this.#within });
+    this.abort(error);
+    this.#reject(error);
+  }
+
+  #succeed(value: S): void {
+    if (this.#settled) {
+      this.#context.environment.discard(value);
+      return;
+    }
+    this.#end();
+    this.settle(value);
+    this.#resolve(value);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#settled) return;
+    this.#end();
+    this.settle(undefined);
     this.#reject(error);
   }
 
   #end(): void {
     this.#settled = true;
     this.#deadlines.remove(this);
-    this.#outer.leg.remove(this);
   }
 }
 
@@ -81,25 +99,10 @@ export function bound<Q, S>(
   ms: number,
   deadlines: Deadlines,
 ): Promise<S> {
-  if (context.leg.aborted) return Promise.reject(context.leg.reason);
+  if (context.aborted) return rejected(context.leg.reason);
   const now = context.environment.clock.now();
-  const inner = context.bound(now + ms);
-  const after = Math.round(inner.deadline - now);
-  if (after <= 0) return Promise.reject(new RejectedError("timeout", "timeout", "no time left"));
-  return new Promise((resolve, reject) => {
-    const bounded = new Bounded<S>(resolve, reject, context, inner, deadlines, after);
-    deadlines.add(bounded, now);
-    context.leg.add(bounded);
-    let answer: Promise<S>;
-    try {
-      answer = next(request, inner);
-    } catch (error) {
-      bounded.fail(error);
-      return;
-    }
-    answer.then(
-      (value) => bounded.succeed(value),
-      (error: unknown) => bounded.fail(error),
-    );
-  });
+  const at = Math.min(now + ms, context.deadline);
+  const within = Math.round(at - now);
+  if (within <= 0) return rejected(new RejectedError("timeout", "timeout", "no time left"));
+  return new Bounded<S>(context, at, within, deadlines).begin(next, request, now);
 }

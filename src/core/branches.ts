@@ -2,6 +2,7 @@ import { judgeValue } from "./classify.ts";
 import type { Context } from "./context.ts";
 import { AllFailedError, RejectedError } from "./errors.ts";
 import { kindOf } from "./events.ts";
+import type { Environment } from "./platform.ts";
 import type { Service } from "./policy.ts";
 import { start } from "./start.ts";
 
@@ -31,7 +32,8 @@ export async function tryInTurn<Q, S>(
   }
 }
 
-type Settled<S> = { readonly value: S } | { readonly error: unknown };
+/** How a branch ended. */
+export type Settled<S> = { readonly value: S } | { readonly error: unknown };
 
 /** Calls the services all at once and takes the first success. */
 export function tryAtOnce<Q, S>(
@@ -73,11 +75,21 @@ export function tryAtOnce<Q, S>(
     function fail(index: number, settled: Settled<S>): void {
       failures[index] = settled;
       pending--;
-      if (pending > 0) return;
-      const last = failures.at(-1) as Settled<S>;
-      for (const lost of failures) if (lost !== last && "value" in lost) environment.discard(lost.value);
-      if ("value" in last) resolve(last.value);
-      else reject(new AllFailedError(failures.map((lost) => ("value" in lost ? lost.value : lost.error))));
+      if (pending === 0) conclude(failures, environment, resolve, reject);
     }
   });
+}
+
+/** All branches failed: returns what the last one returned, or throws all the causes. */
+export function conclude<S>(
+  failures: readonly Settled<S>[],
+  environment: Environment,
+  resolve: (value: S) => void,
+  reject: (reason: unknown) => void,
+): void {
+  const last = failures.at(-1) as Settled<S>;
+  for (const lost of failures) if (lost !== last && "value" in lost) environment.discard(lost.value);
+  if ("value" in last) resolve(last.value);
+  else if (failures.length === 1) reject(last.error);
+  else reject(new AllFailedError(failures.map((lost) => ("value" in lost ? lost.value : lost.error))));
 }

@@ -22,6 +22,13 @@ export const failure: Verdict = { kind: "failure", retryable: true };
 /** A policy's own refusal says nothing of the dependency, and a new try would meet the same policy. */
 const refusal: Verdict = { kind: "ignored", retryable: false };
 
+/**
+ * Whether the other side asked for fewer calls: by `retryAfter`, or by what may pass and is yet no failure of it (429).
+ */
+export function pushesBack({ kind, retryable, retryAfter }: Verdict): boolean {
+  return retryAfter !== undefined || (kind === "ignored" && retryable);
+}
+
 function isRefusal(error: unknown): error is RejectedError {
   return isRejected(error) && error.kind !== "timeout";
 }

@@ -17,23 +17,16 @@ export interface CallOptions {
   readonly context?: Context | undefined;
 }
 
-/** The facts that all contexts of one call share. */
-class Call {
-  readonly key: string | undefined;
-  readonly repeatable: boolean;
+/** What a caller said of a call, or a layer noted of it: most calls need none of it. */
+class Facts {
+  key: string | undefined;
+  repeatable = true;
   /** Milliseconds that the caller allowed, until the environment's clock makes a deadline of them. */
-  readonly allowed: number;
+  allowed = Infinity;
   /** The deadline that the clock which the call began with makes of it. */
-  readonly ends: number;
-  /** How often the request has gone out to the service. */
-  sends = 0;
-
-  constructor(key: string | undefined, repeatable: boolean, allowed: number, ends: number) {
-    this.key = key;
-    this.repeatable = repeatable;
-    this.allowed = allowed;
-    this.ends = ends;
-  }
+  ends = Infinity;
+  /** What counts calls and has counted this one. */
+  counters: Set<object> | undefined;
 }
 
 /**
@@ -42,49 +35,90 @@ class Call {
  * It is derived and never changed: a layer that knows more hands a new one on.
  */
 export class Context {
+  // Every call makes one of these for each layer that knows more: what most calls do not need is made when it is read.
   readonly environment: Environment;
-  /** What can end this part of the call. */
-  readonly leg: Leg;
-  /** When the call must be over, by `environment.clock.now()`; `Infinity` when it need not. */
-  readonly deadline: number;
   /** Which attempt of the innermost retry this is, from 1. */
   readonly attempt: number;
   /** Whether a layer further out ends the call at its deadline. */
   readonly bounded: boolean;
-  readonly #call: Call;
+  readonly #deadline: number | undefined;
+  /** The context that the call began with: it holds what all contexts of one call share. */
+  readonly #call: Context;
+  /** The context that has the leg, if not this one. */
+  readonly #lender: Context | undefined;
+  #leg: Leg | undefined;
+  #facts: Facts | undefined;
+  #sends = 0;
 
   private constructor(
     environment: Environment,
-    call: Call,
-    leg: Leg,
-    deadline: number,
+    call: Context | undefined,
+    leg: Leg | Context | undefined,
+    deadline: number | undefined,
     attempt: number,
     bounded: boolean,
   ) {
     this.environment = environment;
-    this.#call = call;
-    this.leg = leg;
-    this.deadline = deadline;
+    this.#call = call ?? this;
+    this.#lender = leg instanceof Context ? leg : undefined;
+    this.#leg = leg instanceof Leg ? leg : undefined;
+    this.#deadline = deadline;
     this.attempt = attempt;
     this.bounded = bounded;
   }
 
   /** The context that a call begins with. */
   static begin(options?: CallOptions | Context): Context {
+    if (options === undefined) return new Context(platform, undefined, undefined, undefined, 1, false);
     const { context, signal, deadline, key, repeatable }: CallOptions =
-      options instanceof Context ? { context: options } : (options ?? {});
-    const allowed = deadline === undefined ? Infinity : milliseconds(deadline, "deadline");
+      options instanceof Context ? { context: options } : options;
     const environment = context?.environment ?? platform;
-    const ends = allowed === Infinity ? Infinity : environment.clock.now() + allowed;
+    const facts = new Facts();
+    facts.key = key ?? context?.key;
+    facts.repeatable = repeatable ?? true;
+    if (deadline !== undefined) {
+      facts.allowed = milliseconds(deadline, "deadline");
+      facts.ends = environment.clock.now() + facts.allowed;
+    }
     const outer = context?.deadline ?? Infinity;
-    return new Context(
+    const ends = Math.min(facts.ends, outer);
+    const parent = context?.parent;
+    const begun = new Context(
       environment,
-      new Call(key ?? context?.key, repeatable ?? true, allowed, ends),
-      new Leg(context?.leg, signal ?? undefined, false),
-      Math.min(ends, outer),
+      undefined,
+      signal == null && parent === undefined ? undefined : new Leg(parent, signal ?? undefined, false),
+      ends === Infinity ? undefined : ends,
       1,
-      context?.bounded === true && ends >= outer,
+      context?.bounded === true && facts.ends >= outer,
     );
+    begun.#facts = facts;
+    return begun;
+  }
+
+  /** What can end this part of the call. */
+  get leg(): Leg {
+    const owner = this.#owner;
+    owner.#leg ??= new Leg(undefined, undefined, false);
+    return owner.#leg;
+  }
+
+  get #owner(): Context {
+    return this.#lender ?? this;
+  }
+
+  /** The leg, unless nothing can end it. */
+  get parent(): Leg | undefined {
+    return this.#owner.#leg;
+  }
+
+  /** When the call must be over, by `environment.clock.now()`; `Infinity` when it need not. */
+  get deadline(): number {
+    return this.#deadline ?? Infinity;
+  }
+
+  /** Whether whoever waits has given up: `leg` has the reason. */
+  get aborted(): boolean {
+    return this.parent?.aborted === true;
   }
 
   /** Aborts when the caller gives up, a timeout strikes, or another racer has won. Made when it is first read. */
@@ -93,22 +127,22 @@ export class Context {
   }
 
   get key(): string | undefined {
-    return this.#call.key;
+    return this.#call.#facts?.key;
   }
 
   /** False when the request must not go out a second time. */
   get repeatable(): boolean {
-    return this.#call.repeatable;
+    return this.#call.#facts?.repeatable ?? true;
   }
 
   /** How often the request has gone out to the service so far, over all branches and attempts. */
   get sends(): number {
-    return this.#call.sends;
+    return this.#call.#sends;
   }
 
   /** Whether a policy may send the request (again): always, until one that is not repeatable has gone out. */
   get maySend(): boolean {
-    return this.#call.repeatable || this.#call.sends === 0;
+    return this.repeatable || this.sends === 0;
   }
 
   /** Whether anybody hears events. Where making one costs something, ask first. */
@@ -123,7 +157,8 @@ export class Context {
     const stamped = event as EventDraft & { -readonly [K in keyof EventStamp]: EventStamp[K] };
     stamped.policy = name;
     stamped.at = clock.wall();
-    if (this.#call.key !== undefined) stamped.key = this.#call.key;
+    const { key } = this;
+    if (key !== undefined) stamped.key = key;
     try {
       sink.emit(stamped);
     } catch {
@@ -133,13 +168,21 @@ export class Context {
 
   /** Milliseconds left until the deadline; `Infinity` without one, and never below 0. */
   remaining(): number {
-    if (this.deadline === Infinity) return Infinity;
-    return Math.max(0, this.deadline - this.environment.clock.now());
+    if (this.#deadline === undefined) return Infinity;
+    return Math.max(0, this.#deadline - this.environment.clock.now());
+  }
+
+  /** Whether this call is new to what counts calls: a budget that stands in two layers must count it once. */
+  isNewTo(counter: object): boolean {
+    this.#call.#facts ??= new Facts();
+    this.#call.#facts.counters ??= new Set();
+    const { counters } = this.#call.#facts;
+    return !counters.has(counter) && counters.add(counter).size > 0;
   }
 
   /** The context of the `attempt`th try. */
   withAttempt(attempt: number): Context {
-    return new Context(this.environment, this.#call, this.leg, this.deadline, attempt, this.bounded);
+    return new Context(this.environment, this.#call, this.#owner, this.#deadline, attempt, this.bounded);
   }
 
   /** The context of a part that can be ended on its own, by `leg.abort`. */
@@ -148,31 +191,44 @@ export class Context {
       this.environment,
       this.#call,
       this.leg.fork(),
-      this.deadline,
+      this.#deadline,
       this.attempt,
       this.bounded,
     );
   }
 
+  /** The context of work that others wait for too: neither this caller's abort nor its deadline ends it. */
+  detach(): Context {
+    return new Context(
+      this.environment,
+      this.#call,
+      new Leg(undefined, undefined, true),
+      undefined,
+      this.attempt,
+      false,
+    );
+  }
+
   /** The context of a part that whoever asks will end at `deadline`, or at this context's deadline if that is sooner. */
-  bound(deadline: number): Context {
+  bound(deadline: number, leg: Leg = this.leg.fork()): Context {
     const ends = Math.min(deadline, this.deadline);
-    return new Context(this.environment, this.#call, this.leg.fork(), ends, this.attempt, true);
+    return new Context(this.environment, this.#call, leg, ends, this.attempt, true);
   }
 
   /** The same call in another environment; what is left of its time is measured by the new clock. */
   within(environment: Environment): Context {
-    let { deadline } = this;
-    if (deadline !== Infinity && environment.clock !== this.environment.clock) {
-      const left = deadline === this.#call.ends ? this.#call.allowed : this.remaining();
+    let deadline = this.#deadline;
+    if (deadline !== undefined && environment.clock !== this.environment.clock) {
+      const facts = this.#call.#facts;
+      const left = deadline === facts?.ends ? facts.allowed : this.remaining();
       deadline = environment.clock.now() + left;
     }
-    return new Context(environment, this.#call, this.leg, deadline, this.attempt, this.bounded);
+    return new Context(environment, this.#call, this.#owner, deadline, this.attempt, this.bounded);
   }
 
   /** @internal The innermost step of every chain says that the request goes out. */
   countSend(): void {
-    this.#call.sends++;
+    this.#call.#sends++;
   }
 
   /**

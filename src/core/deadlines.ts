@@ -1,18 +1,28 @@
 import type { Clock, TimerHandle } from "./clock.ts";
 
 /** Something that must happen at a time unless it is removed before. */
-export abstract class Deadline {
+export interface Due {
   /** By the clock of its queue. */
   readonly at: number;
-  before: Deadline | undefined;
-  after: Deadline | undefined;
+  /** Its place in the queue, and its own timer; the queue's to keep. */
+  before: Due | undefined;
+  after: Due | undefined;
+  timer: TimerHandle;
+  /** Called once, when the time has come. */
+  expire(): void;
+}
+
+/** What is due and nothing else. */
+export abstract class Deadline implements Due {
+  readonly at: number;
+  before: Due | undefined;
+  after: Due | undefined;
   timer: TimerHandle;
 
   constructor(at: number) {
     this.at = at;
   }
 
-  /** Called once, when the time has come. */
   abstract expire(): void;
 }
 
@@ -26,8 +36,8 @@ export abstract class Deadline {
 export class Deadlines {
   readonly #clock: Clock;
   readonly #shared: boolean;
-  #first: Deadline | undefined;
-  #last: Deadline | undefined;
+  #first: Due | undefined;
+  #last: Due | undefined;
   #timer: TimerHandle;
   /** When the shared timer fires; `Infinity` when none is set. */
   #fires = Infinity;
@@ -37,7 +47,7 @@ export class Deadlines {
     this.#shared = clock.sharesTimers();
   }
 
-  add(deadline: Deadline, now: number): void {
+  add(deadline: Due, now: number): void {
     if (!this.#shared) {
       deadline.timer = this.#clock.setTimer(() => deadline.expire(), deadline.at - now);
       return;
@@ -50,7 +60,7 @@ export class Deadlines {
     else if (idle) this.#clock.keepAlive(this.#timer, true);
   }
 
-  remove(deadline: Deadline): void {
+  remove(deadline: Due): void {
     if (!this.#shared) {
       this.#clock.clearTimer(deadline.timer);
       return;
@@ -63,7 +73,7 @@ export class Deadlines {
     if (this.#first === undefined && this.#fires !== Infinity) this.#clock.keepAlive(this.#timer, false);
   }
 
-  #insert(deadline: Deadline, before: Deadline | undefined): void {
+  #insert(deadline: Due, before: Due | undefined): void {
     const after = before === undefined ? this.#first : before.after;
     deadline.before = before;
     deadline.after = after;

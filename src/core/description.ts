@@ -65,9 +65,13 @@ export function durationArgument(value: unknown, name?: string): Argument | unde
   return name === undefined ? { value: duration } : { name, value: duration };
 }
 
-function describeValue(value: unknown): DescribedValue {
+/** A value as it stands in a description; an adaptive one as it is now. */
+export function describeValue(value: unknown, isDuration = false): DescribedValue {
+  if (isAdaptive(value)) return describeValue(value.get(), isDuration);
+  if (isDuration && (typeof value === "number" || typeof value === "string")) {
+    return { duration: milliseconds(value as Duration, "duration") };
+  }
   if (typeof value === "number" || typeof value === "boolean" || typeof value === "string") return value;
-  if (isAdaptive(value)) return describeValue(value.get());
   return hasDescription(value) ? value.description : { opaque: value };
 }
 

@@ -23,7 +23,7 @@ export interface EventDetails {
   /** An attempt failed and another one follows after `delay` milliseconds. */
   "retry.attempted": { readonly attempt: number; readonly delay: number; readonly kind: string };
   /** The last attempt failed. `reason` says what ended it. */
-  "retry.exhausted": { readonly attempts: number; readonly reason: "attempts" | "time" };
+  "retry.exhausted": { readonly attempts: number; readonly reason: "attempts" | "time" | "budget" };
   /** A circuit opened: calls are refused for `openFor` milliseconds, or without it until somebody closes it. */
   "circuit.opened": {
     readonly circuit: string;
@@ -44,6 +44,27 @@ export interface EventDetails {
   "bulkhead.acquired": { readonly active: number; readonly limit: number; readonly waited: number };
   /** A call found neither slot nor place in the queue, or waited too long. */
   "bulkhead.rejected": { readonly active: number; readonly limit: number; readonly queued: number };
+  /** A call was over a rate limit and may come back after `retryAfter` milliseconds. */
+  "rate-limit.rejected": { readonly retryAfter: number };
+  /** A call over a rate limit waits for its turn. */
+  "rate-limit.waited": { readonly wait: number };
+  /** A rate limit let its rate down because the service asked for it, or up again. In calls for each `per`. */
+  "rate-limit.changed": { readonly limit: number; readonly from: number };
+  /** A throttle refused a call, as it does with this probability now. */
+  "throttle.rejected": { readonly probability: number };
+  /** A further call was started, `after` milliseconds after the one before, which took long or failed. */
+  "hedge.started": { readonly hedge: number; readonly after: number };
+  /** A hedge, and not the first call, brought the answer. */
+  "hedge.won": { readonly hedge: number };
+  /** A call joined one that was under way for the same key. */
+  "call.coalesced": { readonly waiting: number };
+  /** An answer came from the cache: fresh, stale while it is being fetched anew, or stale because that failed. */
+  "cache.hit": { readonly freshness: "fresh" | "revalidating" | "stale-if-error" };
+  "cache.missed": Readonly<Record<never, never>>;
+  /** Chaos was done to a call. */
+  "chaos.injected": { readonly chaos: "latency" | "fault" | "outcome" | "behaviour" };
+  /** An adaptive limit found another number of calls to allow at a time. */
+  "limit.changed": { readonly limit: number; readonly from: number };
   /** No answer came within `after` milliseconds. */
   "timeout.occurred": { readonly after: number };
   /** The first branch failed and the next one is tried. */

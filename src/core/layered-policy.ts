@@ -2,6 +2,7 @@ import { bound } from "./bound.ts";
 import { type CallOptions, Context } from "./context.ts";
 import { deadlinesByClock } from "./deadlines.ts";
 import type { Description, Operator } from "./description.ts";
+import { rejected } from "./errors.ts";
 import type { Layer, Operation, Policy, Service, Wrapped } from "./policy.ts";
 
 /** The one implementation of a policy. What policies add to it (a circuit's `state`) is put on the value. */
@@ -46,9 +47,10 @@ function enter<Q, S>(
 ): Promise<S> {
   try {
     const context = Context.begin(options);
-    if (options === undefined) return linked(request, context);
-    const { leg } = context;
-    if (leg.aborted) return Promise.reject(leg.reason);
+    const leg = context.parent;
+    // Nothing can end the call from outside, so nobody need let go of anything.
+    if (leg === undefined) return linked(request, context);
+    if (leg.aborted) return rejected(leg.reason);
     return linked(request, context).then(
       (value) => {
         leg.settle(value);

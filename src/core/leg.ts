@@ -52,7 +52,7 @@ export class Leg implements AbortListener {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
       if (this.aborted) this.#controller.abort(this.reason);
-      else this.#link();
+      else this.link();
     }
     return this.#controller.signal;
   }
@@ -62,7 +62,7 @@ export class Leg implements AbortListener {
     if (this.#ended) return;
     this.#ended = true;
     this.#reason = reason;
-    this.#unlink();
+    this.unlink();
     const listener = this.#listener;
     const listeners = this.#listeners;
     this.#listener = this.#listeners = undefined;
@@ -79,13 +79,13 @@ export class Leg implements AbortListener {
       this.#listeners ??= new Set();
       this.#listeners.add(listener);
     }
-    this.#link();
+    this.link();
   }
 
   remove(listener: AbortListener): void {
     if (this.#listener === listener) this.#listener = undefined;
     else this.#listeners?.delete(listener);
-    if (!this.#needed) this.#unlink();
+    if (!this.#needed) this.unlink();
   }
 
   /**
@@ -97,7 +97,7 @@ export class Leg implements AbortListener {
   settle(value: unknown): void {
     if (!this.#linked) return;
     if (this.#needed && streams(value)) Leg.#whenCollected(value, this);
-    else this.#unlink();
+    else this.unlink();
   }
 
   onAbort(reason: unknown): void {
@@ -114,14 +114,15 @@ export class Leg implements AbortListener {
     return this.#controller !== undefined || this.#listener !== undefined || (this.#listeners?.size ?? 0) > 0;
   }
 
-  #link(): void {
+  /** Hears of the end of its parent and of the caller's signal from now on. */
+  protected link(): void {
     if (this.#linked) return;
     this.#linked = true;
     this.#outer?.addEventListener("abort", this);
     this.#parent?.add(this);
   }
 
-  #unlink(): void {
+  protected unlink(): void {
     if (!this.#linked) return;
     this.#linked = false;
     this.#outer?.removeEventListener("abort", this);
@@ -134,11 +135,12 @@ export class Leg implements AbortListener {
     // Workers with a compatibility date before 2025-05-05 have none; there the link ends with the request.
     // https://developers.cloudflare.com/workers/configuration/compatibility-flags/#enable-finalizationregistry-and-weakref
     if (typeof FinalizationRegistry === "undefined") return;
-    Leg.#collected ??= new FinalizationRegistry((held) => held.#unlink());
+    Leg.#collected ??= new FinalizationRegistry((held) => held.unlink());
     Leg.#collected.register(value, leg);
   }
 }
 
+/** Whether a value has a body that may still be read. */
 function streams(value: unknown): value is object {
   return (
     typeof value === "object" && value !== null && "body" in value && value.body instanceof ReadableStream

@@ -20,6 +20,13 @@ export type Wrapped<in Req, out Res> = (request: Req, options?: CallOptions | Co
 export type Operation<out Res> = (context: Context) => Promise<Res>;
 
 /**
+ * Puts something around any service whose requests are `Req` and whose responses are `Res`, or narrower.
+ *
+ * It has a name so that `compose` can infer both from a policy that is more than one, such as a cache.
+ */
+export type LayerFor<in Req, in Res> = <Q extends Req, S extends Res>(next: Service<Q, S>) => Service<Q, S>;
+
+/**
  * Goes around any service whose requests are `Req` and whose responses are `Res`, or narrower.
  *
  * State belongs to the policy value: services that are wrapped with the same value share its circuit, its slots, its
@@ -29,7 +36,7 @@ export interface Policy<in Req = unknown, in Res = unknown> {
   /** What it is made of, for `format`, tools and dashboards. */
   readonly description: Description;
   /** Puts this policy around the next service; once for each service, not for each call. */
-  layer<Q extends Req, S extends Res>(next: Service<Q, S>): Service<Q, S>;
+  readonly layer: LayerFor<Req, Res>;
   /** Links the policy with a service, once, and gives the function to call. */
   wrap<Q extends Req, S extends Res>(service: Service<Q, S>): Wrapped<Q, S>;
   /** Runs one operation under the policy. */

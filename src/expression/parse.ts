@@ -130,7 +130,7 @@ class Parser {
     const made = this.#call(found as TextFunction, values, at);
     if (!(made instanceof LayeredPolicy)) return this.#fail(at, `${name} made no policy, but ${quote(made)}`);
     const own = made.description;
-    const asWritten = scoped || "operator" in own;
+    const asWritten = scoped || "operator" in own || own.policy !== name;
     const description = asWritten ? { policy: name, arguments: described } : renamed(own, described);
     return redescribed(made, description);
   }

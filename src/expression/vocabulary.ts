@@ -1,20 +1,48 @@
 import { known } from "../core/check.ts";
 import { identity, type Policy } from "../core/policy.ts";
+import { adaptiveLimit } from "../policies/adaptive-limit.ts";
 import { answer, fallback } from "../policies/answer.ts";
-import { constant, exponential, linear } from "../policies/backoff.ts";
+import { constant, exponential, linear, sequence } from "../policies/backoff.ts";
+import { retryBudget, tokenBudget } from "../policies/budget.ts";
 import { bulkhead } from "../policies/bulkhead.ts";
+import { cache } from "../policies/cache.ts";
+import { chaos } from "../policies/chaos.ts";
 import { circuitBreaker } from "../policies/circuit-breaker.ts";
-import { standard } from "../policies/presets.ts";
+import { coalesce } from "../policies/coalesce.ts";
+import { contextStorage } from "../policies/context-storage.ts";
+import { hedge } from "../policies/hedge.ts";
+import { keyed } from "../policies/keyed.ts";
+import { aimd, gradient2, vegas } from "../policies/limit-algorithms.ts";
+import { percentile } from "../policies/percentile.ts";
+import {
+  database,
+  databaseClient,
+  externalApi,
+  fastCache,
+  grpc,
+  httpExternal,
+  kafka,
+  messageProducer,
+  objectStorage,
+  redis,
+  standard,
+  webService,
+} from "../policies/presets.ts";
+import { gcra, slidingCounter, slidingLog, tokenBucket } from "../policies/rate-algorithms.ts";
+import { aimdRate } from "../policies/rate-feedback.ts";
+import { rateLimit } from "../policies/rate-limit.ts";
 import { retry } from "../policies/retry.ts";
+import { throttle } from "../policies/throttle.ts";
 import { timeout } from "../policies/timeout.ts";
 
 /** A policy or a value as a text calls it: with positional arguments, then one object of the named ones, if any. */
 export type TextFunction = (...args: never[]) => unknown;
 
-/** Takes the named arguments, which come last, off a list; an adaptive value or a policy is an argument like others. */
+/** Takes the named arguments, which come last, off a list; an adaptive or described value or a policy is an argument like others. */
 function takeNamed(args: unknown[]): Record<string, unknown> | undefined {
   const last = args.at(-1);
-  const plain = typeof last === "object" && last !== null && Object.getPrototypeOf(last) === Object.prototype;
+  if (typeof last !== "object" || last === null || "description" in last) return undefined;
+  const plain = Object.getPrototypeOf(last) === Object.prototype;
   return plain ? (args.pop() as Record<string, unknown>) : undefined;
 }
 
@@ -43,17 +71,61 @@ const only =
     return make(named[name] as never);
   };
 
+/** Calls a policy that takes no options. */
+function bare(name: string, make: () => Policy): TextFunction {
+  return (...args: unknown[]) => {
+    if (args.length > 0) throw new TypeError(`${name} takes no options`);
+    return make();
+  };
+}
+
 /** The policies that every text knows. */
 export const policies: Readonly<Record<string, TextFunction>> = {
+  adaptiveLimit: options(adaptiveLimit, "algorithm"),
   answer,
   bulkhead: options(bulkhead, "limit"),
+  cache: options(cache, "key"),
+  chaos: options(chaos, "rate"),
   circuitBreaker: options(circuitBreaker),
+  coalesce: options(coalesce, "key"),
+  contextStorage,
+  database: options(database),
+  databaseClient: options(databaseClient),
+  externalApi: options(externalApi),
   fallback,
-  identity: () => identity,
+  fastCache: bare("fastCache", fastCache),
+  grpc: options(grpc),
+  hedge: options(hedge, "after"),
+  httpExternal: options(httpExternal),
+  identity: bare("identity", () => identity),
+  kafka: options(kafka),
+  keyed,
+  messageProducer: bare("messageProducer", messageProducer),
+  objectStorage: options(objectStorage),
+  rateLimit: options(rateLimit, "limit"),
+  redis: options(redis),
   retry: options(retry, "attempts"),
-  standard: () => standard(),
+  standard: options(standard),
+  throttle: options(throttle, "k"),
   timeout: only(timeout, "after"),
+  webService: options(webService),
 };
 
 /** The values that every text knows, beside numbers, durations, strings, true and false. */
-export const values: Readonly<Record<string, TextFunction>> = { constant, exponential, linear };
+export const values: Readonly<Record<string, TextFunction>> = {
+  aimd,
+  aimdRate,
+  constant,
+  exponential,
+  gcra,
+  gradient2,
+  linear,
+  percentile,
+  retryBudget,
+  sequence,
+  slidingCounter,
+  slidingLog,
+  tokenBucket,
+  tokenBudget,
+  vegas,
+};

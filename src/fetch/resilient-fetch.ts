@@ -49,6 +49,7 @@ export function resilientFetch(options: ResilientFetchOptions = {}): typeof fetc
     // Called without a receiver: browsers refuse a `fetch` that is a method of something else.
     send(input, { ...init, signal }),
   );
+  const originOf = origins();
   return (input, init?: ResilientInit) => {
     const request = typeof input === "object" && "method" in input ? input : undefined;
     try {
@@ -57,7 +58,7 @@ export function resilientFetch(options: ResilientFetchOptions = {}): typeof fetc
         {
           // As for fetch, null takes the request's own signal away.
           signal: init?.signal === undefined ? request?.signal : init.signal,
-          key: originOf(request?.url ?? String(input)),
+          key: originOf(request?.url ?? input),
           repeatable: isRepeatable(request, init),
           ...init?.resilience,
         },
@@ -71,16 +72,39 @@ export function resilientFetch(options: ResilientFetchOptions = {}): typeof fetc
 
 function isRepeatable(request: Request | undefined, init: RequestInit | undefined): boolean {
   const method = (init?.method ?? request?.method ?? "GET").toUpperCase();
-  const headers = new Headers(init?.headers ?? request?.headers);
-  if (!idempotent.includes(method) && !headers.has("idempotency-key")) return false;
+  const given = init?.headers ?? request?.headers;
+  // Made for an idempotent request too: it refuses what fetch would refuse.
+  const headers = given === undefined ? undefined : new Headers(given);
+  if (!idempotent.includes(method) && headers?.has("idempotency-key") !== true) return false;
   const body = init?.body ?? undefined;
   if (body === undefined) return request === undefined || request.body === null;
   // Node also takes what can be iterated but once; not every browser's streams can be iterated.
   return !(body instanceof ReadableStream || Symbol.asyncIterator in Object(body));
 }
 
-/** The origin of a URL, which in a page may be relative; what is no URL is left for `fetch` to refuse. */
-function originOf(url: string): string {
-  const base = (globalThis as { readonly location?: { readonly href: string } }).location?.href;
-  return URL.canParse(url, base) ? new URL(url, base).origin : "";
+/**
+ * Tells the origin of a URL, which in a page may be relative; what is no URL is left for `fetch` to refuse.
+ *
+ * To parse a URL costs more than all policies together, and most calls go where the call before went.
+ */
+function origins(): (input: FetchCall["input"]) => string {
+  let start = "";
+  let known = "";
+  return (input) => {
+    if (input instanceof URL) return input.origin;
+    const url = String(input);
+    if (start !== "" && url.startsWith(start) && isEnd(url[start.length])) return known;
+    const base = (globalThis as { readonly location?: { readonly href: string } }).location?.href;
+    if (!URL.canParse(url, base)) return "";
+    const { origin } = new URL(url, base);
+    // What stands before the path of an absolute URL decides its origin.
+    start = /^https?:\/\/[^/?#\\]+/i.exec(url)?.[0] ?? "";
+    known = origin;
+    return origin;
+  };
+}
+
+/** Whether a host ends here: at the end of the URL, or where its path, query or fragment begins. */
+function isEnd(character: string | undefined): boolean {
+  return character === undefined || character === "/" || character === "?" || character === "#";
 }

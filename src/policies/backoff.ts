@@ -1,6 +1,8 @@
 import { within } from "../core/check.ts";
+import type { Outcome } from "../core/classify.ts";
+import type { Context } from "../core/context.ts";
 import { argument, type DescribedCall, durationArgument, given } from "../core/description.ts";
-import { type Duration, milliseconds } from "../core/duration.ts";
+import { type Duration, milliseconds, quote } from "../core/duration.ts";
 import type { Random } from "../core/random.ts";
 
 /** How long to wait between attempts, before jitter. */
@@ -8,6 +10,12 @@ export interface Backoff extends DescribedCall {
   /** Milliseconds to wait after the `attempt`th attempt, which counts from 1. */
   delay(attempt: number): number;
 }
+
+/** Works out the wait after the `attempt`th attempt, which counts from 1, and what came of it. */
+export type ComputedBackoff = (attempt: number, outcome: Outcome, context: Context) => Duration;
+
+/** What `retry` takes for a back-off: any iterable of durations goes on with its last one when it ends. */
+export type AnyBackoff = Backoff | Iterable<Duration> | ComputedBackoff;
 
 /** The same wait each time. */
 export function constant(delay: Duration): Backoff {
@@ -46,24 +54,70 @@ export function exponential(first: Duration, options: ExponentialOptions = {}): 
 }
 
 /**
- * How chance spreads a wait, so that clients that failed together do not come back together: `full` takes anything from
- * 0 to the wait, `equal` from half of it, a number such as 0.3 from 30 % less to 30 % more.
+ * These waits in turn, and then the last one each time.
  *
- * Source: Exponential Backoff and Jitter, AWS Architecture Blog, 2015.
+ * @example
+ * const policy = retry({ attempts: 5, backoff: sequence("0ms", "100ms", "1s") });
  */
-export type Jitter = "none" | "full" | "equal" | number;
+export function sequence(...delays: readonly Duration[]): Backoff {
+  const delay = delaysOf([...delays], "sequence: delays");
+  const list = given(...delays.map((each) => durationArgument(each)));
+  return { description: { call: "sequence", arguments: list }, delay };
+}
 
-/** @throws RangeError or TypeError that quotes a jitter that does not exist */
-export function checkJitter(jitter: Jitter): Jitter {
-  if (typeof jitter === "number") return within(jitter, "retry: jitter", 0, 1);
-  if (jitter === "none" || jitter === "full" || jitter === "equal") return jitter;
+/** Reads an iterable as far as it is needed, each item once: it may be a generator without end. */
+function delaysOf(source: Iterable<Duration>, option: string): (attempt: number) => number {
+  const items = source[Symbol.iterator]();
+  const read: number[] = [];
+  function more(): boolean {
+    const { done, value } = items.next();
+    if (done !== true) read.push(milliseconds(value, option));
+    return done !== true;
+  }
+  if (!more()) throw new RangeError(`${option} must hold a duration at least, but there is none`);
+  return (attempt) => {
+    while (read.length < attempt && more());
+    return read[Math.min(attempt, read.length) - 1] as number;
+  };
+}
+
+/** Makes one function of every form of a back-off. */
+export function delayOf(
+  backoff: AnyBackoff,
+  option: string,
+): (attempt: number, outcome: Outcome, context: Context) => number {
+  if (typeof backoff === "function") {
+    return (attempt, outcome, context) => milliseconds(backoff(attempt, outcome, context), option);
+  }
+  if (typeof backoff === "object" && backoff !== null) {
+    if ("delay" in backoff) return (attempt) => backoff.delay(attempt);
+    if (Symbol.iterator in backoff) return delaysOf(backoff, option);
+  }
   throw new TypeError(
-    `retry: jitter must be "none", "full", "equal" or a number from 0 to 1, but is ${JSON.stringify(jitter)}`,
+    `${option} must be a back-off such as exponential("100ms"), an iterable of durations or a function, but is ${quote(backoff)}`,
   );
 }
 
-/** A wait with its jitter, in milliseconds. */
-export function spread(delay: number, jitter: Jitter, random: Random): number {
+/**
+ * How chance spreads a wait, so that clients that failed together do not come back together: `full` takes anything from
+ * 0 to the wait, `equal` from half of it, a number such as 0.3 from 30 % less to 30 % more. `decorrelated` takes anything
+ * from the back-off's first wait to three times the last one, whatever the back-off would say next.
+ *
+ * Source: Exponential Backoff and Jitter, AWS Architecture Blog, 2015.
+ */
+export type Jitter = "none" | "full" | "equal" | "decorrelated" | number;
+
+/** @throws RangeError or TypeError that quotes a jitter that does not exist */
+export function checkJitter(jitter: Jitter, option = "retry: jitter"): Jitter {
+  if (typeof jitter === "number") return within(jitter, option, 0, 1);
+  if (["none", "full", "equal", "decorrelated"].includes(jitter)) return jitter;
+  throw new TypeError(
+    `${option} must be "none", "full", "equal", "decorrelated" or a number from 0 to 1, but is ${quote(jitter)}`,
+  );
+}
+
+/** A wait with its jitter, in milliseconds; `decorrelated` is {@link decorrelated}. */
+export function spread(delay: number, jitter: Exclude<Jitter, "decorrelated">, random: Random): number {
   switch (jitter) {
     case "none":
       return delay;
@@ -74,4 +128,10 @@ export function spread(delay: number, jitter: Jitter, random: Random): number {
     default:
       return delay * (1 + jitter * (2 * random() - 1));
   }
+}
+
+/** The next wait of `decorrelated` jitter, in milliseconds; the one before the first is taken to be `first`. */
+export function decorrelated(first: number, previous: number, most: number, random: Random): number {
+  const least = Math.min(first, most);
+  return least + (Math.min(Math.max(first, previous) * 3, most) - least) * random();
 }

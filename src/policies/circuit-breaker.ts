@@ -1,13 +1,15 @@
-import { known, span, whole, within } from "../core/check.ts";
+import { isAdaptive, type Tunable } from "../core/adaptive.ts";
+import { span } from "../core/check.ts";
 import { failure, judgeValue, type Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Context } from "../core/context.ts";
-import { argument, type Description, durationArgument, given } from "../core/description.ts";
-import { type Duration, milliseconds } from "../core/duration.ts";
-import { isRejected, RejectedError } from "../core/errors.ts";
+import { Context } from "../core/context.ts";
+import type { Duration } from "../core/duration.ts";
+import { isRejected, RejectedError, rejected } from "../core/errors.ts";
+import { LayeredPolicy } from "../core/layered-policy.ts";
 import type { AbortListener } from "../core/leg.ts";
+import { as, between, type Check, count, duration, type Readers, settings } from "../core/options.ts";
 import { platform } from "../core/platform.ts";
-import { definePolicy, type Policy, type Service } from "../core/policy.ts";
+import type { Layer, Policy, Service } from "../core/policy.ts";
 import { Circuit, type CircuitRules, type CircuitSnapshot, type CircuitState } from "../state/circuit.ts";
 import type { Store } from "../state/sync.ts";
 import { CountWindow, failed, failedSlowly, slow, TimeWindow, type Window } from "../state/window.ts";
@@ -17,25 +19,25 @@ export interface CircuitBreakerOptions {
   /** Stands in events and rejections, and is the name of the shared circuit. Default `circuit`. */
   readonly name?: string;
   /** Opens after so many failures in a row. Default: no such rule. */
-  readonly consecutiveFailures?: number;
+  readonly consecutiveFailures?: Tunable<number>;
   /** Opens when this share of the window failed. Default 0.5. */
-  readonly failureRate?: number;
+  readonly failureRate?: Tunable<number>;
   /** A call that took longer counts as slow. Default: none does. */
-  readonly slowCall?: Duration;
+  readonly slowCall?: Tunable<Duration>;
   /** Opens when this share of the window was slow. Default 1, with `slowCall`. */
-  readonly slowCallRate?: number;
+  readonly slowCallRate?: Tunable<number>;
   /** The calls that the rates look at: a number of calls, or a span of time such as `"30s"`. Default 100 calls. */
   readonly window?: number | Exclude<Duration, number>;
   /** Calls that the window must hold before a rate counts. Default 20, or the whole window if that is fewer calls. */
-  readonly minimumCalls?: number;
+  readonly minimumCalls?: Tunable<number>;
   /** How long it stays open before it lets probes through. Default 30 s. */
-  readonly openFor?: Duration;
+  readonly openFor?: Tunable<Duration>;
   /** Each opening soon after another doubles `openFor`, up to this. Default 5 m, or `openFor` if that is longer. */
-  readonly maximumOpenFor?: Duration;
+  readonly maximumOpenFor?: Tunable<Duration>;
   /** Calls let through at a time while half-open; the others are rejected. Default 1. */
-  readonly probes?: number;
+  readonly probes?: Tunable<number>;
   /** Probes that must succeed to close it. Default 1. */
-  readonly successesToClose?: number;
+  readonly successesToClose?: Tunable<number>;
   /** The home that it shares with other tabs, isolates or processes. Default: it is alone. */
   readonly shared?: Store;
 }
@@ -68,20 +70,29 @@ export interface CircuitBreaker extends Policy {
   sync(): Promise<void>;
 }
 
-const options = [
-  "name",
-  "consecutiveFailures",
-  "failureRate",
-  "slowCall",
-  "slowCallRate",
-  "window",
-  "minimumCalls",
-  "openFor",
-  "maximumOpenFor",
-  "probes",
-  "successesToClose",
-  "shared",
-] as const;
+type Calls = number | Exclude<Duration, number>;
+
+const windowOf: Check<Calls, Window> = (window, option) =>
+  typeof window === "number"
+    ? new CountWindow(count()(window, option))
+    : new TimeWindow(span(window, option));
+
+const rate = between(0.0001, 1);
+
+const table = {
+  name: { check: as<string>(), initial: "circuit", fixed: true, named: true },
+  consecutiveFailures: { check: count() },
+  failureRate: { check: rate, initial: 0.5 },
+  slowCall: { check: duration },
+  slowCallRate: { check: rate, initial: 1 },
+  window: { check: windowOf, initial: 100, fixed: true, duration: "text" },
+  minimumCalls: { check: count() },
+  openFor: { check: span, initial: "30s", duration: true },
+  maximumOpenFor: { check: duration },
+  probes: { check: count(), initial: 1 },
+  successesToClose: { check: count(), initial: 1 },
+  shared: { check: as<Store>(), fixed: true },
+} as const;
 
 /**
  * Refuses calls to a dependency that keeps failing, and lets a few probe whether it has recovered.
@@ -95,212 +106,239 @@ const options = [
  * const circuit = circuitBreaker({ name: "prices", consecutiveFailures: 5, openFor: "10s" });
  */
 export function circuitBreaker(chosen: CircuitBreakerOptions = {}): CircuitBreaker {
-  known(chosen, "circuitBreaker", options);
-  const breaker = new Breaker(chosen);
-  const { circuit, fleet } = breaker;
-
-  const policy = definePolicy(describeBreaker(chosen), <Q, S>(next: Service<Q, S>) => {
-    return function circuitBreaker(request: Q, context: Context): Promise<S> {
-      breaker.clock = context.environment.clock;
-      if (fleet === undefined && circuit.state === "closed")
-        return breaker.pass(next, request, context, undefined);
-      return breaker.decide(next, request, context);
-    };
-  });
-
-  const switches: Omit<CircuitBreaker, keyof Policy | "state" | "failureRate"> = {
-    name: breaker.name,
-    open: () => circuit.force("forced-open", breaker.clock),
-    close: () => circuit.close(breaker.clock),
-    reset: () => circuit.reset(breaker.clock),
-    disable: () => circuit.force("disabled", breaker.clock),
-    metricsOnly: () => circuit.force("metrics-only", breaker.clock),
-    snapshot: () => circuit.snapshot(breaker.clock),
-    restore: (snapshot) => circuit.restore(snapshot, breaker.clock),
-    sync: () => fleet?.sync(breaker.clock, undefined) ?? Promise.resolve(),
-  };
-  return Object.defineProperties(Object.assign(policy, switches), {
-    state: { get: () => fleet?.state ?? circuit.state, enumerable: true },
-    failureRate: { get: () => circuit.failureRate, enumerable: true },
-  }) as CircuitBreaker;
+  return new Breaker(chosen) as CircuitBreaker;
 }
 
-/** What all calls of one circuit share. */
-class Breaker {
+/** What all calls of one circuit share. One for each key of a `keyed`, so that its size counts. */
+class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy> {
   readonly name: string;
-  readonly circuit: Circuit;
-  readonly fleet: Fleet | undefined;
-  readonly slowAfter: number;
+  readonly #circuit: Circuit;
+  readonly #fleet: Fleet | undefined;
+  /** How to read the rules, where they may change; else they were read once. */
+  readonly #read: Readers<typeof table> | undefined;
+  readonly #calls: number;
+  #slowAfter = Infinity;
   /** The clock of the last call: the switches, which no call carries, use it too. */
-  clock: Clock = platform.clock;
+  #clock: Clock = platform.clock;
+
+  override readonly layer: Layer = <Q, S>(next: Service<Q, S>) => {
+    const breaker = this;
+    return function circuitBreaker(request: Q, context: Context): Promise<S> {
+      return breaker.#call(next, request, context);
+    };
+  };
 
   constructor(chosen: CircuitBreakerOptions) {
-    this.name = chosen.name ?? "circuit";
-    const window = windowOf(chosen);
-    this.circuit = new Circuit(rulesOf(chosen), window);
-    this.fleet = chosen.shared === undefined ? undefined : new Fleet(this.name, this.circuit, chosen.shared);
-    this.slowAfter =
-      chosen.slowCall === undefined ? Infinity : milliseconds(chosen.slowCall, "circuitBreaker: slowCall");
+    const { read, description } = settings("circuitBreaker", chosen, table);
+    super(description, (next) => next);
+    const begun = Context.begin();
+    const values = Object.values(chosen);
+    this.name = read.name(begun);
+    this.#calls = typeof chosen.window === "string" ? Infinity : (chosen.window ?? 100);
+    this.#circuit = new Circuit({} as CircuitRules, read.window(begun));
+    const computed = values.some((value) => typeof value === "function");
+    // What a function of the context says is known at the first call; until then the defaults stand in for it.
+    this.#tune(computed ? settings("circuitBreaker", {}, table).read : read, begun);
+    if (computed || values.some(isAdaptive)) this.#read = read;
+    if (chosen.shared !== undefined) this.#fleet = new Fleet(this.name, this.#circuit, chosen.shared);
+  }
+
+  get state(): CircuitState {
+    return this.#fleet?.state ?? this.#circuit.state;
+  }
+
+  get failureRate(): number {
+    return this.#circuit.failureRate;
+  }
+
+  open(): void {
+    this.#circuit.force("forced-open", this.#clock);
+  }
+
+  close(): void {
+    this.#circuit.close(this.#clock);
+  }
+
+  reset(): void {
+    this.#circuit.reset(this.#clock);
+  }
+
+  disable(): void {
+    this.#circuit.force("disabled", this.#clock);
+  }
+
+  metricsOnly(): void {
+    this.#circuit.force("metrics-only", this.#clock);
+  }
+
+  snapshot(): CircuitSnapshot {
+    return this.#circuit.snapshot(this.#clock);
+  }
+
+  restore(snapshot: CircuitSnapshot): void {
+    this.#circuit.restore(snapshot, this.#clock);
+  }
+
+  sync(): Promise<void> {
+    return this.#fleet?.sync(this.#clock, undefined) ?? Promise.resolve();
+  }
+
+  #tune(read: Readers<typeof table>, context: Context): void {
+    const openFor = read.openFor(context);
+    const slowCall = read.slowCall(context);
+    this.#slowAfter = slowCall ?? Infinity;
+    const rules: CircuitRules = {
+      consecutiveFailures: read.consecutiveFailures(context) ?? Infinity,
+      failureRate: read.failureRate(context),
+      slowCallRate: slowCall === undefined ? Infinity : read.slowCallRate(context),
+      // More calls than the window can hold would never be enough.
+      minimumCalls: between(1, this.#calls)(
+        read.minimumCalls(context) ?? Math.min(20, this.#calls),
+        "circuitBreaker: minimumCalls",
+      ),
+      openFor,
+      maximumOpenFor: read.maximumOpenFor(context) ?? Math.max(openFor, 300_000),
+      probes: read.probes(context),
+      successesToClose: read.successesToClose(context),
+    };
+    Object.assign(this.#circuit.rules, rules);
   }
 
   /** Lets a call pass or refuses it, first by what the fleet says and then by the circuit itself. */
-  decide<Q, S>(next: Service<Q, S>, request: Q, context: Context): Promise<S> {
-    const { circuit, fleet, clock } = this;
-    const gate = fleet === undefined ? "pass" : fleet.gate(context);
-    if (gate === "refuse") return this.#refuse(context, (fleet as Fleet).retryAfter(clock));
-    if (gate === "bypass") return this.pass(next, request, context, undefined);
-    if (gate !== "pass") return this.pass((fleet as Fleet).cutOff(next, gate), request, context, gate);
+  #call<Q, S>(next: Service<Q, S>, request: Q, context: Context): Promise<S> {
+    const circuit = this.#circuit;
+    const fleet = this.#fleet;
+    const { clock } = context.environment;
+    this.#clock = clock;
+    if (this.#read !== undefined) this.#tune(this.#read, context);
+    if (fleet !== undefined) {
+      const gate = fleet.gate(context);
+      if (gate === "refuse") return this.#refuse(context, fleet.retryAfter(clock));
+      if (gate === "bypass") return this.#pass(next, request, context, undefined);
+      if (gate !== "pass") return this.#pass(fleet.cutOff(next, gate), request, context, gate);
+    }
     const before = circuit.state;
     if (!circuit.admit(clock)) return this.#refuse(context, circuit.retryAfter(clock));
     if (circuit.state !== before) announce(circuit, this.name, before, context);
-    return this.pass(next, request, context, undefined);
+    return this.#pass(next, request, context, undefined);
   }
 
   /** Sends a call that may pass, and takes note of how it ends. */
-  pass<Q, S>(next: Service<Q, S>, request: Q, context: Context, probe: Probe | undefined): Promise<S> {
-    const passage = new Passage(this, context, probe);
+  #pass<Q, S>(next: Service<Q, S>, request: Q, context: Context, probe: Probe | undefined): Promise<S> {
+    const { state, epoch } = this.#circuit;
+    // A probe gives its permit back at the abort, and a timeout further out is a failure, even if the service never
+    // settles. Elsewhere nobody need listen, and the epoch is all that a call must remember.
+    const listens = context.bounded || probe !== undefined || state === "half-open";
+    const passage =
+      listens || this.#fleet !== undefined || this.#slowAfter !== Infinity
+        ? new Passage(
+            this,
+            context,
+            probe,
+            epoch,
+            this.#fleet?.epoch ?? 0,
+            this.#slowAfter === Infinity ? 0 : this.#clock.now(),
+            listens,
+          )
+        : undefined;
+    const end = (verdict: Verdict): void =>
+      passage === undefined ? this.record(verdict, epoch, context, undefined) : passage.end(verdict);
     let answer: Promise<S>;
     try {
       answer = next(request, context);
     } catch (error) {
-      passage.judge(judgeError(error, context));
+      end(judgeError(error, context));
       throw error;
     }
     return answer.then(
       (value) => {
-        passage.judge(judgeValue(context.environment, value));
+        end(judgeValue(context.environment, value));
         return value;
       },
       (error: unknown) => {
-        passage.judge(judgeError(error, context));
+        end(judgeError(error, context));
         throw error;
       },
     );
   }
 
   /** A call has ended, or nobody waits for it any more. */
-  record({ kind, retryAfter }: Verdict, passage: Passage): void {
-    const { circuit, fleet, clock } = this;
+  record({ kind, retryAfter }: Verdict, epoch: number, context: Context, passage: Passage | undefined): void {
+    const circuit = this.#circuit;
+    const fleet = this.#fleet;
+    const clock = this.#clock;
     if (kind === "ignored") {
-      circuit.release(passage.epoch);
-      fleet?.ignore(passage, clock);
+      circuit.release(epoch);
+      if (passage !== undefined) fleet?.ignore(passage, clock);
       return;
     }
     const ok = kind === "success";
-    const late = this.slowAfter !== Infinity && clock.now() - passage.startedAt > this.slowAfter;
+    const late =
+      passage !== undefined &&
+      this.#slowAfter !== Infinity &&
+      clock.now() - passage.startedAt > this.#slowAfter;
     const before = circuit.state;
     const changed = ok
-      ? circuit.succeed(passage.epoch, late ? slow : 0, clock)
-      : circuit.fail(passage.epoch, late ? failedSlowly : failed, clock, retryAfter);
+      ? circuit.succeed(epoch, late ? slow : 0, clock)
+      : circuit.fail(epoch, late ? failedSlowly : failed, clock, retryAfter);
     // While a person lets all calls through, in the whole fleet, what this circuit makes of them is nobody's news.
-    if (changed && fleet?.bypassed !== true) announce(circuit, this.name, before, passage.context);
-    fleet?.record(passage, ok, late, changed, retryAfter);
+    if (changed && fleet?.bypassed !== true) announce(circuit, this.name, before, context);
+    if (passage !== undefined) fleet?.record(passage, ok, late, changed, retryAfter);
   }
 
   #refuse(context: Context, retryAfter: number): Promise<never> {
     const details = retryAfter === Infinity ? {} : { retryAfter };
     context.emit({ type: "circuit.rejected", circuit: this.name, ...details });
-    return Promise.reject(
-      new RejectedError("circuit-open", this.name, `circuit ${this.name} is open`, details),
-    );
+    return rejected(new RejectedError("circuit-open", this.name, `circuit ${this.name} is open`, details));
   }
 }
 
-/** One call between its admission and its end. */
+/** One call between its admission and its end, where more than its epoch must be known of it. */
 class Passage implements AbortListener, FleetPassage {
+  readonly #breaker: Breaker;
   readonly context: Context;
   readonly probe: Probe | undefined;
   readonly epoch: number;
   readonly fleetEpoch: number;
   readonly startedAt: number;
-  readonly #breaker: Breaker;
+  readonly #listens: boolean;
   #ended = false;
 
-  constructor(breaker: Breaker, context: Context, probe: Probe | undefined) {
+  constructor(
+    breaker: Breaker,
+    context: Context,
+    probe: Probe | undefined,
+    epoch: number,
+    fleetEpoch: number,
+    startedAt: number,
+    listens: boolean,
+  ) {
     this.#breaker = breaker;
     this.context = context;
     this.probe = probe;
-    this.epoch = breaker.circuit.epoch;
-    this.fleetEpoch = breaker.fleet?.epoch ?? 0;
-    this.startedAt = breaker.slowAfter === Infinity ? 0 : breaker.clock.now();
-    // A probe gives its permit back at the abort, and a timeout further out is a failure, even if the service never
-    // settles. Elsewhere nobody need listen.
-    if (context.bounded || probe !== undefined || breaker.circuit.state === "half-open")
-      context.leg.add(this);
+    this.epoch = epoch;
+    this.fleetEpoch = fleetEpoch;
+    this.startedAt = startedAt;
+    this.#listens = listens;
+    if (listens) context.parent?.add(this);
   }
 
   onAbort(reason: unknown): void {
-    this.judge(isRejected(reason, "timeout") ? failure : ignored);
+    this.end(isRejected(reason, "timeout") ? failure : ignored);
   }
 
-  judge(verdict: Verdict): void {
+  end(verdict: Verdict): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.context.leg.remove(this);
-    this.#breaker.record(verdict, this);
+    if (this.#listens) this.context.parent?.remove(this);
+    this.#breaker.record(verdict, this.epoch, this.context, this);
   }
 }
 
 /** What the caller's own abort tells of the service: nothing. */
 const ignored: Verdict = { kind: "ignored", retryable: false };
 
-function judgeError(error: unknown, { leg, environment }: Context): Verdict {
-  if (leg.aborted) return isRejected(leg.reason, "timeout") ? failure : ignored;
-  return environment.classify({ error });
-}
-
-function rulesOf(chosen: CircuitBreakerOptions): CircuitRules {
-  const label = (option: string): string => `circuitBreaker: ${option}`;
-  const { consecutiveFailures, failureRate, slowCall, slowCallRate, probes, successesToClose } = chosen;
-  const openFor = span(chosen.openFor ?? "30s", label("openFor"));
-  const most = typeof chosen.window === "number" ? chosen.window : Infinity;
-  return {
-    consecutiveFailures:
-      consecutiveFailures === undefined ? Infinity : whole(consecutiveFailures, label("consecutiveFailures")),
-    failureRate: within(failureRate ?? 0.5, label("failureRate"), 0.0001, 1),
-    slowCallRate:
-      slowCall === undefined ? Infinity : within(slowCallRate ?? 1, label("slowCallRate"), 0.0001, 1),
-    // More calls than the window can hold would never be enough.
-    minimumCalls: within(
-      whole(chosen.minimumCalls ?? Math.min(20, most), label("minimumCalls")),
-      label("minimumCalls"),
-      1,
-      most,
-    ),
-    openFor,
-    maximumOpenFor: milliseconds(
-      chosen.maximumOpenFor ?? Math.max(openFor, 300_000),
-      label("maximumOpenFor"),
-    ),
-    probes: whole(probes ?? 1, label("probes")),
-    successesToClose: whole(successesToClose ?? 1, label("successesToClose")),
-  };
-}
-
-function windowOf({ window = 100 }: CircuitBreakerOptions): Window {
-  return typeof window === "number"
-    ? new CountWindow(whole(window, "circuitBreaker: window"))
-    : new TimeWindow(span(window, "circuitBreaker: window"));
-}
-
-function describeBreaker(chosen: CircuitBreakerOptions): Description {
-  return {
-    policy: "circuitBreaker",
-    arguments: given(
-      argument(chosen.name, "name"),
-      argument(chosen.consecutiveFailures, "consecutiveFailures"),
-      argument(chosen.failureRate, "failureRate"),
-      durationArgument(chosen.slowCall, "slowCall"),
-      argument(chosen.slowCallRate, "slowCallRate"),
-      typeof chosen.window === "number"
-        ? argument(chosen.window, "window")
-        : durationArgument(chosen.window, "window"),
-      argument(chosen.minimumCalls, "minimumCalls"),
-      durationArgument(chosen.openFor, "openFor"),
-      durationArgument(chosen.maximumOpenFor, "maximumOpenFor"),
-      argument(chosen.probes, "probes"),
-      argument(chosen.successesToClose, "successesToClose"),
-      argument(chosen.shared, "shared"),
-    ),
-  };
+function judgeError(error: unknown, context: Context): Verdict {
+  if (context.aborted) return isRejected(context.leg.reason, "timeout") ? failure : ignored;
+  return context.environment.classify({ error });
 }

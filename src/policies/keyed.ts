@@ -1,6 +1,6 @@
 import { known, whole } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
-import { type Description, given } from "../core/description.ts";
+import { argument, type Description, given } from "../core/description.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 
 export interface KeyedOptions {
@@ -29,10 +29,14 @@ export function keyed(factory: (key: string) => Policy, options: KeyedOptions = 
   known(options, "keyed", ["maximumKeys"]);
   const most = whole(options.maximumKeys ?? 1000, "keyed: maximumKeys");
   const policies = new Map<string, Policy>();
+  /** The key that was used last, which need not be moved to the end of the map again. */
+  let latest: string | undefined;
 
   function of(key: string): Policy {
     const known = policies.get(key);
+    if (known !== undefined && key === latest) return known;
     const policy = known ?? factory(key);
+    latest = key;
     // Deleting and setting again makes it the most recently used.
     if (known !== undefined) policies.delete(key);
     else if (policies.size >= most) policies.delete(policies.keys().next().value as string);
@@ -42,7 +46,7 @@ export function keyed(factory: (key: string) => Policy, options: KeyedOptions = 
 
   const description: Description = {
     policy: "keyed",
-    arguments: given({ value: { opaque: factory } }),
+    arguments: given(argument(factory), argument(options.maximumKeys, "maximumKeys")),
   };
   const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
     const linked = new WeakMap<Policy, Service<Q, S>>();

@@ -1,34 +1,52 @@
-import { type Tunable, tunable } from "../core/adaptive.ts";
-import { known, whole } from "../core/check.ts";
+import type { Tunable } from "../core/adaptive.ts";
 import { judgeValue, type Outcome, type Verdict } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
-import { argument, durationArgument, given } from "../core/description.ts";
-import { type Duration, milliseconds } from "../core/duration.ts";
+import type { Duration } from "../core/duration.ts";
 import { kindOf } from "../core/events.ts";
+import { callable, count, duration, type Readers, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import { start } from "../core/start.ts";
-import { type Backoff, checkJitter, exponential, type Jitter, spread } from "./backoff.ts";
+import type { RetryBudget } from "../state/retry-budget.ts";
+import {
+  type AnyBackoff,
+  checkJitter,
+  decorrelated,
+  delayOf,
+  exponential,
+  type Jitter,
+  spread,
+} from "./backoff.ts";
+import { asBudget } from "./budget.ts";
 
 export interface RetryOptions {
   /** Calls in all, the first included. Default 3. */
   readonly attempts?: Tunable<number>;
-  /** Default `exponential("100ms")`. */
-  readonly backoff?: Backoff;
-  /** Default `full`. */
+  /** A back-off, any iterable of durations, or a function. Default `exponential("100ms")`. */
+  readonly backoff?: AnyBackoff;
+  /** Default `"full"`. */
   readonly jitter?: Jitter;
-  /** No wait is longer, not even one that the other side asks for. Default 30 s. */
+  /** No wait is longer, not even one that the other side asks for. Default `"30s"`. */
   readonly maximumDelay?: Tunable<Duration>;
   /** No wait begins that would end later than this after the first attempt began. Default: no bound but the deadline. */
   readonly within?: Tunable<Duration>;
+  /** What repetitions are taken from; retries and hedges that get the same value share it. Default: there is none. */
+  readonly budget?: RetryBudget;
   /** Which failures to repeat. Default: those that the environment's `classify` calls retryable. */
   readonly retryOn?: (outcome: Outcome, verdict: Verdict) => boolean;
 }
 
-const checkAttempts = (value: number): number => whole(value, "retry: attempts");
-const checkMaximumDelay = (value: Duration): number => milliseconds(value, "retry: maximumDelay");
-const checkWithin = (value: Duration): number => milliseconds(value, "retry: within");
+const table = {
+  attempts: { check: count(), initial: 3 },
+  backoff: { check: delayOf, initial: exponential("100ms"), fixed: true },
+  jitter: { check: checkJitter, initial: "full", fixed: true },
+  maximumDelay: { check: duration, initial: "30s" },
+  within: { check: duration },
+  budget: { check: asBudget, fixed: true },
+  retryOn: { check: callable<(outcome: Outcome, verdict: Verdict) => boolean>(), fixed: true },
+} as const;
 
-const options = ["attempts", "backoff", "jitter", "maximumDelay", "within", "retryOn"] as const;
+/** The options of `retry`, for tools. */
+export const retryOptions: Table = table;
 
 /**
  * Calls again when a call fails in a way that may pass.
@@ -42,82 +60,122 @@ const options = ["attempts", "backoff", "jitter", "maximumDelay", "within", "ret
  * const policy = retry({ attempts: 5, backoff: exponential("50ms"), jitter: "equal" });
  */
 export function retry(attemptsOrOptions: number | RetryOptions = {}): Policy {
-  const chosen: RetryOptions =
-    typeof attemptsOrOptions === "number" ? { attempts: attemptsOrOptions } : attemptsOrOptions;
-  known(chosen, "retry", options);
-  const attempts = tunable(chosen.attempts ?? 3, checkAttempts);
-  const backoff = chosen.backoff ?? exponential("100ms");
-  const jitter = checkJitter(chosen.jitter ?? "full");
-  const longest = tunable(chosen.maximumDelay ?? "30s", checkMaximumDelay);
-  const total = chosen.within === undefined ? undefined : tunable(chosen.within, checkWithin);
-  const { retryOn } = chosen;
-
-  const description = {
-    policy: "retry",
-    arguments: given(
-      argument(chosen.attempts),
-      argument(chosen.backoff, "backoff"),
-      argument(chosen.jitter, "jitter"),
-      durationArgument(chosen.maximumDelay, "maximumDelay"),
-      durationArgument(chosen.within, "within"),
-      argument(retryOn, "retryOn"),
-    ),
-  };
-
-  function repeats(outcome: Outcome, verdict: Verdict, context: Context): boolean {
-    if (context.leg.aborted || !context.maySend || verdict.kind === "success") return false;
-    return retryOn === undefined ? verdict.retryable : retryOn(outcome, verdict);
-  }
-
+  const chosen = typeof attemptsOrOptions === "number" ? { attempts: attemptsOrOptions } : attemptsOrOptions;
+  const { read, description } = settings("retry", chosen, table);
   return definePolicy(description, <Q, S>(next: Service<Q, S>) => {
     return function retry(request: Q, context: Context): Promise<S> {
-      const { environment } = context;
-      const started = total === undefined ? 0 : environment.clock.now();
-      return attempt(1);
-
-      function attempt(number: number): Promise<S> {
-        const inner = number === context.attempt ? context : context.withAttempt(number);
-        return start(next, request, inner).then(
-          (value) => {
-            const verdict = judgeValue(environment, value);
-            if (verdict.kind === "success") return value;
-            const again = plan(number, { value }, verdict, "value");
-            if (again === undefined) return value;
-            environment.discard(value);
-            return again();
-          },
-          (error: unknown) => {
-            const outcome = { error };
-            const again = plan(number, outcome, environment.classify(outcome), kindOf(error));
-            if (again === undefined) throw error;
-            return again();
-          },
-        );
-      }
-
-      /** The next attempt, if there is to be one. */
-      function plan(
-        made: number,
-        outcome: Outcome,
-        verdict: Verdict,
-        kind: string,
-      ): (() => Promise<S>) | undefined {
-        if (!repeats(outcome, verdict, context)) return undefined;
-        if (made >= attempts(context)) return exhausted(made, "attempts");
-        const most = longest(context);
-        // The cap comes before chance, or all that are past it would come back together.
-        const wanted = spread(Math.min(backoff.delay(made), most), jitter, environment.random);
-        const delay = Math.min(Math.max(wanted, verdict.retryAfter ?? 0), most);
-        const left = total === undefined ? Infinity : started + total(context) - environment.clock.now();
-        if (delay >= Math.min(left, context.remaining())) return exhausted(made, "time");
-        context.emit({ type: "retry.attempted", attempt: made, delay, kind });
-        return () => context.sleep(delay).then(() => attempt(made + 1));
-      }
-
-      function exhausted(made: number, reason: "attempts" | "time"): undefined {
-        if (made > 1 || reason === "time") context.emit({ type: "retry.exhausted", attempts: made, reason });
-        return undefined;
-      }
+      return new Tries(read, next, request, context).attempt();
     };
   });
+}
+
+/** One call with all its attempts. */
+class Tries<Q, S> {
+  readonly #read: Readers<typeof table>;
+  readonly #next: Service<Q, S>;
+  readonly #request: Q;
+  readonly #context: Context;
+  readonly #budget: RetryBudget | undefined;
+  /** Whether nobody further out tells the budget of this call. */
+  readonly #counts: boolean;
+  readonly #within: number;
+  readonly #started: number;
+  #made = 0;
+  #waited = 0;
+
+  constructor(read: Readers<typeof table>, next: Service<Q, S>, request: Q, context: Context) {
+    this.#read = read;
+    this.#next = next;
+    this.#request = request;
+    this.#context = context;
+    this.#budget = read.budget(context);
+    this.#within = read.within(context) ?? Infinity;
+    this.#started = this.#within === Infinity ? 0 : context.environment.clock.now();
+    this.#counts = this.#budget !== undefined && context.isNewTo(this.#budget);
+    if (this.#counts) this.#budget?.begin(context.environment.clock.now());
+  }
+
+  attempt(): Promise<S> {
+    const number = ++this.#made;
+    const context = number === this.#context.attempt ? this.#context : this.#context.withAttempt(number);
+    return start(this.#next, this.#request, context).then(
+      (value) => this.#returned(value),
+      (error: unknown) => this.#threw(error),
+    );
+  }
+
+  #returned(value: S): S | Promise<S> {
+    const verdict = judgeValue(this.#context.environment, value);
+    if (this.#counts) this.#settle(verdict);
+    if (verdict.kind === "success") return value;
+    const delay = this.#plan({ value }, verdict, "value");
+    if (delay === undefined) return value;
+    this.#context.environment.discard(value);
+    return this.#again(delay);
+  }
+
+  #threw(error: unknown): Promise<S> {
+    const outcome = { error };
+    const verdict = this.#context.environment.classify(outcome);
+    if (this.#counts) this.#settle(verdict);
+    const delay = this.#plan(outcome, verdict, kindOf(error));
+    if (delay === undefined) throw error;
+    return this.#again(delay);
+  }
+
+  #again(delay: number): Promise<S> {
+    return this.#context.sleep(delay).then(() => this.attempt());
+  }
+
+  /** How long to wait for the next attempt, if there is to be one. */
+  #plan(outcome: Outcome, verdict: Verdict, kind: string): number | undefined {
+    const context = this.#context;
+    if (!this.#repeats(outcome, verdict)) return undefined;
+    if (this.#made >= this.#read.attempts(context)) return this.#exhausted("attempts");
+    const delay = this.#delay(outcome, verdict);
+    const { clock } = context.environment;
+    const left = this.#within === Infinity ? Infinity : this.#started + this.#within - clock.now();
+    if (delay >= Math.min(left, context.remaining())) return this.#exhausted("time");
+    if (this.#budget?.spend(clock.now()) === false) return this.#exhausted("budget");
+    context.emit({ type: "retry.attempted", attempt: this.#made, delay, kind });
+    return delay;
+  }
+
+  #repeats(outcome: Outcome, verdict: Verdict): boolean {
+    const context = this.#context;
+    if (context.leg.aborted || !context.maySend || verdict.kind === "success") return false;
+    const chosen = this.#read.retryOn(context);
+    return chosen === undefined ? verdict.retryable : chosen(outcome, verdict);
+  }
+
+  #delay(outcome: Outcome, verdict: Verdict): number {
+    const context = this.#context;
+    const { random } = context.environment;
+    const most = this.#read.maximumDelay(context);
+    const backoff = this.#read.backoff(context);
+    const jitter = this.#read.jitter(context);
+    let wanted: number;
+    if (jitter === "decorrelated") {
+      wanted = this.#waited = decorrelated(backoff(1, outcome, context), this.#waited, most, random);
+    } else {
+      // The cap comes before chance, or all that are past it would come back together.
+      const ceiling = typeof jitter === "number" ? most / (1 + jitter) : most;
+      wanted = spread(Math.min(backoff(this.#made, outcome, context), ceiling), jitter, random);
+    }
+    return Math.min(Math.max(wanted, verdict.retryAfter ?? 0), most);
+  }
+
+  #exhausted(reason: "attempts" | "time" | "budget"): undefined {
+    if (this.#made > 1 || reason !== "attempts") {
+      this.#context.emit({ type: "retry.exhausted", attempts: this.#made, reason });
+    }
+  }
+
+  /** Tells the budget how an attempt ended, unless that says nothing of the service. */
+  #settle({ kind, retryable }: Verdict): void {
+    const { leg, environment } = this.#context;
+    const ok = kind === "success";
+    if (leg.aborted || !(ok || retryable)) return;
+    this.#budget?.settle(ok, environment.clock.now(), this.#made > 1);
+  }
 }

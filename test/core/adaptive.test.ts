@@ -1,6 +1,7 @@
-import { adaptive, type Context, circuitBreaker, keyed, retry, timeout } from "ninelives";
+import { adaptive, type Context, keyed, retry, timeout } from "ninelives";
 import { describe, expect, it } from "vitest";
 import { isAdaptive, tunable } from "../../src/core/adaptive.ts";
+import { settings } from "../../src/core/options.ts";
 
 const positive = (value: number): number => {
   if (value > 0) return value * 10;
@@ -70,6 +71,20 @@ describe("adaptive", () => {
     expect(value.version).toBe(2);
   });
 
+  it("checks once for each option, however many policies take it as one", () => {
+    const checked: string[] = [];
+    const check = (value: number, option: string): number => {
+      checked.push(option);
+      return value;
+    };
+    const value = adaptive(1);
+    for (let made = 0; made < 50; made++) settings("a", { n: value }, { n: { check } });
+    settings("b", { n: value }, { n: { check } });
+    checked.length = 0;
+    value.set(2);
+    expect(checked).toEqual(["a: n", "b: n"]);
+  });
+
   it("is told from other values", () => {
     expect([adaptive(1), 1, null, { get: () => 1, set() {} }].map(isAdaptive)).toEqual([
       true,
@@ -106,10 +121,4 @@ describe("tunable", () => {
     expect([1, 2].map((attempt) => read({ attempt } as Context))).toEqual([10, 20]);
     expect(() => read({ attempt: 0 } as Context)).toThrow("not positive: 0");
   });
-});
-
-it("a circuit's options are plain: an adaptive one is refused", () => {
-  expect(() => circuitBreaker({ probes: adaptive(1) as unknown as number })).toThrow(
-    "circuitBreaker: probes",
-  );
 });

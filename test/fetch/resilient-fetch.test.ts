@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { compose, identity, type Policy } from "../../src/core/policy.ts";
+import { compose, definePolicyFor, identity, type Policy } from "../../src/core/policy.ts";
 import { type FetchCall, type ResilientFetchOptions, resilientFetch } from "../../src/fetch/index.ts";
 import { answer } from "../../src/policies/answer.ts";
 import { constant } from "../../src/policies/backoff.ts";
@@ -340,6 +340,34 @@ describe("resilientFetch > circuits", () => {
     script(200, 200);
     expect(await statusOf(fetch("https://other.test/"))).toBe(200);
     expect(await statusOf(fetch("https://api.test:8443/"))).toBe(200);
+  });
+
+  it("tells origins apart, however alike and in whatever order", async () => {
+    const keys: (string | undefined)[] = [];
+    const seen = definePolicyFor<FetchCall, Response>("seen", (next) => (call, context) => {
+      keys.push(context.key);
+      return next(call, context);
+    });
+    const { fetch, script } = stage(seen);
+    const urls: [string | URL, string][] = [
+      ["https://a.test/x", "https://a.test"],
+      ["https://a.test", "https://a.test"],
+      ["https://a.test?x", "https://a.test"],
+      ["https://a.test.evil/x", "https://a.test.evil"],
+      ["https://a.test#x", "https://a.test"],
+      ["https://a.test:81/x", "https://a.test:81"],
+      ["https://a.test:443/x", "https://a.test"],
+      ["https://a.test@b.test/x", "https://b.test"],
+      ["HTTPS://A.test/x", "https://a.test"],
+      ["https://a.test\\@b.test", "https://a.test"],
+      [new URL("https://c.test/x"), "https://c.test"],
+      ["http://a.test/x", "http://a.test"],
+    ];
+    for (const [each] of urls) {
+      script(200);
+      await fetch(each);
+    }
+    expect(keys).toEqual(urls.map(([, origin]) => origin));
   });
 
   it("names the origin, and never more of the URL, in events", async () => {

@@ -1,97 +1,119 @@
-import { answer, compose, describe as describePolicy, fallback, orElse, retry } from "ninelives";
+import {
+  answer,
+  type Context,
+  compose,
+  constant,
+  fallback,
+  format,
+  orElse,
+  parse,
+  RejectedError,
+  retry,
+  timeout,
+} from "ninelives";
 import { describe, expect, it } from "vitest";
 import { stage } from "./stage.ts";
 
 const down = new Error("down");
 
 describe("answer", () => {
-  it.each<[string, unknown]>([
-    ["a value", { items: [] }],
-    ["nothing", undefined],
-    ["null", null],
-  ])("gives %s and never calls its service", async (_, value) => {
-    const { clock, origin, call } = stage(answer(value));
+  it("answers by itself and never calls its service", async () => {
+    const { clock, origin, sink, call } = stage(answer<unknown>("static"));
     const seen = call();
     await clock.advance(0);
-    expect(seen.seen).toEqual({ value });
+    expect(seen.seen).toEqual({ value: "static" });
     expect(origin.calls.length).toBe(0);
-    expect(clock.pending).toBe(0);
+    expect(sink.of("request.succeeded")[0]?.attempts).toBe(0);
   });
 
-  it("asks a function, at each call, with the request and the context", async () => {
-    let made = 0;
-    const policy = answer((request: string, { key }) => `${request}, ${key}, ${++made}`);
-    const wrapped = policy.wrap(async () => "never");
-    expect(await wrapped("a", { key: "k" })).toBe("a, k, 1");
-    expect(await wrapped("b")).toBe("b, undefined, 2");
-  });
-
-  it.each<[string, () => unknown]>([
-    [
-      "throws",
-      () => {
-        throw down;
-      },
-    ],
-    ["rejects", () => Promise.reject(down)],
-  ])("fails with what its function %s", async (_, value) => {
-    const { clock, call } = stage(answer(value));
-    const seen = call();
+  it("is computed from the request and the context, also later", async () => {
+    const policy = answer<unknown>(async (request: unknown, { key }: Context) => `${request} of ${key}`);
+    const { clock, call } = stage(policy);
+    const seen = call({ key: "k" });
     await clock.advance(0);
-    expect(seen.error).toBe(down);
+    expect(seen.seen).toEqual({ value: "request 1 of k" });
   });
 
-  it("waits for a promise", async () => {
-    const { clock, call } = stage(answer<unknown>(async () => "later"));
-    const seen = call();
-    await clock.advance(0);
-    expect(seen.seen).toEqual({ value: "later" });
+  it("rejects with what its function throws", async () => {
+    const policy = answer<string>(() => {
+      throw down;
+    });
+    await expect(policy.execute(async () => "ok")).rejects.toBe(down);
+  });
+
+  it("has the text of a plain value, and a name for any other", () => {
+    expect(format(parse('retry(3) | answer("none")'))).toBe('retry(3) | answer("none")');
+    expect(format(answer(42))).toBe("answer(42)");
+    expect(format(parse("answer(cached)", { cached: { items: [] } }))).toBe("answer(cached)");
+    expect(() => format(answer({ items: [] }))).toThrow("answer: argument 1 is an object");
   });
 });
 
 describe("fallback", () => {
-  it("answers when the service fails, and tells why", async () => {
-    const { clock, origin, sink, fail } = stage(fallback<unknown>("stale"));
-    expect((await fail(new TypeError("x"))).seen).toEqual({ value: "stale" });
+  it("leaves an answer of the service alone", async () => {
+    const { origin, sink, succeed } = stage(fallback<unknown>("instead"));
+    expect((await succeed("ok")).seen).toEqual({ value: "ok" });
     expect(origin.calls.length).toBe(1);
-    expect(sink.of("fallback.used")).toEqual([expect.objectContaining({ kind: "TypeError" })]);
-    expect(sink.types).toEqual(["fallback.used", "request.succeeded"]);
-    expect(clock.pending).toBe(0);
-  });
-
-  it("keeps out of the way when the service succeeds", async () => {
-    const { sink, succeed } = stage(fallback<unknown>("stale"));
-    expect((await succeed("fresh")).seen).toEqual({ value: "fresh" });
     expect(sink.types).toEqual(["request.succeeded"]);
   });
 
-  it("fallback > retry: answers after the last attempt", async () => {
-    const { clock, origin, call } = stage(compose(fallback<unknown>("stale"), retry(2)), { random: () => 0 });
+  it("fallback > retry: answers when all attempts have failed", async () => {
+    const policy = compose(
+      fallback<unknown>("instead"),
+      retry({ attempts: 2, backoff: constant(10), jitter: "none" }),
+    );
+    const { clock, origin, sink, call } = stage(policy);
+    origin.script(
+      () => Promise.reject(down),
+      () => Promise.reject(down),
+    );
     const seen = call();
-    origin.last.fail(down);
-    await clock.advance(0);
-    origin.last.fail(down);
-    await clock.advance(0);
-    expect(seen.seen).toEqual({ value: "stale" });
+    await clock.advance(10);
+    expect(seen.seen).toEqual({ value: "instead" });
+    expect(origin.calls.length).toBe(2);
+    expect(sink.of("fallback.used")).toEqual([expect.objectContaining({ kind: "Error" })]);
     expect(clock.pending).toBe(0);
   });
 
-  it("answers after a request that must not be repeated only if it has not gone out", async () => {
-    const { clock, origin, call } = stage(fallback<unknown>("stale"));
-    const seen = call({ repeatable: false });
-    origin.last.fail(down);
-    await clock.advance(0);
-    expect(seen.error).toBe(down);
+  it.each([
+    ["a rejection of a policy", new RejectedError("circuit-open", "circuit", "open"), "circuit-open"],
+    ["an error", down, "Error"],
+  ])("answers for %s", async (_, error, kind) => {
+    const { sink, fail } = stage(fallback<unknown>("instead"));
+    expect((await fail(error)).seen).toEqual({ value: "instead" });
+    expect(sink.of("fallback.used")[0]?.kind).toBe(kind);
   });
 
-  it("is orElse(identity, answer(value))", () => {
-    expect(describePolicy(fallback(5))).toEqual({
-      operator: "|",
-      operands: [
-        { policy: "identity", arguments: [] },
-        { policy: "answer", arguments: [{ value: 5 }] },
-      ],
-    });
-    expect(describePolicy(orElse(retry(), fallback(5)))).toMatchObject({ operands: { length: 3 } });
+  it("fallback > timeout: answers for a call that takes too long", async () => {
+    const { clock, call } = stage(compose(fallback<unknown>("instead"), timeout(100)));
+    const seen = call();
+    await clock.advance(100);
+    expect(seen.seen).toEqual({ value: "instead" });
+    expect(clock.pending).toBe(0);
+  });
+
+  it("does not answer for a caller that aborts", async () => {
+    const controller = new AbortController();
+    const { clock, origin, call } = stage(fallback<unknown>("instead"));
+    const seen = call({ signal: controller.signal });
+    controller.abort("navigated");
+    origin.last.fail(down);
+    await clock.advance(0);
+    expect(seen.error).toBe("navigated");
+  });
+
+  it("gives the last known value: stale if error, by hand", async () => {
+    let lastKnown: unknown;
+    const remember = async (request: unknown) => {
+      if (request === "fails") throw down;
+      lastKnown = request;
+      return request;
+    };
+    const wrapped = orElse(
+      retry(1),
+      answer(() => lastKnown),
+    ).wrap(remember);
+    expect(await wrapped("a")).toBe("a");
+    expect(await wrapped("fails")).toBe("a");
   });
 });

@@ -1,7 +1,16 @@
-import { type Backoff, constant, exponential, linear } from "ninelives";
+import {
+  type AnyBackoff,
+  type Backoff,
+  constant,
+  exponential,
+  type Jitter,
+  linear,
+  sequence,
+} from "ninelives";
 import { seededRandom } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
-import { checkJitter, type Jitter, spread } from "../../src/policies/backoff.ts";
+import { Context } from "../../src/core/context.ts";
+import { checkJitter, decorrelated, delayOf, spread } from "../../src/policies/backoff.ts";
 
 describe("back-off", () => {
   it.each<[string, Backoff, number[]]>([
@@ -10,6 +19,8 @@ describe("back-off", () => {
     ["exponential", exponential("50ms"), [50, 100, 200, 400]],
     ["exponential by 3", exponential(10, { factor: 3 }), [10, 30, 90, 270]],
     ["exponential by 1", exponential(10, { factor: 1 }), [10, 10, 10, 10]],
+    ["sequence goes on with its last", sequence(0, "20ms", "1s"), [0, 20, 1_000, 1_000]],
+    ["sequence of one", sequence("20ms"), [20, 20, 20, 20]],
   ])("%s", (_, backoff, delays) => {
     expect([1, 2, 3, 4].map((attempt) => backoff.delay(attempt))).toEqual(delays);
   });
@@ -18,6 +29,8 @@ describe("back-off", () => {
     ["constant", () => constant("1x" as "1s"), "constant: delay"],
     ["linear", () => linear(-1), "linear: step"],
     ["exponential", () => exponential(Number.NaN), "exponential: first"],
+    ["sequence", () => sequence("1x" as "1s"), "sequence: delays must be a duration such as"],
+    ["sequence of nothing", () => sequence(), "sequence: delays must hold a duration at least"],
     ["exponential's factor", () => exponential(1, { factor: 0.5 }), "exponential: factor"],
     ["exponential's factor", () => exponential(1, { factor: 101 }), "exponential: factor"],
   ])("%s refuses what will not do, by name", (_, make, option) => {
@@ -26,8 +39,70 @@ describe("back-off", () => {
   });
 });
 
+describe("any back-off", () => {
+  const outcome = { error: new Error("down") };
+  const context = Context.begin();
+  const delays = (backoff: AnyBackoff): number[] => {
+    const delay = delayOf(backoff, "retry: backoff");
+    return [3, 1, 2, 5].map((attempt) => delay(attempt, outcome, context));
+  };
+
+  it.each<[string, AnyBackoff, number[]]>([
+    ["a back-off", linear(10), [30, 10, 20, 50]],
+    ["an array", [1, "2ms", "3s"], [3_000, 1, 2, 3_000]],
+    ["a set", new Set([5, 7]), [7, 5, 7, 7]],
+  ])("may be %s", (_, backoff, expected) => {
+    expect(delays(backoff)).toEqual(expected);
+  });
+
+  it("may be a generator without end, read as far as needed and each item once", () => {
+    let made = 0;
+    function* naturals() {
+      for (;;) yield ++made;
+    }
+    const delay = delayOf(naturals(), "retry: backoff");
+    expect(made).toBe(1);
+    expect(delay(3, outcome, context)).toBe(3);
+    expect(delay(2, outcome, context)).toBe(2);
+    expect(made).toBe(3);
+  });
+
+  it("may be a function, of the attempt, what came of it and the context", () => {
+    const asked: unknown[] = [];
+    const delay = delayOf((...given) => {
+      asked.push(given);
+      return "2s";
+    }, "retry: backoff");
+    expect(delay(4, outcome, context)).toBe(2_000);
+    expect(asked).toEqual([[4, outcome, context]]);
+  });
+
+  it("refuses, by name, what a function or an iterable gives for a duration", () => {
+    const message = 'retry: backoff must be a duration such as 250, "250ms", "5s", "2m" or "1h", but is';
+    expect(() => delays(() => Number.NaN)).toThrow(`${message} NaN`);
+    expect(() => delays([1, "2"] as never)).toThrow(`${message} "2"`);
+  });
+
+  it.each([
+    ["100ms", '"100ms"'],
+    [100, "100"],
+    [null, "null"],
+    [{}, "{}"],
+  ])("refuses %j", (given, quoted) => {
+    expect(() => delayOf(given as never, "retry: backoff")).toThrow(
+      new TypeError(
+        `retry: backoff must be a back-off such as exponential("100ms"), an iterable of durations or a function, but is ${quoted}`,
+      ),
+    );
+  });
+
+  it("refuses an iterable of nothing", () => {
+    expect(() => delayOf([], "retry: backoff")).toThrow("retry: backoff must hold a duration at least");
+  });
+});
+
 describe("jitter", () => {
-  it.each<[Jitter, number, number]>([
+  it.each<[Exclude<Jitter, "decorrelated">, number, number]>([
     ["none", 1_000, 1_000],
     ["full", 0, 1_000],
     ["equal", 500, 1_000],
@@ -43,6 +118,21 @@ describe("jitter", () => {
       expect(delay).toBeGreaterThanOrEqual(least);
       expect(delay).toBeLessThanOrEqual(most);
     }
+  });
+
+  it.each([
+    ["the first wait to three times it, at first", 0, 100, 300],
+    ["the first wait to three times the last one", 250, 100, 750],
+    ["the first wait to the most that is allowed", 5_000, 100, 1_000],
+  ])("decorrelated spreads from %s", (_, previous, least, most) => {
+    const next = (random: number): number => decorrelated(100, previous, 1_000, () => random);
+    expect(next(0)).toBe(least);
+    expect(next(0.5)).toBe((least + most) / 2);
+    expect(next(1)).toBe(most);
+  });
+
+  it("decorrelated goes past no cap, even where the first wait does", () => {
+    expect(decorrelated(5_000, 0, 1_000, () => 0.5)).toBe(1_000);
   });
 
   it.each([

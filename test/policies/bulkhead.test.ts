@@ -191,6 +191,85 @@ describe("bulkhead", () => {
       expect(clock.pending).toBe(0);
     });
 
+    it("lets the last that came enter first, if told so", async () => {
+      const policy = bulkhead({ limit: 1, queue: 3, maximumWait: "1s", order: "lifo" });
+      const { clock, origin, call } = stage(policy);
+      const seen = [call(), call(), call(), call(), call()];
+      await clock.advance(0);
+      expect(seen[4]?.error).toMatchObject({ message: "all 1 slots and 3 places are taken" });
+      for (let made = 0; made < 4; made++) {
+        origin.last.succeed("ok");
+        await clock.advance(0);
+      }
+      expect(origin.calls.map(({ request }) => request)).toEqual(
+        [1, 4, 3, 2].map((call) => `request ${call}`),
+      );
+      expect(clock.pending).toBe(0);
+    });
+
+    describe("and priorities", () => {
+      const ranked = (queue: number) =>
+        bulkhead({ limit: 1, queue, maximumWait: "1s", priority: ({ key }) => Number(key ?? 0) });
+
+      it("lets the highest enter first, and of equals the first that came", async () => {
+        const { clock, origin, call } = stage(ranked(5));
+        call();
+        for (const key of ["1", "2", "1", "2", "3"]) call({ key });
+        for (let made = 0; made < 6; made++) {
+          origin.last.succeed("ok");
+          await clock.advance(0);
+        }
+        expect(origin.calls.map(({ request }) => request)).toEqual(
+          [1, 6, 3, 5, 2, 4].map((call) => `request ${call}`),
+        );
+        expect(clock.pending).toBe(0);
+      });
+
+      it("gives a place to a call of higher priority when the queue is full, and takes it from the last", async () => {
+        const policy = ranked(2);
+        const { clock, origin, sink, call } = stage(policy);
+        const [, first, second] = [call(), call(), call()];
+        const urgent = call({ key: "1" });
+        await clock.advance(0);
+        expect(second?.error).toMatchObject({
+          kind: "bulkhead-full",
+          message: "a call of higher priority took its place",
+        });
+        expect(sink.of("bulkhead.rejected").length).toBe(1);
+        expect([first?.seen, urgent.seen]).toEqual(["nothing yet", "nothing yet"]);
+        expect(policy.queued).toBe(2);
+        const equal = call({ key: "0" });
+        await clock.advance(0);
+        expect(equal.error).toMatchObject({ message: "all 1 slots and 2 places are taken" });
+        for (let made = 0; made < 3; made++) {
+          origin.last.succeed("ok");
+          await clock.advance(0);
+        }
+        expect(origin.calls.map(({ request }) => request)).toEqual(["request 1", "request 4", "request 2"]);
+        expect(clock.pending).toBe(0);
+      });
+
+      it("has no place to give where nothing may wait", async () => {
+        const { clock, call } = stage(ranked(0));
+        call();
+        const urgent = call({ key: "9" });
+        await clock.advance(0);
+        expect(isRejected(urgent.error, "bulkhead-full")).toBe(true);
+        expect(clock.pending).toBe(0);
+      });
+
+      it("rejects a call whose priority is none", async () => {
+        const { clock, call } = stage(ranked(1));
+        call();
+        const odd = call({ key: "high" });
+        await clock.advance(0);
+        expect(odd.error).toMatchObject({
+          name: "RangeError",
+          message: "bulkhead: priority must be a number from -1000000 to 1000000, but is NaN",
+        });
+      });
+    });
+
     it("does not let a late call pass those that wait", async () => {
       const { clock, origin, call } = stage(bulkhead({ limit: 1, queue: 5, maximumWait: "1s" }));
       call();
@@ -240,6 +319,76 @@ describe("bulkhead", () => {
       expect(clock.pending).toBe(0);
     });
 
+    it("that grows lets in at once those that wait, though nobody calls or ends", async () => {
+      const limit = adaptive(1);
+      const policy = bulkhead({ limit, queue: 5, maximumWait: "1m" });
+      const { clock, origin, sink, call } = stage(policy);
+      const seen = [call(), call(), call(), call()];
+      await clock.advance(50);
+      limit.set(3);
+      expect([policy.active, policy.queued, origin.calls.length]).toEqual([3, 1, 3]);
+      expect(sink.of("bulkhead.acquired").map(({ limit }) => limit)).toEqual([1, 3, 3]);
+      limit.set(1);
+      limit.set(4);
+      expect([policy.active, policy.queued]).toEqual([4, 0]);
+      for (const made of origin.calls) made.succeed("ok");
+      await clock.advance(0);
+      expect(seen.map((each) => each.seen)).toEqual([1, 2, 3, 4].map(() => ({ value: "ok" })));
+      expect(policy.active).toBe(0);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("is listened to only while somebody waits", async () => {
+      let listeners = 0;
+      const limit = adaptive(1);
+      const { subscribe } = limit;
+      limit.subscribe = (listener) => {
+        listeners++;
+        const stop = subscribe.call(limit, listener);
+        return () => {
+          listeners--;
+          stop();
+        };
+      };
+      const { clock, origin, call } = stage(bulkhead({ limit, queue: 5, maximumWait: "1s" }));
+      call();
+      expect(listeners).toBe(0);
+      call();
+      call();
+      expect(listeners).toBe(1);
+      await clock.advance(1_000);
+      expect(listeners).toBe(0);
+      call();
+      expect(listeners).toBe(1);
+      limit.set(2);
+      expect(listeners).toBe(0);
+      for (const made of origin.calls) made.succeed("ok");
+      await clock.advance(0);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("rejects a waiting call whose limit cannot be told, and lets the next one in", async () => {
+      let broken = false;
+      const policy = bulkhead({
+        limit: ({ key }) => (broken && key === "odd" ? 0 : 1),
+        queue: 5,
+        maximumWait: "1s",
+      });
+      const { clock, origin, call } = stage(policy);
+      const [, odd, next] = [call(), call({ key: "odd" }), call()];
+      broken = true;
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      expect(odd?.error).toMatchObject({
+        message: "bulkhead: limit must be a whole number of at least 1, but is 0",
+      });
+      expect(origin.last.request).toBe("request 3");
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      expect(next?.seen).toEqual({ value: "ok" });
+      expect(clock.pending).toBe(0);
+    });
+
     it("refuses what will not do, and keeps the limit in force", () => {
       const limit = adaptive(2);
       bulkhead({ limit });
@@ -274,9 +423,11 @@ describe("bulkhead", () => {
     [{ limit: 1, queue: 1, maximumWait: -1 }, "bulkhead: maximumWait must be a duration"],
     [{ limit: 1, queue: 1 }, "bulkhead: maximumWait is required with a queue: nothing may wait for ever"],
     [{ limit: 1, queue: () => 1 }, "maximumWait is required"],
+    [{ limit: 1, order: "random" as "fifo" }, 'bulkhead: order must be one of fifo, lifo, but is "random"'],
+    [{ limit: 1, priority: Infinity }, "bulkhead: priority must be a number from -1000000 to 1000000"],
     [
       { limit: 1, size: 2 } as BulkheadOptions,
-      'bulkhead has no option "size"; it has limit, queue, maximumWait',
+      'bulkhead has no option "size"; it has limit, queue, maximumWait, order, priority',
     ],
     [{} as BulkheadOptions, "bulkhead: limit must be a whole number of at least 1, but is undefined"],
   ])("refuses %j when it is made", (options, message) => {

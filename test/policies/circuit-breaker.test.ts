@@ -1,8 +1,10 @@
 import {
+  adaptive,
   type CircuitBreakerOptions,
   type CircuitState,
   circuitBreaker,
   compose,
+  type Duration,
   definePolicy,
   isRejected,
   type Outcome,
@@ -439,6 +441,36 @@ describe("circuitBreaker", () => {
     const circuit = circuitBreaker({ consecutiveFailures: 1, slowCall: "1h" });
     await expect(circuit.execute(() => Promise.reject(down))).rejects.toBe(down);
     await expect(circuit.execute(async () => "never")).rejects.toMatchObject({ kind: "circuit-open" });
+  });
+
+  it("follows adaptive options from the next call on, and keeps what it remembers", async () => {
+    const consecutiveFailures = adaptive(3);
+    const openFor = adaptive<Duration>("1s");
+    const circuit = circuitBreaker({ consecutiveFailures, openFor });
+    const { call, clock, fail } = stage(circuit);
+    await fail();
+    await fail();
+    expect(() => consecutiveFailures.set(0)).toThrow("circuitBreaker: consecutiveFailures");
+    consecutiveFailures.set(2);
+    openFor.set("2s");
+    expect(circuit.state).toBe("closed");
+    await fail();
+    expect(circuit.state).toBe("open");
+    const refused = call();
+    await clock.advance(0);
+    expect(refused.error).toMatchObject({ kind: "circuit-open", retryAfter: 2_000 });
+  });
+
+  it("asks a function of the context at each call, and judges the first by the defaults until it is made", async () => {
+    const circuit = circuitBreaker({ consecutiveFailures: ({ key }) => (key === "frail" ? 1 : 3) });
+    const { call, origin, clock } = stage(circuit);
+    for (const key of ["sturdy", "frail"]) {
+      expect(circuit.state).toBe("closed");
+      call({ key });
+      origin.last.fail(down);
+      await clock.advance(0);
+    }
+    expect(circuit.state).toBe("open");
   });
 
   it.each<[CircuitBreakerOptions, string]>([

@@ -1,115 +1,82 @@
 import {
-  bulkhead,
   type CircuitBreaker,
   circuitBreaker,
+  format,
+  isRejected,
   type KeyedOptions,
   keyed,
+  parse,
   retry,
-  standard,
 } from "ninelives";
 import { describe, expect, it } from "vitest";
 import { stage } from "./stage.ts";
 
+const down = new Error("down");
+const fragile = (key: string): CircuitBreaker => circuitBreaker({ name: key, consecutiveFailures: 1 });
+
 describe("keyed", () => {
-  it("gives each key a policy of its own, and calls without one the key of no name", async () => {
+  it("gives each key state of its own, and calls without a key the one of no name", async () => {
+    const circuits = keyed(fragile);
+    const { clock, origin, call } = stage(circuits);
+    for (const key of ["a", undefined]) {
+      call({ key });
+      origin.last.fail(down);
+      await clock.advance(0);
+    }
+    const callers = ["a", "b", undefined, ""].map((key) => call({ key }));
+    origin.last.succeed("ok");
+    await clock.advance(0);
+    expect(callers.map(({ seen }) => seen)).toEqual([
+      { error: expect.objectContaining({ kind: "circuit-open", policy: "a" }) },
+      { value: "ok" },
+      { error: expect.objectContaining({ kind: "circuit-open", policy: "" }) },
+      { error: expect.objectContaining({ kind: "circuit-open", policy: "" }) },
+    ]);
+    expect(circuits.keys()).toEqual(["a", "b", ""]);
+    expect((circuits.of("a") as CircuitBreaker).state).toBe("open");
+    expect(clock.pending).toBe(0);
+  });
+
+  it("makes a key's policy once and links it once", async () => {
     const made: string[] = [];
     const policy = keyed((key) => {
       made.push(key);
-      return bulkhead(1);
+      return fragile(key);
     });
-    const { clock, origin, call } = stage(policy);
-    const seen = [call({ key: "a" }), call({ key: "b" }), call(), call({ key: "a" })];
-    await clock.advance(0);
-    expect(origin.calls.map(({ request }) => request)).toEqual(["request 1", "request 2", "request 3"]);
-    expect(seen[3]?.error).toMatchObject({ kind: "bulkhead-full" });
-    expect(made).toEqual(["a", "b", ""]);
-    expect(clock.pending).toBe(0);
-  });
-
-  it("gives its policies to who asks, the same as to calls", async () => {
-    const policy = keyed((name) => circuitBreaker({ name, consecutiveFailures: 1 }));
-    const { fail, call, clock, origin } = stage(policy);
-    const circuit = policy.of("") as CircuitBreaker;
-    await fail();
-    expect(circuit.state).toBe("open");
-    circuit.close();
-    call();
-    await clock.advance(0);
-    expect(origin.calls.length).toBe(2);
+    const { call } = stage(policy);
+    for (let times = 0; times < 3; times++) call({ key: "a" });
+    expect(made).toEqual(["a"]);
   });
 
   it("forgets the key that was used longest ago, with its state", async () => {
-    const policy = keyed(() => bulkhead(1), { maximumKeys: 2 });
-    const { clock, origin, call } = stage(policy);
-    const first = policy.of("a");
-    policy.of("b");
-    expect(policy.of("a")).toBe(first);
-    policy.of("c");
-    expect(policy.keys()).toEqual(["a", "c"]);
-    call({ key: "a" });
-    expect(policy.keys()).toEqual(["c", "a"]);
-    policy.of("d");
-    policy.of("e");
-    const again = call({ key: "a" });
-    await clock.advance(0);
-    expect(again.seen).toBe("nothing yet");
-    expect(origin.calls.length).toBe(2);
+    const { clock, origin, call } = stage(keyed(fragile, { maximumKeys: 2 }));
+    const fail = async (key: string) => {
+      const before = origin.calls.length;
+      const made = call({ key });
+      if (origin.calls.length > before) origin.last.fail(down);
+      await clock.advance(0);
+      return isRejected(made.error, "circuit-open");
+    };
+    expect([await fail("a"), await fail("b"), await fail("a")]).toEqual([false, false, true]);
+    expect([await fail("c"), await fail("a"), await fail("b")]).toEqual([false, true, false]);
   });
 
-  it("remembers a thousand keys unless told otherwise", () => {
-    const policy = keyed(() => retry());
-    for (let key = 0; key <= 1_000; key++) policy.of(String(key));
-    expect(policy.keys().length).toBe(1_000);
-    expect(policy.keys()[0]).toBe("1");
+  it("remembers 1000 keys, unless told otherwise", () => {
+    const policy = keyed(fragile);
+    for (let key = 0; key <= 1_000; key++) policy.of(`${key}`);
+    expect([policy.keys().length, policy.keys()[0]]).toEqual([1_000, "1"]);
   });
 
-  it("links a service with a key's policy once, and another service apart", async () => {
-    let layers = 0;
-    const policy = keyed(() => {
-      const own = bulkhead(9);
-      return Object.assign(Object.create(own), {
-        layer: (next: Parameters<typeof own.layer>[0]) => {
-          layers++;
-          return own.layer(next);
-        },
-      });
-    });
-    const [a, b] = [policy.wrap(async () => "a"), policy.wrap(async () => "b")];
-    expect([await a(undefined), await a(undefined), await b(undefined)]).toEqual(["a", "a", "b"]);
-    expect(layers).toBe(2);
+  it.each<[string, KeyedOptions, string]>([
+    ["maximumKeys", { maximumKeys: 0 }, "keyed: maximumKeys must be a whole number of at least 1, but is 0"],
+    ["keys", { keys: 1 } as KeyedOptions, 'keyed has no option "keys"; it has maximumKeys'],
+  ])("refuses a bad %s when it is made", (_, options, message) => {
+    expect(() => keyed(fragile, options)).toThrow(message);
   });
 
-  it.each<[KeyedOptions, string]>([
-    [{ maximumKeys: 0 }, "keyed: maximumKeys must be a whole number of at least 1, but is 0"],
-    [{ size: 1 } as KeyedOptions, 'keyed has no option "size"; it has maximumKeys'],
-  ])("refuses %j when it is made", (options, message) => {
-    expect(() => keyed(() => retry(), options)).toThrow(message);
-  });
-});
-
-describe("standard", () => {
-  it("is a bulkhead, a time limit, retries, a circuit and a limit for each attempt", async () => {
-    const { clock, origin, sink, call } = stage(standard(), { random: () => 0 });
-    const seen = call();
-    await clock.advance(10_000);
-    await clock.advance(10_000);
-    expect(origin.calls.length).toBe(3);
-    await clock.advance(10_000);
-    expect(seen.error).toMatchObject({ kind: "timeout", message: "no answer within 30000 ms" });
-    expect(sink.types[0]).toBe("bulkhead.acquired");
-    expect(clock.pending).toBe(0);
-  });
-
-  it("has state of its own each time, and takes its circuit's options", async () => {
-    const [first, second] = [standard({ consecutiveFailures: 1, name: "a" }), standard({ name: "b" })].map(
-      (policy) => stage(policy, { random: () => 0 }),
-    );
-    await first?.fail();
-    await first?.clock.advance(0);
-    await first?.succeed();
-    expect(first?.origin.calls.length).toBe(1);
-    expect(first?.sink.of("circuit.opened")).toEqual([expect.objectContaining({ circuit: "a" })]);
-    await second?.succeed();
-    expect(second?.origin.calls.length).toBe(1);
+  it("has a text with names from its scope", () => {
+    const text = "keyed(perHost, maximumKeys: 50) + retry";
+    expect(format(parse(text, { perHost: () => retry() }))).toBe(text);
+    expect(() => format(keyed(fragile))).toThrow("keyed: argument 1 is a function");
   });
 });

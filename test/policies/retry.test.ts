@@ -1,8 +1,11 @@
 import {
   adaptive,
+  type Clock,
   compose,
   constant,
+  type Duration,
   definePolicy,
+  environment,
   exponential,
   type Outcome,
   RejectedError,
@@ -10,7 +13,7 @@ import {
   retry,
   type Verdict,
 } from "ninelives";
-import { seededRandom } from "ninelives/testing";
+import { ManualClock, seededRandom } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
 import { type Caller, stage } from "./stage.ts";
 
@@ -217,6 +220,109 @@ describe("retry", () => {
     });
   });
 
+  describe("spreads its waits", () => {
+    it.each([
+      ["±30 %, and not past maximumDelay", 0.3, [130, 260, 500, 500]],
+      ["decorrelated, from the first wait to three times the last", "decorrelated", [300, 500, 500, 500]],
+    ] as const)("%s", async (_, jitter, delays) => {
+      const policy = retry({ attempts: 5, backoff: exponential(100), jitter, maximumDelay: 500 });
+      const { clock, origin, sink, call } = stage(policy, { random: () => 1 });
+      origin.script(...Array.from({ length: 5 }, () => () => Promise.reject(down)));
+      const seen = call();
+      await clock.advance(2_000);
+      expect(sink.of("retry.attempted").map(({ delay }) => Math.round(delay))).toEqual(delays);
+      expect(seen.error).toBe(down);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("±30 % at the cap too, where waits would else pile up", async () => {
+      const policy = retry({ attempts: 2, backoff: constant(1_000), jitter: 0.3, maximumDelay: 500 });
+      const delays = [0, 0.5, 1].map(async (random) => {
+        const { clock, origin, sink, call } = stage(policy, { random: () => random });
+        call();
+        origin.last.fail(down);
+        await clock.advance(500);
+        origin.last.succeed("ok");
+        await clock.advance(0);
+        return sink.of("retry.attempted")[0]?.delay;
+      });
+      expect((await Promise.all(delays)).map((delay) => Math.round(delay ?? 0))).toEqual([269, 385, 500]);
+    });
+
+    it("decorrelated anew for each call", async () => {
+      const policy = retry({ attempts: 2, backoff: constant(100), jitter: "decorrelated" });
+      const { clock, origin, sink, call } = stage(policy, { random: () => 1 });
+      for (const _ of [1, 2]) {
+        origin.script(
+          () => Promise.reject(down),
+          () => "ok",
+        );
+        call();
+        await clock.advance(300);
+      }
+      expect(sink.of("retry.attempted").map(({ delay }) => delay)).toEqual([300, 300]);
+      expect(clock.pending).toBe(0);
+    });
+  });
+
+  it("asks a computed back-off for each wait, with what came of the attempt", async () => {
+    const asked: unknown[] = [];
+    const backoff = (attempt: number, outcome: Outcome) => {
+      asked.push([attempt, outcome]);
+      return attempt === 1 ? 10 : "1s";
+    };
+    const { clock, origin, call } = stage(steady({ backoff }), { classify });
+    call();
+    origin.last.succeed(503);
+    await clock.advance(10);
+    origin.last.fail(down);
+    await clock.advance(999);
+    expect(origin.calls.length).toBe(2);
+    await clock.advance(1);
+    origin.last.succeed(200);
+    await clock.advance(0);
+    expect(asked).toEqual([
+      [1, { value: 503 }],
+      [2, { error: down }],
+    ]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("takes its waits from any iterable, once for all calls", async () => {
+    const { clock, origin, sink, call } = stage(
+      steady({ attempts: 4, backoff: new Set<Duration>([5, "10ms"]) }),
+    );
+    for (const _ of [1, 2]) {
+      origin.script(...Array.from({ length: 4 }, () => () => Promise.reject(down)));
+      call();
+      await clock.advance(100);
+    }
+    expect(sink.of("retry.attempted").map(({ delay }) => delay)).toEqual([5, 10, 10, 5, 10, 10]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("reads no clock while calls succeed", async () => {
+    const clock = new ManualClock();
+    let reads = 0;
+    const counting: Clock = {
+      now: () => {
+        reads++;
+        return clock.now();
+      },
+      wall: () => clock.wall(),
+      setTimer: (callback, ms) => clock.setTimer(callback, ms),
+      clearTimer: (handle) => clock.clearTimer(handle),
+      keepAlive: (handle, wanted) => clock.keepAlive(handle, wanted),
+      sharesTimers: () => true,
+    };
+    const succeed = (options: RetryOptions) =>
+      compose(environment({ clock: counting }), retry(options)).execute(async () => "ok");
+    await succeed({});
+    expect(reads).toBe(0);
+    await succeed({ within: "1s" });
+    expect(reads).toBe(1);
+  });
+
   describe("a value that classify calls a failure", () => {
     it("is discarded before the next attempt, and returned after the last one", async () => {
       const discarded: unknown[] = [];
@@ -364,6 +470,12 @@ describe("retry", () => {
     ["maximumDelay", { maximumDelay: -1 }, "retry: maximumDelay must be a duration"],
     ["within", { within: "1d" as "1h" }, 'but is "1d"'],
     ["jitter", { jitter: "some" as "full" }, '"some"'],
+    [
+      "backoff",
+      { backoff: "100ms" as never },
+      'retry: backoff must be a back-off such as exponential("100ms")',
+    ],
+    ["budget", { budget: 3 as never }, "retry: budget must be a budget such as retryBudget(), but is 3"],
     ["tries", { tries: 3 } as RetryOptions, 'retry has no option "tries"; it has attempts, backoff'],
   ])("refuses a bad %s when it is made", (_, options, message) => {
     expect(() => retry(options)).toThrow(message);

@@ -1,4 +1,11 @@
-import { type AnyPolicy, type CallOptions, compose, type EnvironmentOptions, environment } from "ninelives";
+import {
+  type AnyPolicy,
+  type CallOptions,
+  compose,
+  definePolicy,
+  type EnvironmentOptions,
+  environment,
+} from "ninelives";
 import {
   ManualClock,
   type ManualClockOptions,
@@ -89,4 +96,32 @@ export function stage(
         throw error;
       }),
   };
+}
+
+/** Counts who listens to a signal. */
+export function listenersOf(signal: AbortSignal): () => number {
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...given: Parameters<typeof addEventListener>) => {
+    listeners++;
+    addEventListener.apply(signal, given);
+  };
+  signal.removeEventListener = (...given: Parameters<typeof removeEventListener>) => {
+    listeners--;
+    removeEventListener.apply(signal, given);
+  };
+  return () => listeners;
+}
+
+/** Looks at a call when what is within has settled, and what is around has not. */
+export function watched(look: () => void): AnyPolicy {
+  return definePolicy("watched", (next) => (request, context) => next(request, context).finally(look));
+}
+
+/** Aborts a call on its way in, as may happen in the pause of a retry around. */
+export function abortedBefore(abort: () => void): AnyPolicy {
+  return definePolicy("abortedBefore", (next) => (request, context) => {
+    abort();
+    return next(request, context);
+  });
 }

@@ -1,0 +1,139 @@
+import { type Tunable, tunable } from "./adaptive.ts";
+import type { Context } from "./context.ts";
+import { type Argument, type Description, describeValue } from "./description.ts";
+import { type Duration, milliseconds, quote } from "./duration.ts";
+
+/** Turns what a user gave into what a policy uses, or throws an error that names the option and quotes the value. */
+export type Check<T, R> = (value: T, option: string) => R;
+
+/** One row of a policy's table of options. */
+export interface OptionRow<T, R> {
+  readonly check: Check<T, R>;
+  /** What holds when the option is not given. Without it, and unless it is `required`, the option may be missing. */
+  readonly initial?: NoInfer<T>;
+  readonly required?: true;
+  /** The value is itself a function, or decides what is built: it is read once. */
+  readonly fixed?: true;
+  /** A number or a text is a `Duration`, though the check takes more than that; with `text`, only a text is one. */
+  readonly duration?: true | "text";
+  /** Of the first row: it may not stand without its name. */
+  readonly named?: true;
+}
+
+/** A row whose types only its own policy knows. */
+interface Row {
+  // A method, so that a row of any type is one: it is only ever called with what belongs to it.
+  check(value: never, option: string): unknown;
+  readonly initial?: unknown;
+  readonly required?: true;
+  readonly fixed?: true;
+  readonly duration?: true | "text";
+  readonly named?: true;
+}
+
+/** The options of a policy, by name; the documentation is tested against it. */
+export type Table = Readonly<Record<string, Row>>;
+
+type ValueOf<R extends Row> =
+  | ReturnType<R["check"]>
+  | (R extends { readonly initial: unknown } | { readonly required: true } ? never : undefined);
+
+/** How a policy reads its options: each by a function of the call's context. */
+export type Readers<T extends Table> = {
+  readonly [K in keyof T]: (context: Context) => ValueOf<T[K]>;
+};
+
+/** A policy's options, checked and readable, and how it is described. */
+export interface Settings<T extends Table> {
+  readonly read: Readers<T>;
+  readonly description: Description;
+}
+
+/**
+ * Checks the options of a policy against its table.
+ *
+ * The first row is the option that may stand without its name. A plain value is checked now, an adaptive one when it is
+ * set, a function's result at each call.
+ *
+ * @throws TypeError for an option that does not exist; what a check throws for a value that will not do
+ */
+export function settings<const T extends Table>(policy: string, given: object, table: T): Settings<T> {
+  const names = Object.keys(table);
+  for (const name of Object.keys(given)) {
+    if (!names.includes(name)) {
+      throw new TypeError(`${policy} has no option ${quote(name)}; it has ${names.join(", ")}`);
+    }
+  }
+  const read: Record<string, (context: Context) => unknown> = {};
+  const list: Argument[] = [];
+  for (const [index, name] of names.entries()) {
+    const row = table[name] as unknown as OptionRow<unknown, unknown>;
+    const value = (given as Record<string, unknown>)[name];
+    read[name] = reader(value ?? row.initial, row, `${policy}: ${name}`);
+    if (value !== undefined) {
+      const isDuration =
+        row.duration === "text" ? typeof value === "string" : (row.duration ?? row.check === duration);
+      const described = describeValue(value, isDuration);
+      list.push(index === 0 && row.named === undefined ? { value: described } : { name, value: described });
+    }
+  }
+  return { read: read as Readers<T>, description: { policy, arguments: list } };
+}
+
+function reader(
+  value: unknown,
+  { check, required, fixed }: OptionRow<unknown, unknown>,
+  option: string,
+): (context: Context) => unknown {
+  if (value === undefined && required === undefined) return () => undefined;
+  if (fixed === undefined) return tunable(value as Tunable<unknown>, (each) => check(each, option), option);
+  const checked = check(value, option);
+  return () => checked;
+}
+
+/** A `Duration`, as milliseconds. */
+export const duration: Check<Duration, number> = milliseconds;
+
+/** True or false. */
+export const flag: Check<boolean, boolean> = (value, option) => {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`${option} must be true or false, but is ${quote(value)}`);
+};
+
+/** A whole number of at least `least`. */
+export const count =
+  (least = 1): Check<number, number> =>
+  (value, option) => {
+    if (Number.isSafeInteger(value) && value >= least) return value;
+    throw new RangeError(`${option} must be a whole number of at least ${least}, but is ${quote(value)}`);
+  };
+
+/** A number from `least` to `most`. */
+export const between =
+  (least: number, most: number): Check<number, number> =>
+  (value, option) => {
+    if (typeof value === "number" && value >= least && value <= most) return value;
+    throw new RangeError(`${option} must be a number from ${least} to ${most}, but is ${quote(value)}`);
+  };
+
+/** One of a few names. */
+export const oneOf =
+  <const T extends string>(...names: readonly T[]): Check<T, T> =>
+  (value, option) => {
+    if (names.includes(value)) return value;
+    throw new TypeError(`${option} must be one of ${names.join(", ")}, but is ${quote(value)}`);
+  };
+
+/** Anything, left as it is. */
+export const as =
+  <T>(): Check<T, T> =>
+  (value) =>
+    value;
+
+/** A function, left as it is. */
+export const callable =
+  <T>(): Check<T, T> =>
+  (value, option) => {
+    if (typeof value === "function") return value;
+    throw new TypeError(`${option} must be a function, but is ${quote(value)}`);
+  };

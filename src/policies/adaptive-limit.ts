@@ -1,0 +1,119 @@
+import { judgeValue, pushesBack } from "../core/classify.ts";
+import type { Context } from "../core/context.ts";
+import { isRejected } from "../core/errors.ts";
+import { as, count, settings, type Table } from "../core/options.ts";
+import { definePolicy, type Policy, type Service } from "../core/policy.ts";
+import type { LimitBounds } from "../state/concurrency-limit.ts";
+import { Compartment } from "./compartment.ts";
+import { gradient2, type LimitAlgorithm } from "./limit-algorithms.ts";
+import { demandMaximumWait, type QueueOptions, queueTable } from "./queue-options.ts";
+import { judgeError } from "./verdict.ts";
+
+export interface AdaptiveLimitOptions extends QueueOptions {
+  /** How the limit is found: `gradient2()`, `vegas()` or `aimd()`. Default `gradient2()`. */
+  readonly algorithm?: LimitAlgorithm;
+  /** The limit before anything is known. Default 20. */
+  readonly initial?: number;
+  /** Default 1. */
+  readonly minimum?: number;
+  /** Default 200. */
+  readonly maximum?: number;
+}
+
+/** An adaptive limit is also a window on its own load. */
+export interface AdaptiveLimit extends Policy {
+  /** Calls that may run at a time now. */
+  readonly limit: number;
+  /** Calls running now. */
+  readonly active: number;
+  /** Calls waiting now. */
+  readonly queued: number;
+}
+
+const table = {
+  algorithm: { check: as<LimitAlgorithm>(), initial: gradient2(), fixed: true },
+  initial: { check: count(), initial: 20, fixed: true },
+  minimum: { check: count(), initial: 1, fixed: true },
+  maximum: { check: count(), initial: 200, fixed: true },
+  ...queueTable,
+} as const;
+
+/** The options of `adaptiveLimit`, for tools. */
+export const adaptiveLimitOptions: Table = table;
+
+/**
+ * A bulkhead that finds its limit by itself, from how long calls take.
+ *
+ * The limit grows while it is in use and calls stay quick, and shrinks when they slow down, time out or are refused (a 429,
+ * a `Retry-After`). A call that failed otherwise, that the caller gave up or that another policy refused says nothing. It
+ * must be innermost but for timeouts and circuits, so that it measures the service and no waiting.
+ *
+ * @example
+ * const policy = adaptiveLimit({ algorithm: vegas(), maximum: 100, queue: 50, maximumWait: "500ms" });
+ */
+export function adaptiveLimit(chosen: AdaptiveLimitOptions = {}): AdaptiveLimit {
+  const { read, description } = settings("adaptiveLimit", chosen, table);
+  demandMaximumWait("adaptiveLimit", chosen);
+  const bounds = boundsOf(chosen);
+  const machine = (chosen.algorithm ?? table.algorithm.initial).machine(bounds);
+  let limit = bounds.initial;
+  const compartment = new Compartment("adaptiveLimit", () => limit, read, chosen.order, undefined);
+
+  function record(context: Context, began: number, running: number, dropped: boolean): void {
+    const now = context.environment.clock.now();
+    machine.record(now - began, running, dropped, now);
+    const found = Math.floor(machine.limit);
+    if (found === limit) return;
+    const from = limit;
+    limit = found;
+    context.emit({ type: "limit.changed", limit, from });
+  }
+
+  const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+    /** Its handlers come before those that free the slot, so that a limit that grew lets in those that wait at once. */
+    function measured(request: Q, context: Context): Promise<S> {
+      const { environment } = context;
+      const running = compartment.active;
+      const began = environment.clock.now();
+      const answer = next(request, context);
+      answer.then(
+        (value) => {
+          const verdict = judgeValue(environment, value);
+          if (verdict.kind === "success") record(context, began, running, false);
+          else if (pushesBack(verdict)) record(context, began, running, true);
+        },
+        (error: unknown) => {
+          if (overloaded(error, context)) record(context, began, running, true);
+        },
+      );
+      return answer;
+    }
+    return function adaptiveLimit(request: Q, context: Context): Promise<S> {
+      return compartment.enter(measured, request, context);
+    };
+  });
+
+  return Object.defineProperties(policy, {
+    limit: { get: () => limit, enumerable: true },
+    active: { get: () => compartment.active, enumerable: true },
+    queued: { get: () => compartment.queued, enumerable: true },
+  }) as AdaptiveLimit;
+}
+
+/** Whether a call timed out, here or further out, or was refused because there are too many. */
+function overloaded(error: unknown, context: Context): boolean {
+  const { leg } = context;
+  if (isRejected(leg.aborted ? leg.reason : error, "timeout")) return true;
+  const verdict = judgeError(error, context);
+  return verdict !== undefined && pushesBack(verdict);
+}
+
+/** @throws RangeError when the initial limit is not between the others */
+function boundsOf(chosen: AdaptiveLimitOptions): LimitBounds {
+  const { initial = table.initial.initial } = chosen;
+  const { minimum = table.minimum.initial, maximum = table.maximum.initial } = chosen;
+  if (minimum <= initial && initial <= maximum) return { initial, minimum, maximum };
+  throw new RangeError(
+    `adaptiveLimit: initial must be from minimum ${minimum} to maximum ${maximum}, but is ${initial}`,
+  );
+}

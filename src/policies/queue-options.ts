@@ -1,0 +1,40 @@
+import type { Tunable } from "../core/adaptive.ts";
+import type { Duration } from "../core/duration.ts";
+import { between, count, duration, type OptionRow, oneOf } from "../core/options.ts";
+
+/** How calls wait for a slot. */
+export interface QueueOptions {
+  /** Calls that may wait for a slot. Default 0: a call without a slot is rejected. */
+  readonly queue?: Tunable<number>;
+  /** How long a call may wait. Required with a queue. */
+  readonly maximumWait?: Tunable<Duration>;
+  /**
+   * Who gets the next slot, of those of one priority: the first that came, or the last, whose caller is the likeliest to
+   * be there still. Default `fifo`.
+   */
+  readonly order?: "fifo" | "lifo";
+  /** Who goes first, and takes the place of one with less when the queue is full. Default 0 for all. */
+  readonly priority?: Tunable<number>;
+}
+
+/** A row with a default. */
+type Row<T, R> = OptionRow<T, R> & { readonly initial: T };
+
+/** The rows that every policy with a queue has. */
+export const queueTable: {
+  readonly queue: Row<number, number>;
+  readonly maximumWait: Row<Duration, number>;
+  readonly order: Row<"fifo" | "lifo", "fifo" | "lifo"> & { readonly fixed: true };
+  readonly priority: Row<number, number>;
+} = {
+  queue: { check: count(0), initial: 0 },
+  maximumWait: { check: duration, initial: 0 },
+  order: { check: oneOf("fifo", "lifo"), initial: "fifo", fixed: true },
+  priority: { check: between(-1_000_000, 1_000_000), initial: 0 },
+};
+
+/** @throws TypeError when calls could wait for ever */
+export function demandMaximumWait(policy: string, { queue, maximumWait }: QueueOptions): void {
+  if (queue === undefined || queue === 0 || maximumWait !== undefined) return;
+  throw new TypeError(`${policy}: maximumWait is required with a queue: nothing may wait for ever`);
+}

@@ -1,0 +1,172 @@
+import type { Tunable } from "../core/adaptive.ts";
+import { span } from "../core/check.ts";
+import { Context } from "../core/context.ts";
+import type { Duration } from "../core/duration.ts";
+import { RejectedError } from "../core/errors.ts";
+import { as, count, duration, settings, type Table } from "../core/options.ts";
+import { definePolicy, type Policy, type Service } from "../core/policy.ts";
+import { type Rate, type RateLimiter, type RateLimiterSnapshot, rounding } from "../state/rate-limiter.ts";
+import type { Turn, Turns } from "../state/turns.ts";
+import { type RateAlgorithm, tokenBucket } from "./rate-algorithms.ts";
+import type { RateFeedback } from "./rate-feedback.ts";
+import { RateMeter } from "./rate-meter.ts";
+
+export interface RateLimitOptions {
+  /** Calls in each `per`. Required, unless there is a `limiter`, to which it is then handed when it changes. */
+  readonly limit?: Tunable<number>;
+  /** Default 1 s. */
+  readonly per?: Tunable<Duration>;
+  /** Calls that may go at once, for `tokenBucket` and `gcra`. Default `limit`. */
+  readonly burst?: Tunable<number>;
+  /** How long a call may wait for its turn. Default 0: it is rejected. */
+  readonly maximumWait?: Tunable<Duration>;
+  /** Default `tokenBucket()`. */
+  readonly algorithm?: RateAlgorithm;
+  /** A limiter of one's own, such as one that leases permits from elsewhere. Default: one of `algorithm`. */
+  readonly limiter?: RateLimiter;
+  /** How the rate follows what the service says, such as `aimdRate()`. Default: it does not. */
+  readonly feedback?: RateFeedback;
+}
+
+/** A rate limit also tells what it has left, and keeps it over a restart. */
+export interface RateLimit extends Policy {
+  /** Calls that could go at once now. */
+  readonly available: number;
+  /** The share of `limit` in force, below 1 while `feedback` holds it down. */
+  readonly share: number;
+  /** Plain JSON to restore from, without times. */
+  snapshot(): RateLimiterSnapshot;
+  restore(snapshot: RateLimiterSnapshot): void;
+}
+
+const table = {
+  limit: { check: count() },
+  per: { check: span, initial: "1s", duration: true },
+  burst: { check: count() },
+  maximumWait: { check: duration, initial: 0 },
+  algorithm: { check: as<RateAlgorithm>(), initial: tokenBucket(), fixed: true },
+  limiter: { check: as<RateLimiter>(), fixed: true },
+  feedback: { check: as<RateFeedback>(), fixed: true },
+} as const;
+
+/** The options of `rateLimit`, for tools. */
+export const rateLimitOptions: Table = table;
+
+/**
+ * Lets so many calls go in so much time.
+ *
+ * A call over the limit is rejected with `rate-limited` and the time after which to come back, or waits for its turn if
+ * `maximumWait` and its own deadline allow that. Its caller's abort ends the wait at once, and its turn goes to the next
+ * call that comes. Changing the limit while it runs keeps what has been taken. With `feedback` the rate goes down when the
+ * service asks for less, and up again by and by.
+ *
+ * @example
+ * const policy = rateLimit({ limit: 100, per: "1m", burst: 20, maximumWait: "2s" });
+ */
+export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit {
+  const chosen: RateLimitOptions =
+    typeof limitOrOptions === "number" ? { limit: limitOrOptions } : limitOrOptions;
+  const { read, description } = settings("rateLimit", chosen, table);
+  const { algorithm = table.algorithm.initial, limiter } = chosen;
+  refuseContradictions(chosen, algorithm);
+  const follower = chosen.feedback?.follower();
+  const meter = new RateMeter(algorithm, limiter);
+
+  /** The turns at the rate that holds for this call. */
+  function turnsFor(context: Context, now: number): Turns {
+    const limit = read.limit(context);
+    if (limit === undefined) return meter.given;
+    return turnsAt(context, now, limit, read.per(context), read.burst(context) ?? limit);
+  }
+
+  function turnsAt(context: Context, now: number, limit: number, per: number, burst: number): Turns {
+    const share = follower === undefined ? 1 : follower.rate.share(per, now);
+    if (share !== meter.share) {
+      context.emit({ type: "rate-limit.changed", limit: limit * share, from: limit * meter.share });
+    }
+    return meter.at(now, limit, per, burst, share);
+  }
+
+  /** The service asked for less: that holds from now on, and not only from the next call. */
+  function lowered(context: Context, now: number): void {
+    const { limit, per, burst } = meter.rate;
+    turnsAt(context, now, limit, per, burst);
+  }
+
+  function refuse(context: Context, wait: number): Promise<never> {
+    const retryAfter = Math.ceil(wait - rounding);
+    context.emit({ type: "rate-limit.rejected", retryAfter });
+    const message = `over the limit, free again in ${retryAfter} ms`;
+    return Promise.reject(new RejectedError("rate-limited", "rateLimit", message, { retryAfter }));
+  }
+
+  const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+    function send(request: Q, context: Context, now: number): Promise<S> {
+      const answer = next(request, context);
+      follower?.hear(answer, context, now, lowered);
+      return answer;
+    }
+
+    /** @param came when the call came, from which its patience counts */
+    function enter(request: Q, context: Context, came: number, now: number): Promise<S> {
+      const most = read.maximumWait(context);
+      const patience = most === 0 ? 0 : Math.min(came + most - now, context.remaining());
+      const turns = turnsFor(context, now);
+      const wait = turns.take(now, patience, follower === undefined ? now : follower.rate.pausedUntil);
+      if (wait === 0) return send(request, context, now);
+      if (wait > patience) return refuse(context, wait);
+      context.emit({ type: "rate-limit.waited", wait });
+      const turn = turns.latest as Turn;
+      const { clock } = context.environment;
+      return context.sleep(wait).then(
+        () => {
+          const woken = clock.now();
+          // What the service said meanwhile holds for those that wait, too.
+          const paused = follower !== undefined && follower.rate.pausedUntil > woken;
+          return paused ? enter(request, context, came, woken) : send(request, context, woken);
+        },
+        (reason: unknown) => {
+          turns.giveBack(turn, clock.now());
+          throw reason;
+        },
+      );
+    }
+
+    return function rateLimit(request: Q, context: Context): Promise<S> {
+      meter.clock = context.environment.clock;
+      const now = meter.clock.now();
+      return enter(request, context, now, now);
+    };
+  });
+
+  /** The rate for a call of which nothing is known. */
+  function initialRate(): Rate {
+    const context = Context.begin();
+    const limit = read.limit(context) as number;
+    return { limit, per: read.per(context), burst: read.burst(context) ?? limit };
+  }
+
+  const memory = {
+    snapshot: () => meter.snapshot(),
+    restore: (snapshot: RateLimiterSnapshot) => meter.restore(snapshot),
+  };
+  return Object.defineProperties(Object.assign(policy, memory), {
+    available: { get: () => meter.available(initialRate), enumerable: true },
+    share: { get: () => meter.share, enumerable: true },
+  }) as RateLimit;
+}
+
+/** @throws TypeError for options that say different things, RangeError when nothing says how many calls may go */
+function refuseContradictions(chosen: RateLimitOptions, { bursts, description }: RateAlgorithm): void {
+  const { limit, limiter, burst } = chosen;
+  if (limiter === undefined) {
+    if (limit === undefined) count()(limit as never, "rateLimit: limit");
+    if (burst === undefined || bursts) return;
+    throw new TypeError(`rateLimit: burst is for tokenBucket and gcra, but algorithm is ${description.call}`);
+  }
+  if (chosen.algorithm !== undefined) {
+    throw new TypeError("rateLimit: algorithm makes a limiter, but one is given");
+  }
+  const idle = limit === undefined && (["per", "burst", "feedback"] as const).find((name) => name in chosen);
+  if (idle) throw new TypeError(`rateLimit: ${idle} needs a limit, which the limiter then follows`);
+}

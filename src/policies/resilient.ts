@@ -1,0 +1,29 @@
+import type { Policy } from "../core/policy.ts";
+import type { ContextStorage } from "./context-storage.ts";
+
+/** Puts a policy around a method. */
+export type MethodDecorator<S> = <This, Args extends unknown[], R extends S>(
+  method: (this: This, ...args: Args) => Promise<R>,
+  context: ClassMethodDecoratorContext<This, (this: This, ...args: Args) => Promise<R>>,
+) => (this: This, ...args: Args) => Promise<R>;
+
+/**
+ * Puts a policy around a method, as a standard (TC39) decorator.
+ *
+ * All instances share the policy's state. To hand the signal on, the method reads it from a `contextStorage` that is
+ * part of the policy; given here too, it makes a method that is called within another call a part of that one.
+ *
+ * @example
+ * class Prices {
+ *   @resilient(compose(timeout("2s"), retry(3)))
+ *   async of(product: string): Promise<number> {
+ *     return (await fetch(`https://prices.example/${product}`)).json();
+ *   }
+ * }
+ */
+export function resilient<S>(policy: Policy<void, S>, calls?: ContextStorage): MethodDecorator<S> {
+  return (method) =>
+    function resilient(...args) {
+      return policy.execute(() => method.apply(this, args), calls?.current);
+    };
+}

@@ -1,0 +1,60 @@
+/**
+ * The share of a rate that a service bears, found from when it asks for less: multiplied by `decrease` then, and raised
+ * by `increase` for each `per` without another such sign.
+ *
+ * Calls that were under way when the share went down do not lower it again: one overload, one decrease.
+ *
+ * Source: Chiu and Jain, 1989 (additive increase, multiplicative decrease).
+ */
+export class AimdRate {
+  readonly #decrease: number;
+  readonly #increase: number;
+  readonly #minimum: number;
+  #share = 1;
+  /** When the share went down last. */
+  #loweredAt = -Infinity;
+  /** From when on the share recovers. */
+  #since = -Infinity;
+  #pausedUntil = -Infinity;
+
+  /**
+   * @param decrease what the share is multiplied by
+   * @param increase what is added to it in each `per`
+   * @param minimum the share that is always left
+   */
+  constructor(decrease: number, increase: number, minimum: number) {
+    this.#decrease = decrease;
+    this.#increase = increase;
+    this.#minimum = minimum;
+  }
+
+  /** Until when nothing should go. */
+  get pausedUntil(): number {
+    return this.#pausedUntil;
+  }
+
+  /** The share of the rate that may be used now; it grows in steps of `per` milliseconds. */
+  share(per: number, now: number): number {
+    if (this.#share === 1) return 1;
+    const steps = Math.floor((now - this.#since) / per);
+    if (steps > 0) {
+      this.#share = Math.min(1, this.#share + steps * this.#increase);
+      this.#since += steps * per;
+    }
+    return this.#share;
+  }
+
+  /** The service asked for fewer calls, in its answer to one that began at `began`. */
+  lower(began: number, now: number): void {
+    if (began <= this.#loweredAt) return;
+    this.#share = Math.max(this.#minimum, this.#share * this.#decrease);
+    this.#loweredAt = now;
+    this.#since = Math.max(now, this.#pausedUntil);
+  }
+
+  /** The service asked that nothing comes for so many milliseconds. */
+  pause(ms: number, now: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, now + ms);
+    this.#since = Math.max(this.#since, this.#pausedUntil);
+  }
+}
