@@ -1,4 +1,5 @@
 import {
+  type AimdRateOptions,
   adaptive,
   aimdRate,
   compose,
@@ -571,7 +572,7 @@ describe("rateLimit with feedback", () => {
     [{ maximumPause: 0 }, "aimdRate: maximumPause must be longer than 0"],
     [{ pause: 1 }, 'aimdRate has no option "pause"; it has decrease, increase, minimum, maximumPause'],
   ])("refuses %j when it is made", (options, message) => {
-    expect(() => aimdRate(options)).toThrow(message);
+    expect(() => aimdRate(options as AimdRateOptions)).toThrow(message);
   });
 
   it("works on two clocks one after the other", async () => {
