@@ -38,16 +38,16 @@ const entryPoints: Record<string, readonly Runtime[]> = {
 
 /** Bytes after minifying and gzip -9. The README quotes these limits. */
 const sizes = [
-  { name: "retry alone", code: `export { retry } from "ninelives"`, limit: 4700 },
+  { name: "retry alone", code: `export { retry } from "ninelives"`, limit: 5700 },
   {
     name: "the usual policies",
     code: `export { compose, retry, timeout, circuitBreaker, bulkhead, fallback } from "ninelives"`,
-    limit: 10000,
+    limit: 11400,
   },
   {
     name: "resilientFetch with its standard policy",
     code: `export { resilientFetch } from "ninelives/fetch"`,
-    limit: 11000,
+    limit: 12500,
   },
 ];
 
