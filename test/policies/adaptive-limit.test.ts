@@ -241,6 +241,14 @@ describe("adaptiveLimit", () => {
     expect(() => adaptiveLimit(options)).toThrow(message);
   });
 
+  it("aimd takes a call for slow after 5 s, unless told otherwise", () => {
+    const machine = aimd({ decrease: 0.5 }).machine({ initial: 10, minimum: 1, maximum: 20 });
+    machine.record(5_000, 10, false, 0);
+    expect(machine.limit).toBeGreaterThanOrEqual(10);
+    machine.record(5_001, 10, false, 10_000);
+    expect(machine.limit).toBeLessThan(10);
+  });
+
   it.each<[() => LimitAlgorithm, string]>([
     [() => aimd({ decrease: 1 }), "aimd: decrease must be a number from 0.1 to 0.999, but is 1"],
     [() => aimd({ increase: 0 }), "aimd: increase must be a number from 0.001 to 1000, but is 0"],
