@@ -266,7 +266,13 @@ describe("parse", () => {
     ],
     ["retry(n)", 1, 7, 'found "n", an unknown value, but expected one of aimd, aimdRate, constant'],
     ["retry(constructor)", 1, 7, 'found "constructor", an unknown value'],
-    ["retry(n)", 1, 7, "expected one of aimd, aimdRate, constant, exponential, gcra, gradient2, linear, m", { m: 1 }],
+    [
+      "retry(n)",
+      1,
+      7,
+      "expected one of aimd, aimdRate, constant, exponential, gcra, gradient2, linear, m",
+      { m: 1 },
+    ],
     ["retry(backoff: exponential(x))", 1, 28, 'found "x", an unknown value'],
     [
       "retry(backoff: exponential(100ms, factor: 0))",
