@@ -95,6 +95,7 @@ describe("adaptiveLimit", () => {
     });
     expect(seen).toEqual([{ initial: 20, minimum: 1, maximum: 200 }]);
     expect(adaptiveLimit().limit).toBe(20);
+    expect(adaptiveLimit({ minimum: 20, maximum: 20 }).limit).toBe(20);
   });
 
   it.each([

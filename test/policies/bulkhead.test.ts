@@ -397,6 +397,24 @@ describe("bulkhead", () => {
     });
   });
 
+  it("with a limit that is a function, which nobody can listen to, lets in who waits before a later call", async () => {
+    let limit = 1;
+    const policy = bulkhead({ limit: () => limit, queue: 5, maximumWait: "1s" });
+    const { clock, origin, call } = stage(policy);
+    call();
+    call();
+    limit = 2;
+    call();
+    expect(origin.calls.map(({ request }) => request)).toEqual(["request 1", "request 2"]);
+    expect([policy.active, policy.queued]).toEqual([2, 1]);
+    for (let made = 0; made < 3; made++) {
+      origin.calls[made]?.succeed("ok");
+      await clock.advance(0);
+    }
+    expect(origin.last.request).toBe("request 3");
+    expect(clock.pending).toBe(0);
+  });
+
   it("works under a sink that listens and under none", async () => {
     const policy = bulkhead(1);
     const results = await Promise.allSettled([
