@@ -23,6 +23,7 @@ const arrows: Record<string, readonly string[]> = {
   control: inside,
   observer: inside,
   upstreams: inside,
+  "worker-pool": inside,
 };
 
 /** Who may import a package; one that is not listed, nobody may. Node's own modules are for demo/. */

@@ -12,6 +12,9 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const withoutTable = ["answer", "circuit-breaker", "decorators", "keyed", "presets", "timeout"];
 
 const pages = globSync("docs/policies/*.md", { cwd: root }).map((path) => basename(path, ".md"));
+/** Where the code of a page is, if not with the policies. */
+const elsewhere: Readonly<Record<string, string>> = { "worker-pool": "worker-pool" };
+
 const camel = (name: string) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
 /** The rows of the first table under "Defaults": an option and its default. */
@@ -41,7 +44,9 @@ function written({ initial, required }: { readonly initial?: unknown; readonly r
 
 describe("the documentation's tables of defaults", () => {
   it.each(pages.filter((page) => !withoutTable.includes(page)))("are those of the code: %s", async (page) => {
-    const module: Record<string, unknown> = await import(`../src/policies/${page}.ts`);
+    const module: Record<string, unknown> = await import(
+      `../src/${elsewhere[page] ?? "policies"}/${page}.ts`
+    );
     const table = module[`${camel(page)}Options`] as Table;
     const rows = documented(page);
     expect(rows.map(([option]) => option)).toEqual(Object.keys(table));

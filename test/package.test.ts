@@ -29,6 +29,8 @@ const entryPoints: Record<string, readonly Runtime[]> = {
   "./control": ["node", "workerd", "browser"],
   "./observer": ["node", "workerd", "browser"],
   "./upstreams": ["node", "workerd", "browser"],
+  // On workerd it says that there are no workers.
+  "./worker-pool": ["node", "workerd", "browser"],
   "./testing": ["node", "workerd", "browser"],
   // A server's middleware; a page has no use for it.
   "./hono": ["node", "workerd"],
