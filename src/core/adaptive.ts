@@ -73,8 +73,9 @@ export function adaptive<T>(initial: T, validate: (value: T) => void = () => {})
   return new AdaptiveValue(initial, validate);
 }
 
+/** Whether it is adaptive; by its shape, so that who uses none bundles none. */
 export function isAdaptive(value: unknown): value is Adaptive<unknown> {
-  return value instanceof AdaptiveValue;
+  return typeof value === "object" && value !== null && "constrain" in value;
 }
 
 /** An option that is a value, an adaptive value, or a function of the call's context. */
@@ -93,8 +94,8 @@ export function tunable<T, R>(
   check: (value: T) => R,
   name?: string,
 ): (context: Context) => R {
-  if (option instanceof AdaptiveValue) {
-    const source: AdaptiveValue<T> = option;
+  if (isAdaptive(option)) {
+    const source = option as AdaptiveValue<T>;
     source.constrain(check, name);
     let { version } = source;
     let current = check(source.value);

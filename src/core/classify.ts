@@ -1,4 +1,4 @@
-import { AllFailedError, isRejected, type RejectedError } from "./errors.ts";
+import { type AllFailedError, isRejected, type RejectedError } from "./errors.ts";
 
 /** How a call ended: with a value, or with an error. */
 export type Outcome = { readonly value: unknown } | { readonly error: unknown };
@@ -35,7 +35,10 @@ function isRefusal(error: unknown): error is RejectedError {
 
 /** Judges an error as every classifier should begin: our own rejections apart, all else a failure. */
 export function classifyError(error: unknown): Verdict {
-  if (error instanceof AllFailedError) return error.errors.every(isRefusal) ? refusal : failure;
+  // By its kind: the class is not bundled where nothing has branches.
+  if (error instanceof AggregateError && (error as Partial<AllFailedError>).kind === "all-failed") {
+    return error.errors.every(isRefusal) ? refusal : failure;
+  }
   if (!isRefusal(error)) return failure;
   return error.retryAfter === undefined ? refusal : { ...refusal, retryAfter: error.retryAfter };
 }

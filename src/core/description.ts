@@ -51,18 +51,15 @@ export function given(...list: (Argument | undefined)[]): Argument[] {
 }
 
 /** An argument as it stands in a description, or nothing when it was not given; without a name it is the first. */
-export function argument(value: unknown, name?: string): Argument | undefined {
+export function argument(value: unknown, name?: string, isDuration = false): Argument | undefined {
   if (value === undefined) return undefined;
-  const described = describeValue(value);
+  const described = describeValue(value, isDuration);
   return name === undefined ? { value: described } : { name, value: described };
 }
 
 /** Like `argument`, for a value that is a `Duration` unless it is adaptive or computed. */
 export function durationArgument(value: unknown, name?: string): Argument | undefined {
-  if (isAdaptive(value)) return durationArgument(value.get(), name);
-  if (typeof value !== "number" && typeof value !== "string") return argument(value, name);
-  const duration = { duration: milliseconds(value as Duration, name ?? "duration") };
-  return name === undefined ? { value: duration } : { name, value: duration };
+  return argument(value, name, true);
 }
 
 /** A value as it stands in a description; an adaptive one as it is now. */

@@ -60,6 +60,7 @@ export function isRejected(error: unknown, kind?: RejectionKind): error is Rejec
 /** All branches of an `orElse` or a `race` failed; `errors` are the causes, in order and flattened. */
 export class AllFailedError extends AggregateError {
   override readonly name = "AggregateError";
+  readonly kind = "all-failed";
 
   constructor(outcomes: readonly unknown[]) {
     const limit = withoutStack();

@@ -1,4 +1,5 @@
 import { type Tunable, tunable } from "./adaptive.ts";
+import { known, whole, within } from "./check.ts";
 import type { Context } from "./context.ts";
 import { type Argument, type Description, describeValue } from "./description.ts";
 import { type Duration, milliseconds, quote } from "./duration.ts";
@@ -59,11 +60,7 @@ export interface Settings<T extends Table> {
  */
 export function settings<const T extends Table>(policy: string, given: object, table: T): Settings<T> {
   const names = Object.keys(table);
-  for (const name of Object.keys(given)) {
-    if (!names.includes(name)) {
-      throw new TypeError(`${policy} has no option ${quote(name)}; it has ${names.join(", ")}`);
-    }
-  }
+  known(given, policy, names);
   const read: Record<string, (context: Context) => unknown> = {};
   const list: Argument[] = [];
   for (const [index, name] of names.entries()) {
@@ -103,18 +100,14 @@ export const flag: Check<boolean, boolean> = (value, option) => {
 /** A whole number of at least `least`. */
 export const count =
   (least = 1): Check<number, number> =>
-  (value, option) => {
-    if (Number.isSafeInteger(value) && value >= least) return value;
-    throw new RangeError(`${option} must be a whole number of at least ${least}, but is ${quote(value)}`);
-  };
+  (value, option) =>
+    whole(value, option, least);
 
 /** A number from `least` to `most`. */
 export const between =
   (least: number, most: number): Check<number, number> =>
-  (value, option) => {
-    if (typeof value === "number" && value >= least && value <= most) return value;
-    throw new RangeError(`${option} must be a number from ${least} to ${most}, but is ${quote(value)}`);
-  };
+  (value, option) =>
+    within(value, option, least, most);
 
 /** One of a few names. */
 export const oneOf =

@@ -119,7 +119,7 @@ describe("adaptiveLimit", () => {
 
   it("measures how long a call took and how many were running, and no time in the queue", async () => {
     const { algorithm, samples } = noted();
-    const { clock, origin, call } = stage(
+    const { clock, origin, sink, call } = stage(
       adaptiveLimit({ algorithm, initial: 2, queue: 1, maximumWait: "1s" }),
     );
     for (let made = 0; made < 3; made++) call();
@@ -132,6 +132,7 @@ describe("adaptiveLimit", () => {
       [100, 1, false, 100],
       [50, 2, false, 150],
     ]);
+    expect(sink.of("limit.changed").length).toBe(1);
   });
 
   it.each<[string, Sample[], (at: Stage) => Promise<unknown>]>([
@@ -263,6 +264,15 @@ describe("adaptiveLimit", () => {
     [() => gradient2({ rtt: 1 } as object), 'gradient2 has no option "rtt"; it has tolerance, smoothing'],
   ])("refuses an algorithm's option that will not do: %s", (make, message) => {
     expect(make).toThrow(message);
+  });
+
+  it("aimd: adds one call for each round of calls, unless told otherwise", async () => {
+    const policy = adaptiveLimit({ algorithm: aimd(), initial: 4 });
+    const at = stage(policy);
+    await rounds(at, policy, 1, () => 100);
+    expect(policy.limit).toBe(4);
+    await rounds(at, policy, 1, () => 100);
+    expect(policy.limit).toBe(5);
   });
 
   it("lets an algorithm take each call by itself", () => {

@@ -93,6 +93,14 @@ describe("SlidingLog", () => {
     expect(waits(log, 0)).toEqual([100]);
   });
 
+  it("restores what another kind counted in fractions, and forgets what it knew", () => {
+    const log = new SlidingLog({ limit: 3, per: 100, burst: 3 });
+    expect(waits(log, 0, 10, 90, 150)).toEqual([0, 0, 0, 0]);
+    log.restore({ used: 1.2 }, 150);
+    expect(log.snapshot(150)).toEqual({ used: 2 });
+    expect(waits(log, 150, 150)).toEqual([0, 100]);
+  });
+
   it("lets more calls go when the limit grows than went before, and fewer when it shrinks", () => {
     const log = new SlidingLog({ limit: 2, per: 100, burst: 2 });
     expect(waits(log, 0, 10)).toEqual([0, 0]);
@@ -144,5 +152,7 @@ describe("SlidingCounter", () => {
     counter.adjust({ limit: 10, per: 100, burst: 10 }, 500);
     expect(counter.take(549, 0)).toBeGreaterThan(0);
     expect(counter.available(560)).toBe(1);
+    counter.adjust({ limit: 10, per: 1_000, burst: 10 }, 560);
+    expect(counter.available(1_360)).toBe(9);
   });
 });
