@@ -37,7 +37,7 @@ export function App({ dashboard }: { dashboard: Dashboard }) {
         <View route={route} />
       </main>
       <Announcer />
-      {model.tokenWanted !== null && <TokenDialog why={model.tokenWanted} />}
+      {model.tokenWanted !== null && <TokenDialog wanted={model.tokenWanted} />}
     </BoardContext.Provider>
   );
 }

@@ -67,7 +67,7 @@ export class Dashboard {
     this.#answered?.(false);
     return new Promise((resolve) => {
       this.#answered = resolve;
-      this.store.update((model) => ({ ...model, tokenWanted: why }));
+      this.store.update((model) => ({ ...model, tokenWanted: { why } }));
     });
   }
 

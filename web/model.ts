@@ -35,7 +35,7 @@ export interface Model {
   /** The last command to the circuit of a policy. */
   readonly acts: ReadonlyMap<string, Act>;
   /** Why a token is asked for now; `null` while none is. */
-  readonly tokenWanted: string | null;
+  readonly tokenWanted: { readonly why: string } | null;
 }
 
 export const emptyModel: Model = {

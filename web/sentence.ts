@@ -35,7 +35,8 @@ export function sentence(event: ObservedEvent): string {
     case "circuit.opened": {
       if (event.reason === "forced" || event.openFor === undefined)
         return `circuit ${event.circuit} was forced open: refuses until someone closes it`;
-      const why = openings[event.reason] ?? `after ${percent(event.failureRate)} of its calls failed`;
+      const why =
+        openings[event.reason] ?? `after too many failures (${percent(event.failureRate)} of its window)`;
       return `circuit ${event.circuit} opened ${why}: refuses for ${span(event.openFor)}`;
     }
     case "circuit.half-opened":

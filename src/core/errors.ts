@@ -33,7 +33,7 @@ export class RejectedError extends Error {
     restoreStack(limit);
     this.kind = kind;
     this.policy = policy;
-    this.retryAfter = details.retryAfter;
+    this.retryAfter = details.retryAfter === undefined ? undefined : Math.ceil(details.retryAfter);
   }
 }
 

@@ -143,6 +143,8 @@ export class Fleet {
     switch (view.state) {
       case "open":
       case "forced-open": {
+        // The fleet opened on this circuit's own evidence, which has been told.
+        if (view.state === "open" && this.#circuit.state === "open") return;
         const { failureRate } = this.#circuit;
         const { reason, openFor } = view;
         const until = view.state === "open" ? { openFor } : {};

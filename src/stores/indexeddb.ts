@@ -48,7 +48,9 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): Store {
 
   function join(): BroadcastChannel | undefined {
     try {
-      const joined = new BroadcastChannel(database);
+      const joined: BroadcastChannel & { unref?: () => void } = new BroadcastChannel(database);
+      // Under Node a channel that listens would keep the process alive.
+      joined.unref?.();
       joined.addEventListener("message", ({ data }: MessageEvent<News>) => tell(data));
       return joined;
     } catch {

@@ -246,7 +246,7 @@ describe("event log", () => {
 
 describe("sentence", () => {
   it.each<[ObservedEvent, string]>([
-    [opened, "circuit products opened after 62 % of its calls failed: refuses for 10 s"],
+    [opened, "circuit products opened after too many failures (62 % of its window): refuses for 10 s"],
     [
       { ...opened, reason: "probe" },
       "circuit products opened again because its probe failed: refuses for 10 s",

@@ -3,13 +3,17 @@ import { useBoard } from "../board.ts";
 import { tokenForm } from "../token.ts";
 
 /** Asks for a token. It stays in this tab. */
-export function TokenDialog({ why }: { why: string }) {
+export function TokenDialog({ wanted }: { wanted: { readonly why: string } }) {
   const { dashboard } = useBoard();
   const dialog = useRef<HTMLDialogElement>(null);
   const input = useRef<HTMLInputElement>(null);
   const given = useRef<string | null>(null);
   const id = useId();
-  useEffect(() => dialog.current?.showModal(), []);
+  // Asked again before it was taken away (a token was wrong, say), the same dialog opens anew.
+  useEffect(() => {
+    given.current = null;
+    if (dialog.current?.open === false) dialog.current.showModal();
+  }, [wanted]);
   // However it closes, by a button or by Escape, the browser puts the focus back to where it was.
   const close = (): void => dialog.current?.close();
 
@@ -33,7 +37,7 @@ export function TokenDialog({ why }: { why: string }) {
     >
       <form onSubmit={submit} novalidate>
         <h2 id={`${id}title`}>A token, please</h2>
-        <p id={`${id}why`}>{why}</p>
+        <p id={`${id}why`}>{wanted.why}</p>
         <label for={`${id}token`}>Token</label>
         <input
           id={`${id}token`}
