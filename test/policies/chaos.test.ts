@@ -47,7 +47,7 @@ describe("chaos", () => {
   });
 
   it("answers a call in place of its service", async () => {
-    const { clock, origin, sink, call } = stage(chaos({ outcome: 503 as unknown, rate: 1 }));
+    const { clock, origin, sink, call } = stage(chaos<unknown>({ outcome: 503, rate: 1 }));
     const seen = call();
     await clock.advance(0);
     expect(seen.seen).toEqual({ value: 503 });

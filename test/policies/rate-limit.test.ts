@@ -565,12 +565,15 @@ describe("rateLimit with feedback", () => {
     expect(policy.share).toBe(0.05);
   });
 
-  it.each([
+  it.each<[AimdRateOptions, string]>([
     [{ decrease: 1 }, "aimdRate: decrease must be a number from 0.001 to 0.999, but is 1"],
     [{ increase: 0 }, "aimdRate: increase must be a number from 0.001 to 1, but is 0"],
     [{ minimum: 2 }, "aimdRate: minimum must be a number from 0.001 to 1, but is 2"],
     [{ maximumPause: 0 }, "aimdRate: maximumPause must be longer than 0"],
-    [{ pause: 1 }, 'aimdRate has no option "pause"; it has decrease, increase, minimum, maximumPause'],
+    [
+      { pause: 1 } as AimdRateOptions,
+      'aimdRate has no option "pause"; it has decrease, increase, minimum, maximumPause',
+    ],
   ])("refuses %j when it is made", (options, message) => {
     expect(() => aimdRate(options as AimdRateOptions)).toThrow(message);
   });
