@@ -66,6 +66,7 @@ export {
 } from "./policies/circuit-breaker.ts";
 export { type CoalesceOptions, coalesce } from "./policies/coalesce.ts";
 export { type AsyncStorage, type ContextStorage, contextStorage } from "./policies/context-storage.ts";
+export { type SharedStore, sharedBy } from "./policies/fleet.ts";
 export { type HedgeOptions, hedge } from "./policies/hedge.ts";
 export { type Keyed, type KeyedOptions, keyed } from "./policies/keyed.ts";
 export {

@@ -5,7 +5,7 @@ import {
   type EventSink,
   type PolicyEvent,
   parse,
-  type Store,
+  type SharedStore,
 } from "ninelives";
 import { type FetchCall, resilientFetch } from "ninelives/fetch";
 import { multicast } from "ninelives/telemetry";
@@ -24,7 +24,7 @@ timeout(4s)
 export interface ShelfOptions {
   readonly resource: Resource;
   /** The home of circuits that all tabs share. */
-  readonly tabs: Store;
+  readonly tabs: SharedStore;
   readonly sink: EventSink;
 }
 

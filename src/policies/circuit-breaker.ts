@@ -3,7 +3,7 @@ import { span } from "../core/check.ts";
 import { failure, judgeValue, type Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
 import { Context } from "../core/context.ts";
-import type { Duration } from "../core/duration.ts";
+import { type Duration, quote } from "../core/duration.ts";
 import { isRejected, RejectedError, rejected } from "../core/errors.ts";
 import { LayeredPolicy } from "../core/layered-policy.ts";
 import type { AbortListener } from "../core/leg.ts";
@@ -11,9 +11,9 @@ import { as, between, type Check, count, duration, type Readers, settings } from
 import { platform } from "../core/platform.ts";
 import type { Layer, Policy, Service } from "../core/policy.ts";
 import { Circuit, type CircuitRules, type CircuitSnapshot, type CircuitState } from "../state/circuit.ts";
-import type { Store } from "../state/sync.ts";
 import { CountWindow, failed, failedSlowly, slow, TimeWindow, type Window } from "../state/window.ts";
-import { announce, Fleet, type FleetPassage, type Probe } from "./fleet.ts";
+import { announce } from "./announce.ts";
+import type { Fleet, FleetPassage, Probe, SharedStore } from "./fleet.ts";
 
 export interface CircuitBreakerOptions {
   /** Stands in events and rejections, and is the name of the shared circuit. Default `circuit`. */
@@ -38,8 +38,11 @@ export interface CircuitBreakerOptions {
   readonly probes?: Tunable<number>;
   /** Probes that must succeed to close it. Default 1. */
   readonly successesToClose?: Tunable<number>;
-  /** The home that it shares with other tabs, isolates or processes. Default: it is alone. */
-  readonly shared?: Store;
+  /**
+   * The home that it shares with other tabs, isolates or processes: a store of `ninelives/stores/*`, or `sharedBy` a
+   * store of one's own. Default: it is alone.
+   */
+  readonly shared?: SharedStore;
 }
 
 /** A circuit breaker is also a switch and a gauge. */
@@ -79,6 +82,13 @@ const windowOf: Check<Calls, Window> = (window, option) =>
 
 const rate = between(0.0001, 1);
 
+const asShared: Check<SharedStore, SharedStore> = (store, option) => {
+  if (typeof store?.fleet === "function") return store;
+  throw new TypeError(
+    `${option} must be a home such as memoryStore() or sharedBy(store), but is ${quote(store)}`,
+  );
+};
+
 const table = {
   name: { check: as<string>(), initial: "circuit", fixed: true, named: true },
   consecutiveFailures: { check: count() },
@@ -91,7 +101,7 @@ const table = {
   maximumOpenFor: { check: duration },
   probes: { check: count(), initial: 1 },
   successesToClose: { check: count(), initial: 1 },
-  shared: { check: as<Store>(), fixed: true },
+  shared: { check: asShared, fixed: true },
 } as const;
 
 /**
@@ -140,7 +150,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
     // What a function of the context says is known at the first call; until then the defaults stand in for it.
     this.#tune(computed ? settings("circuitBreaker", {}, table).read : read, begun);
     if (computed || values.some(isAdaptive)) this.#read = read;
-    if (chosen.shared !== undefined) this.#fleet = new Fleet(this.name, this.#circuit, chosen.shared);
+    this.#fleet = chosen.shared?.fleet(this.name, this.#circuit);
   }
 
   get state(): CircuitState {

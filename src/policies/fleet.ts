@@ -22,17 +22,27 @@ export interface FleetPassage {
   readonly fleetEpoch: number;
 }
 
-/** Tells that a circuit's own state changed. */
-export function announce(circuit: Circuit, name: string, from: CircuitState, context: Context): void {
-  if (circuit.state === "open") {
-    const { failureRate, openFor, reason } = circuit;
-    context.emit({ type: "circuit.opened", circuit: name, from, failureRate, openFor, reason });
-  } else if (circuit.state === "half-open") {
-    context.emit({ type: "circuit.half-opened", circuit: name, from });
-  } else {
-    const openFor = circuit.openedFor(context.environment.clock);
-    context.emit({ type: "circuit.closed", circuit: name, from, openFor });
-  }
+/** A store that circuits can be shared by: it brings along what makes one circuit of many. */
+export interface SharedStore extends Store {
+  /** @internal A circuit joins those that report to this store under its name. */
+  fleet(name: string, circuit: Circuit): Fleet;
+}
+
+/**
+ * Makes a home that circuits can share of a store of one's own.
+ *
+ * What `ninelives/stores/*` exports is one already. The store brings the machinery of sharing along, so that circuits
+ * that share nothing do not carry it.
+ *
+ * @example
+ * declare const store: Store;
+ * const circuit = circuitBreaker({ name: "prices", shared: sharedBy(store) });
+ */
+export function sharedBy(store: Store): SharedStore {
+  return {
+    sync: (name, report, onNews) => store.sync(name, report, onNews),
+    fleet: (name, circuit) => new Fleet(name, circuit, store),
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
+import { type SharedStore, sharedBy } from "../policies/fleet.ts";
 import { timeout } from "../policies/timeout.ts";
-import type { Report, Store, View } from "../state/sync.ts";
+import type { Report, View } from "../state/sync.ts";
 
 /** What the store needs of a Durable Object namespace whose class is `CircuitObject` of `ninelives/workers`. */
 export interface CircuitNamespace {
@@ -14,11 +15,11 @@ export interface CircuitNamespace {
  * @example
  * const circuit = circuitBreaker({ name: "prices", shared: durableObjectStore(env.CIRCUITS) });
  */
-export function durableObjectStore(namespace: CircuitNamespace): Store {
+export function durableObjectStore(namespace: CircuitNamespace): SharedStore {
   const sync = timeout("4s").wrap(({ name, report }: { readonly name: string; readonly report: Report }) =>
     namespace.getByName(name).sync(report),
   );
-  return { sync: (name, report) => sync({ name, report }) };
+  return sharedBy({ sync: (name, report) => sync({ name, report }) });
 }
 
 export {

@@ -2,9 +2,10 @@ import { createStore, update } from "idb-keyval";
 import { environment } from "../core/environment.ts";
 import { compose, orElse, type Policy } from "../core/policy.ts";
 import { answer } from "../policies/answer.ts";
+import { type SharedStore, sharedBy } from "../policies/fleet.ts";
 import { timeout } from "../policies/timeout.ts";
 import { type CircuitRecord, coordinate, viewOf } from "../state/coordinator.ts";
-import type { Report, Store, View } from "../state/sync.ts";
+import type { Report, View } from "../state/sync.ts";
 import { memoryStore } from "./memory.ts";
 
 export interface IndexedDbStoreOptions {
@@ -34,7 +35,7 @@ interface News {
  * @example
  * const circuit = circuitBreaker({ name: "prices", shared: indexedDbStore() });
  */
-export function indexedDbStore(options: IndexedDbStoreOptions = {}): Store {
+export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore {
   const database = options.database ?? "ninelives";
   const memory = memoryStore({ quorum: "any" });
   const listeners = new Map<string, Map<string, (view: View) => void>>();
@@ -105,12 +106,12 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): Store {
   const lasting: Policy<Sync, View> = compose(environment({}), orElse(timeout("2s"), alone));
   const sync = lasting.wrap(inDatabase);
 
-  return {
+  return sharedBy({
     sync(name, report, onNews) {
       const heard = listeners.get(name) ?? new Map<string, (view: View) => void>();
       listeners.set(name, heard.set(report.replica, onNews));
       channel ??= join();
       return sync({ name, report, onNews });
     },
-  };
+  });
 }

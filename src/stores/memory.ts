@@ -1,6 +1,7 @@
 import { systemClock } from "../core/clock.ts";
+import { type SharedStore, sharedBy } from "../policies/fleet.ts";
 import { type CircuitRecord, coordinate, type Quorum, viewOf } from "../state/coordinator.ts";
-import type { Store, View } from "../state/sync.ts";
+import type { View } from "../state/sync.ts";
 
 export interface MemoryStoreOptions {
   /** Who must vote for opening. Default `majority`. */
@@ -17,12 +18,12 @@ export interface MemoryStoreOptions {
  * const reads = circuitBreaker({ name: "database", shared });
  * const writes = circuitBreaker({ name: "database", shared });
  */
-export function memoryStore(options: MemoryStoreOptions = {}): Store {
+export function memoryStore(options: MemoryStoreOptions = {}): SharedStore {
   const { quorum = "majority", clock = systemClock } = options;
   const records = new Map<string, CircuitRecord>();
   const listeners = new Map<string, Map<string, (view: View) => void>>();
 
-  return {
+  return sharedBy({
     async sync(name, report, onNews) {
       const before = records.get(name);
       const [record, view] = coordinate(before, report, clock.now(), quorum);
@@ -34,5 +35,5 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       }
       return view;
     },
-  };
+  });
 }

@@ -15,12 +15,13 @@ import {
   type Policy,
   race,
   retry,
+  sharedBy,
   standard,
   timeout,
 } from "ninelives";
 import { describe, expect, it } from "vitest";
 
-const store = { sync: () => new Promise<never>(() => {}) };
+const store = sharedBy({ sync: () => new Promise<never>(() => {}) });
 const retryOn = () => true;
 const factory = () => retry();
 

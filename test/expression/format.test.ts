@@ -18,6 +18,7 @@ import {
   race,
   retry,
   type Scope,
+  sharedBy,
   timeout,
 } from "ninelives";
 import { describe, expect, it } from "vitest";
@@ -64,7 +65,7 @@ describe("format", () => {
   it.each<[string, Scope]>([
     ["slow(2, wait, loud: true) + retry(n)", { slow: () => a, wait: 1, n: 3 }],
     ["mine | fallback(cached) | standard", { mine: compose(a, b), cached: {} }],
-    ["circuitBreaker(shared: home)", { home: { sync: async () => Promise.reject() } }],
+    ["circuitBreaker(shared: home)", { home: sharedBy({ sync: async () => Promise.reject() }) }],
     ["timeout(patience)", { patience: adaptive<number>(5) }],
     ["slow(exponential(100), linear(1s))", { slow: () => a }],
   ])("writes %s as it was written", (text, scope) => {

@@ -18,6 +18,7 @@ import {
   race,
   retry,
   type Scope,
+  sharedBy,
   standard,
   timeout,
 } from "ninelives";
@@ -119,7 +120,7 @@ describe("parse", () => {
     const scope = {
       n: 4,
       wait: "2s",
-      store: { sync: async () => Promise.reject() },
+      store: sharedBy({ sync: async () => Promise.reject() }),
       slow: compose(a, b),
       stale: {},
     };

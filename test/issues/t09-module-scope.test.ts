@@ -17,6 +17,7 @@ import {
   policy,
   race,
   retry,
+  sharedBy,
   standard,
   timeout,
 } from "ninelives";
@@ -62,7 +63,7 @@ function atModuleScope<T>(run: () => T): T {
 }
 
 it("T9: everything can be made and wrapped at a Worker's module scope", () => {
-  const store = { sync: () => Promise.reject(new Error("never")) };
+  const store = sharedBy({ sync: () => Promise.reject(new Error("never")) });
   const wrapped = atModuleScope(() => {
     const all = compose(
       environment({ name: "module" }),

@@ -1,5 +1,5 @@
 // stoma's Redis store reads, adds and writes: of ten concurrent failures from ten nodes it counts one.
-import { circuitBreaker, type Store } from "ninelives";
+import { circuitBreaker, type Store, sharedBy } from "ninelives";
 import { ManualClock, seededRandom } from "ninelives/testing";
 import { expect, it } from "vitest";
 import { type CircuitRecord, coordinate } from "../../src/state/coordinator.ts";
@@ -8,7 +8,7 @@ import { stage } from "../policies/stage.ts";
 it("T14b: concurrent failures from ten nodes are all counted, and a majority of distinct nodes opens", async () => {
   const clock = new ManualClock();
   let record: CircuitRecord | undefined;
-  const shared: Store = {
+  const store: Store = {
     async sync(_, report) {
       const [after, view] = coordinate(record, report, clock.now());
       record = after;
@@ -16,7 +16,12 @@ it("T14b: concurrent failures from ten nodes are all counted, and a majority of 
     },
   };
   const nodes = Array.from({ length: 10 }, (_, index) => {
-    const circuit = circuitBreaker({ name: "db", consecutiveFailures: 3, openFor: "10s", shared });
+    const circuit = circuitBreaker({
+      name: "db",
+      consecutiveFailures: 3,
+      openFor: "10s",
+      shared: sharedBy(store),
+    });
     return { circuit, ...stage(circuit, { clock, random: seededRandom(index + 1) }) };
   });
   for (const { succeed } of nodes) await succeed();

@@ -1,18 +1,18 @@
 // stoma asks its store three times on the way of a healthy request, eridu-tech at least once.
-import { circuitBreaker, type Store, type View } from "ninelives";
+import { circuitBreaker, type Store, sharedBy, type View } from "ninelives";
 import { expect, it } from "vitest";
 import { stage } from "../policies/stage.ts";
 
 it("T14d: a healthy request waits for no store operation, and most start none", async () => {
   let asked = 0;
   const answers: ((view: View) => void)[] = [];
-  const shared: Store = {
+  const store: Store = {
     sync: () => {
       asked++;
       return new Promise((resolve) => answers.push(resolve));
     },
   };
-  const { clock, origin, succeed } = stage(circuitBreaker({ shared }));
+  const { clock, origin, succeed } = stage(circuitBreaker({ shared: sharedBy(store) }));
   for (let made = 0; made < 1_000; made++) {
     expect((await succeed(made)).seen).toEqual({ value: made });
     if (made === 0) {

@@ -10,6 +10,7 @@ import {
   type Outcome,
   RejectedError,
   retry,
+  type SharedStore,
   timeout,
   type Verdict,
 } from "ninelives";
@@ -491,6 +492,10 @@ describe("circuitBreaker", () => {
     [{ maximumOpenFor: -1 }, "circuitBreaker: maximumOpenFor must be a duration"],
     [{ probes: 0 }, "circuitBreaker: probes must be a whole number"],
     [{ successesToClose: 0.5 }, "circuitBreaker: successesToClose must be a whole number"],
+    [
+      { shared: { sync: async () => {} } as unknown as SharedStore },
+      "circuitBreaker: shared must be a home such as memoryStore() or sharedBy(store), but is {}",
+    ],
     [{ threshold: 5 } as CircuitBreakerOptions, 'circuitBreaker has no option "threshold"; it has name'],
   ])("refuses %j when it is made", (options, message) => {
     expect(() => circuitBreaker(options)).toThrow(message);

@@ -5,6 +5,7 @@ import {
   isRejected,
   type Report,
   type Store,
+  sharedBy,
   type View,
 } from "ninelives";
 import { ManualClock, seededRandom } from "ninelives/testing";
@@ -61,7 +62,7 @@ function fleet(size: number, options: CircuitBreakerOptions = hasty, homeOptions
   const clock = new ManualClock();
   const shared = home(clock, homeOptions);
   const replicas = Array.from({ length: size }, (_, index) => {
-    const circuit = circuitBreaker({ name: "db", shared: shared.store, ...options });
+    const circuit = circuitBreaker({ name: "db", shared: sharedBy(shared.store), ...options });
     const waited: Promise<unknown>[] = [];
     const staging: StageOptions = {
       clock,
@@ -472,7 +473,7 @@ describe("circuitBreaker with a shared home", () => {
         return new Promise((_, reject) => hung.push(() => reject(down)));
       },
     };
-    const { succeed, sink } = stage(circuitBreaker({ shared: store }), { clock });
+    const { succeed, sink } = stage(circuitBreaker({ shared: sharedBy(store) }), { clock });
     await succeed();
     await clock.advance(5_000);
     await succeed();
@@ -550,7 +551,7 @@ describe("circuitBreaker with a shared home", () => {
     const clock = new ManualClock();
     const shared = home(clock);
     shared.command("open");
-    const circuit = circuitBreaker({ name: "db", shared: shared.store });
+    const circuit = circuitBreaker({ name: "db", shared: sharedBy(shared.store) });
     await circuit.sync();
     expect(circuit.state).toBe("forced-open");
     await expect(circuit.execute(async () => "never")).rejects.toMatchObject({ kind: "circuit-open" });
