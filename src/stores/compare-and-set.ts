@@ -1,0 +1,79 @@
+import { systemClock } from "../core/clock.ts";
+import { compose } from "../core/policy.ts";
+import { exponential } from "../policies/backoff.ts";
+import { type SharedStore, sharedBy } from "../policies/fleet.ts";
+import { retry } from "../policies/retry.ts";
+import { timeout } from "../policies/timeout.ts";
+import { type CircuitRecord, coordinate, type Quorum } from "../state/coordinator.ts";
+import type { Report } from "../state/sync.ts";
+
+/** What a home keeps under a name. */
+export interface Kept<V> {
+  /** The text that was set last; nothing when there is none. */
+  readonly text: string | undefined;
+  /** What `set` is to find unchanged. */
+  readonly version: V;
+  /** The home's own time in milliseconds, where it has a clock. Else the wall clock of this machine counts. */
+  readonly now?: number | undefined;
+}
+
+/** Anything that can keep a text and replace it only if nobody else has meanwhile. */
+export interface CompareAndSet<V> {
+  get(name: string, signal: AbortSignal): Promise<Kept<V>>;
+  /** Replaces the text if its version still is `version`. Gives false when it is not. */
+  set(name: string, text: string, version: V, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface CompareAndSetStoreOptions {
+  /** Who must vote for opening. Default `majority`. */
+  readonly quorum?: Quorum;
+}
+
+/** Somebody else was faster: what was read is no longer what stands there. */
+class Contended extends Error {
+  override readonly name = "Contended";
+}
+
+/**
+ * Makes a home for shared state of anything that can keep a text and replace it only if it is unchanged.
+ *
+ * Two writers at once never lose a report: the later one reads again and decides again. What `get` and `set` throw goes to
+ * the policy, which goes on by itself and reports again later; `overloaded: true` on the error makes that much later.
+ *
+ * @example
+ * const shared = compareAndSetStore({
+ *   get: async (name) => table.get(name) ?? { text: undefined, version: 0 },
+ *   set: async (name, text, version) => table.replace(name, { text, version: version + 1 }, version),
+ * });
+ */
+export function compareAndSetStore<V>(
+  home: CompareAndSet<V>,
+  options: CompareAndSetStoreOptions = {},
+): SharedStore {
+  const { quorum = "majority" } = options;
+  // A replica sends one report at a time, so contenders are few. Their waits differ, else they would meet again.
+  const again = retry({
+    attempts: 100,
+    backoff: exponential("4ms"),
+    maximumDelay: "200ms",
+    retryOn: (outcome) => "error" in outcome && outcome.error instanceof Contended,
+  });
+  const sync = compose(timeout("4s"), again).wrap(
+    async ({ name, report }: { readonly name: string; readonly report: Report }, { signal }) => {
+      const { text, version, now = systemClock.wall() } = await home.get(name, signal);
+      const [record, view] = coordinate(recordIn(text), report, now, quorum);
+      if (!(await home.set(name, JSON.stringify(record), version, signal))) throw new Contended(name);
+      return view;
+    },
+  );
+  return sharedBy({ sync: (name, report) => sync({ name, report }) });
+}
+
+/** What is no record counts as lost: replicas that are ahead of a new one are followed. */
+function recordIn(text: string | undefined): CircuitRecord | undefined {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,50 @@
+/** An answer over HTTP that is no success. */
+export class HttpStoreError extends Error {
+  override readonly name = "HttpStoreError";
+  readonly status: number;
+  /** The other side wants fewer calls, so the next one comes much later. */
+  readonly overloaded: boolean;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+    this.overloaded = status === 429 || status === 503;
+  }
+}
+
+export interface JsonRequest {
+  readonly url: string;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Default the platform's. */
+  readonly fetch?: typeof fetch | undefined;
+}
+
+export interface JsonAnswer {
+  readonly json: unknown;
+  readonly headers: Headers;
+}
+
+/**
+ * Sends JSON and reads the JSON that comes back.
+ *
+ * @throws HttpStoreError with what the other side said, when it says anything but 2xx
+ */
+export async function postJson({ url, body, headers, signal, ...own }: JsonRequest): Promise<JsonAnswer> {
+  const send = own.fetch ?? fetch;
+  const response = await send(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+    signal: signal ?? null,
+  });
+  const said = await response.text();
+  if (!response.ok) {
+    throw new HttpStoreError(
+      response.status,
+      `${new URL(url).host} answered ${response.status}: ${said.slice(0, 200)}`,
+    );
+  }
+  return { json: JSON.parse(said), headers: response.headers };
+}

@@ -1,0 +1,104 @@
+import { describe, expect, it } from "vitest";
+import { type CompareAndSet, compareAndSetStore, type Kept } from "../../src/stores/compare-and-set.ts";
+import { deaf, report, storeContract } from "../contracts/store.ts";
+
+/** A home that takes a turn for each step, as one over a network does, and counts what is asked of it. */
+function table(more: { readonly clock?: () => number } = {}) {
+  const kept = new Map<string, { text: string; version: number }>();
+  const asked = { gets: 0, sets: 0, refused: 0 };
+  const home: CompareAndSet<number> = {
+    async get(name): Promise<Kept<number>> {
+      asked.gets++;
+      await undefined;
+      const found = kept.get(name);
+      return { text: found?.text, version: found?.version ?? 0, now: more.clock?.() };
+    },
+    async set(name, text, version) {
+      asked.sets++;
+      await undefined;
+      if ((kept.get(name)?.version ?? 0) !== version) {
+        asked.refused++;
+        return false;
+      }
+      kept.set(name, { text, version: version + 1 });
+      return true;
+    },
+  };
+  return { home, kept, asked };
+}
+
+storeContract("compare-and-set", () => ({ store: compareAndSetStore(table().home), quorum: "majority" }));
+storeContract("compare-and-set, of any quorum", () => ({
+  store: compareAndSetStore(table().home, { quorum: "any" }),
+  quorum: "any",
+}));
+
+describe("compareAndSetStore", () => {
+  it("reads once and writes once for a report that meets no other", async () => {
+    const { home, asked } = table();
+    await compareAndSetStore(home).sync("prices", report(), deaf);
+    expect(asked).toEqual({ gets: 1, sets: 1, refused: 0 });
+  });
+
+  it("decides again on what is there when another writer was faster, and loses no report", async () => {
+    const { home, kept, asked } = table();
+    const stores = Array.from({ length: 8 }, () => compareAndSetStore(home));
+    await Promise.all(
+      stores.map((store, number) => store.sync("prices", report({ replica: `of ${number}`, ok: 1 }), deaf)),
+    );
+    expect(asked.refused).toBeGreaterThan(0);
+    const { members } = JSON.parse(kept.get("prices")?.text ?? "{}");
+    expect(members).toHaveLength(8);
+  });
+
+  it("goes by the home's clock where it has one", async () => {
+    const clock = { at: 5_000 };
+    const store = compareAndSetStore(table({ clock: () => clock.at }).home);
+    const { epoch } = await store.sync("prices", report(), deaf);
+    await store.sync("prices", report({ seq: 2, epoch, open: true, fail: 9 }), deaf);
+    clock.at += 29_999;
+    expect(await store.sync("prices", report({ seq: 3 }), deaf)).toMatchObject({
+      state: "open",
+      remaining: 1,
+    });
+    clock.at += 1;
+    expect(await store.sync("prices", report({ seq: 4 }), deaf)).toMatchObject({ state: "half-open" });
+  });
+
+  it("throws what the home throws, once, with its marks", async () => {
+    const overloaded = Object.assign(new Error("too many"), { overloaded: true });
+    let gets = 0;
+    const store = compareAndSetStore({
+      get: () => {
+        gets++;
+        return Promise.reject(overloaded);
+      },
+      set: () => Promise.reject(new Error("never asked")),
+    });
+    await expect(store.sync("prices", report(), deaf)).rejects.toBe(overloaded);
+    expect(gets).toBe(1);
+  });
+
+  it("gives up on a home that does not answer, and aborts what it asked", { timeout: 10_000 }, async () => {
+    let aborted = false;
+    const store = compareAndSetStore<number>({
+      get: (_, signal) =>
+        new Promise(() => {
+          signal.addEventListener("abort", () => {
+            aborted = true;
+          });
+        }),
+      set: async () => true,
+    });
+    await expect(store.sync("prices", report(), deaf)).rejects.toMatchObject({ kind: "timeout" });
+    expect(aborted).toBe(true);
+  });
+
+  it("begins anew where the text is no record, ahead of who knows more", async () => {
+    const { home, kept } = table();
+    kept.set("prices", { text: "{ no record", version: 3 });
+    const view = await compareAndSetStore(home).sync("prices", report({ epoch: 70 }), deaf);
+    expect(view).toMatchObject({ state: "closed", epoch: 71 });
+    expect(kept.get("prices")?.version).toBe(4);
+  });
+});
