@@ -1,7 +1,7 @@
 export { type Adaptive, adaptive, type Tunable } from "./core/adaptive.ts";
 export { type Classify, classifyError, type Outcome, type Verdict } from "./core/classify.ts";
 export { type Clock, systemClock, type TimerHandle } from "./core/clock.ts";
-export type { CallOptions, Context } from "./core/context.ts";
+export type { CallOptions, Context, Trace } from "./core/context.ts";
 export type { Argument, DescribedValue, Description } from "./core/description.ts";
 export type { Duration } from "./core/duration.ts";
 export { type EnvironmentOptions, environment } from "./core/environment.ts";

@@ -58,7 +58,9 @@ class Bounded<S> extends Leg implements Due {
 
   expire(): void {
     this.#settled = true;
-    const error = new RejectedError("timeout", "timeout", `no answer within ${this.#within} ms`);
+    const error = new RejectedError("timeout", "timeout", `no answer within ${this.#within} ms`, {
+      context: this.#context,
+    });
     this.#context.emit({ type: "timeout.occurred", after: this.#within });
     this.abort(error);
     this.#reject(error);
@@ -103,6 +105,6 @@ export function bound<Q, S>(
   const now = context.environment.clock.now();
   const at = Math.min(now + ms, context.deadline);
   const within = Math.round(at - now);
-  if (within <= 0) return rejected(new RejectedError("timeout", "timeout", "no time left"));
+  if (within <= 0) return rejected(new RejectedError("timeout", "timeout", "no time left", { context }));
   return new Bounded<S>(context, at, within, deadlines).begin(next, request, now);
 }

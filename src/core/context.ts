@@ -13,14 +13,35 @@ export interface CallOptions {
   readonly key?: string | undefined;
   /** False for a request that must reach the service at most once: no policy sends it again. Default true. */
   readonly repeatable?: boolean | undefined;
+  /** False for a request that may be sent again but not twice at once: no hedge, no race. Default true. */
+  readonly concurrent?: boolean | undefined;
+  /** The trace that the call is a part of. Default that of `context`. */
+  readonly trace?: Trace | undefined;
   /** The call that this one is a part of: its signal and its deadline bind this one too. */
   readonly context?: Context | undefined;
+}
+
+/** Where a call stands in a distributed trace (W3C Trace Context). */
+export interface Trace {
+  /** 32 lower-case hexadecimal digits. */
+  readonly traceId: string;
+  /** 16 of them: the span that the call is a part of; once an attempt was sent, that of the attempt. */
+  readonly spanId?: string | undefined;
+  /** The span that the attempts are parts of, where there is one. */
+  readonly parentId?: string | undefined;
+  readonly sampled: boolean;
+  /** What vendors put into `tracestate`. */
+  readonly state?: string | undefined;
 }
 
 /** What a caller said of a call, or a layer noted of it: most calls need none of it. */
 class Facts {
   key: string | undefined;
   repeatable = true;
+  concurrent = true;
+  trace: Trace | undefined;
+  /** What the last attempt came to that another one followed. */
+  cause: unknown;
   /** Milliseconds that the caller allowed, until the environment's clock makes a deadline of them. */
   allowed = Infinity;
   /** The deadline that the clock which the call began with makes of it. */
@@ -70,12 +91,14 @@ export class Context {
   /** The context that a call begins with. */
   static begin(options?: CallOptions | Context): Context {
     if (options === undefined) return new Context(platform, undefined, undefined, undefined, 1, false);
-    const { context, signal, deadline, key, repeatable }: CallOptions =
+    const { context, signal, deadline, key, repeatable, concurrent, trace }: CallOptions =
       options instanceof Context ? { context: options } : options;
     const environment = context?.environment ?? platform;
     const facts = new Facts();
     facts.key = key ?? context?.key;
     facts.repeatable = repeatable ?? true;
+    facts.concurrent = concurrent ?? true;
+    facts.trace = trace ?? context?.trace;
     if (deadline !== undefined) {
       facts.allowed = milliseconds(deadline, "deadline");
       facts.ends = environment.clock.now() + facts.allowed;
@@ -135,6 +158,21 @@ export class Context {
     return this.#call.#facts?.repeatable ?? true;
   }
 
+  /** Whether a policy may have the request under way twice at once: it is repeatable, and nobody said otherwise. */
+  get concurrent(): boolean {
+    return this.repeatable && (this.#call.#facts?.concurrent ?? true);
+  }
+
+  /** Where in a trace the attempt that was sent last stands. */
+  get trace(): Trace | undefined {
+    return this.#call.#facts?.trace;
+  }
+
+  /** What the last attempt came to that another one followed: an error, or a failing value. */
+  get cause(): unknown {
+    return this.#call.#facts?.cause;
+  }
+
   /** How often the request has gone out to the service so far, over all branches and attempts. */
   get sends(): number {
     return this.#call.#sends;
@@ -159,6 +197,11 @@ export class Context {
     stamped.at = clock.wall();
     const { key } = this;
     if (key !== undefined) stamped.key = key;
+    const { trace } = this;
+    if (trace !== undefined) {
+      stamped.traceId = trace.traceId;
+      stamped.spanId = trace.spanId;
+    }
     try {
       sink.emit(stamped);
     } catch {
@@ -172,11 +215,27 @@ export class Context {
     return Math.max(0, this.#deadline - this.environment.clock.now());
   }
 
+  /** @internal Says what an attempt came to that another one will follow. */
+  fail(cause: unknown): void {
+    this.#noted.cause = cause;
+  }
+
+  /** @internal Says where in a trace the next attempt stands. */
+  enter(trace: Trace): void {
+    this.#noted.trace = trace;
+  }
+
+  get #noted(): Facts {
+    const call = this.#call;
+    call.#facts ??= new Facts();
+    return call.#facts;
+  }
+
   /** Whether this call is new to what counts calls: a budget that stands in two layers must count it once. */
   isNewTo(counter: object): boolean {
-    this.#call.#facts ??= new Facts();
-    this.#call.#facts.counters ??= new Set();
-    const { counters } = this.#call.#facts;
+    const facts = this.#noted;
+    facts.counters ??= new Set();
+    const { counters } = facts;
     return !counters.has(counter) && counters.add(counter).size > 0;
   }
 

@@ -1,3 +1,5 @@
+import type { Context } from "./context.ts";
+
 /** Why a policy refused a call, or gave up on it. */
 export type RejectionKind =
   | "timeout"
@@ -10,7 +12,10 @@ export type RejectionKind =
 export interface RejectionDetails {
   /** Milliseconds after which a new try makes sense, where the policy knows. */
   readonly retryAfter?: number | undefined;
+  /** Default: what the call's last attempt before it came to, where another one followed. */
   readonly cause?: unknown;
+  /** The context of the call, which tells its key, its attempts, and what the last of them came to. */
+  readonly context?: Context | undefined;
 }
 
 /**
@@ -18,6 +23,9 @@ export interface RejectionDetails {
  *
  * Only policies throw it: what the wrapped service threw passes through with its identity. It counts as a failure of
  * the dependency only when its `kind` is `timeout`.
+ *
+ * Its `cause` is what the last attempt before it came to: an error, or a failing value such as a Response, whose body is
+ * cancelled.
  */
 export class RejectedError extends Error {
   override readonly name = "RejectedError";
@@ -25,15 +33,23 @@ export class RejectedError extends Error {
   /** The name of the policy that rejected, such as `timeout` or a circuit's own name. */
   readonly policy: string;
   readonly retryAfter: number | undefined;
+  /** The key of the call: an origin, a tenant. */
+  readonly key: string | undefined;
+  /** How often the call had reached the service by then. */
+  readonly attempts: number;
 
   constructor(kind: RejectionKind, policy: string, message: string, details: RejectionDetails = {}) {
     // A refusal is how a policy works, not a bug to trace: a stack costs 5 µs and would show our own frames.
     const limit = withoutStack();
-    super(message, "cause" in details ? { cause: details.cause } : undefined);
+    const { context, retryAfter } = details;
+    const cause = "cause" in details ? details.cause : context?.cause;
+    super(message, cause === undefined ? undefined : { cause });
     restoreStack(limit);
     this.kind = kind;
     this.policy = policy;
-    this.retryAfter = details.retryAfter === undefined ? undefined : Math.ceil(details.retryAfter);
+    this.retryAfter = retryAfter === undefined ? undefined : Math.ceil(retryAfter);
+    this.key = context?.key;
+    this.attempts = context?.sends ?? 0;
   }
 }
 

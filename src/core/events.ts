@@ -8,6 +8,10 @@ export interface EventStamp {
   readonly at: number;
   /** The call's key, such as a host or a tenant. */
   readonly key?: string | undefined;
+  /** The trace that the call is a part of, where it is traced. */
+  readonly traceId?: string | undefined;
+  /** The span in that trace: the attempt that was sent last. */
+  readonly spanId?: string | undefined;
 }
 
 export type CircuitState = "closed" | "open" | "half-open" | "forced-open" | "disabled" | "metrics-only";
@@ -67,6 +71,18 @@ export interface EventDetails {
   "limit.changed": { readonly limit: number; readonly from: number };
   /** No answer came within `after` milliseconds. */
   "timeout.occurred": { readonly after: number };
+  /**
+   * An attempt that has a span of its own in a trace ended. `resends` counts the sends of the call before it; `status`
+   * is that of a response, `kind` what went wrong without one.
+   */
+  "span.ended": {
+    readonly parentId?: string;
+    readonly sampled: boolean;
+    readonly duration: number;
+    readonly resends: number;
+    readonly status?: number;
+    readonly kind?: string;
+  };
   /** The first branch failed and the next one is tried. */
   "fallback.used": { readonly kind: string };
 }

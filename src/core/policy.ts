@@ -122,7 +122,7 @@ export function orElse<const P extends PolicyList>(...branches: P): Policy<Reque
  * Runs the branches at once: the first success wins, the others are aborted and what they still return is discarded.
  * In text `a & b`.
  *
- * The branches of a request that must not be repeated run in turn, as in `orElse`.
+ * The branches of a request that must not be repeated, or not run twice at once, run in turn, as in `orElse`.
  *
  * @throws AllFailedError (an `AggregateError`) with the causes in order, when all branches fail
  */
@@ -130,7 +130,7 @@ export function race<const P extends PolicyList>(...branches: P): Policy<Request
   return join("&", branches, (parts) => <Q, S>(next: Service<Q, S>) => {
     const services = parts.map((part) => part.layer(next));
     return function race(request: Q, context: Context): Promise<S> {
-      return context.repeatable
+      return context.concurrent
         ? tryAtOnce(services, request, context)
         : tryInTurn(services, request, context);
     };

@@ -22,18 +22,24 @@ export interface ResilientFetchOptions {
 
 /** What `init` of a resilient fetch takes beside `fetch`'s own. */
 export interface ResilientInit extends RequestInit {
-  readonly resilience?: Pick<CallOptions, "deadline" | "key" | "repeatable" | "context">;
+  readonly resilience?: Pick<
+    CallOptions,
+    "deadline" | "key" | "repeatable" | "concurrent" | "trace" | "context"
+  >;
 }
 
+/** RFC 9110, section 9.2.1. */
+const safe = ["GET", "HEAD", "OPTIONS", "TRACE"];
 /** RFC 9110, section 9.2.2. */
-const idempotent = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+const idempotent = [...safe, "PUT", "DELETE"];
 
 /**
  * Makes a `fetch` that survives: the same function to its caller, with policies inside.
  *
  * Responses come back as they are, whatever their status, and errors as the platform threw them; what a policy refuses
  * is a `RejectedError`. Only idempotent methods are sent again, and others that bear an `Idempotency-Key`, and only with
- * a body that can be sent twice; `init.resilience.repeatable` decides otherwise.
+ * a body that can be sent twice; `init.resilience.repeatable` decides otherwise. Only safe methods are hedged or raced;
+ * `init.resilience.concurrent` decides otherwise.
  *
  * @example
  * const fetch = resilientFetch({ policy: parse("timeout(5s) + retry(3) + circuitBreaker") });
@@ -60,6 +66,7 @@ export function resilientFetch(options: ResilientFetchOptions = {}): typeof fetc
           signal: init?.signal === undefined ? request?.signal : init.signal,
           key: originOf(request?.url ?? input),
           repeatable: isRepeatable(request, init),
+          concurrent: safe.includes(methodOf(request, init)),
           ...init?.resilience,
         },
       );
@@ -70,8 +77,12 @@ export function resilientFetch(options: ResilientFetchOptions = {}): typeof fetc
   };
 }
 
+function methodOf(request: Request | undefined, init: RequestInit | undefined): string {
+  return (init?.method ?? request?.method ?? "GET").toUpperCase();
+}
+
 function isRepeatable(request: Request | undefined, init: RequestInit | undefined): boolean {
-  const method = (init?.method ?? request?.method ?? "GET").toUpperCase();
+  const method = methodOf(request, init);
   const given = init?.headers ?? request?.headers;
   // Made for an idempotent request too: it refuses what fetch would refuse.
   const headers = given === undefined ? undefined : new Headers(given);

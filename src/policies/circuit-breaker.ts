@@ -299,7 +299,9 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   #refuse(context: Context, retryAfter: number): Promise<never> {
     const details = retryAfter === Infinity ? {} : { retryAfter };
     context.emit({ type: "circuit.rejected", circuit: this.name, ...details });
-    return rejected(new RejectedError("circuit-open", this.name, `circuit ${this.name} is open`, details));
+    return rejected(
+      new RejectedError("circuit-open", this.name, `circuit ${this.name} is open`, { ...details, context }),
+    );
   }
 }
 

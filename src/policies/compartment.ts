@@ -75,7 +75,7 @@ export class Compartment implements WaitingLine {
   full(context: Context, why: string): RejectedError {
     const { active, limit, queued } = this;
     context.emit({ type: "bulkhead.rejected", active, limit, queued });
-    return new RejectedError("bulkhead-full", this.#policy, why);
+    return new RejectedError("bulkhead-full", this.#policy, why, { context });
   }
 
   #run<Q, S>(next: Service<Q, S>, request: Q, context: Context, waited: number): Promise<S> {

@@ -36,7 +36,7 @@ export const hedgeOptions: Table = table;
  *
  * The calls that lose are aborted, and what they still return is discarded. A call that fails in a way that may pass
  * starts the next one at once. When all fail, the last failing value is returned, or an AllFailedError with the causes
- * in order is thrown. A request that must not be repeated is sent once.
+ * in order is thrown. A request that must not be repeated, or not run twice at once, is sent once.
  *
  * @example
  * const reads = hedge({ after: percentile(0.95), budget: retryBudget({ ratio: 0.1 }) });
@@ -48,7 +48,7 @@ export function hedge(afterOrOptions: Tunable<Duration> | HedgeOptions = {}): Po
   const deadlinesOf = deadlinesByClock();
   return definePolicy(description, <Q, S>(next: Service<Q, S>) => {
     return function hedge(request: Q, context: Context): Promise<S> {
-      if (!context.repeatable) return next(request, context);
+      if (!context.concurrent) return next(request, context);
       if (context.leg.aborted) return Promise.reject(context.leg.reason);
       const deadlines = deadlinesOf(context.environment.clock);
       return new Promise((resolve, reject) => {
@@ -205,6 +205,7 @@ class Hedged<Q, S> implements AbortListener {
 
   #fail(index: number, outcome: Settled<S>, { retryable }: Verdict): void {
     this.#failures[index] = outcome;
+    this.#context.fail("error" in outcome ? outcome.error : outcome.value);
     this.#failed++;
     // As for a retry: a refusal would only be met again.
     if (retryable) this.#hedge();

@@ -97,7 +97,7 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
     const retryAfter = Math.ceil(wait - rounding);
     context.emit({ type: "rate-limit.rejected", retryAfter });
     const message = `over the limit, free again in ${retryAfter} ms`;
-    return Promise.reject(new RejectedError("rate-limited", "rateLimit", message, { retryAfter }));
+    return Promise.reject(new RejectedError("rate-limited", "rateLimit", message, { retryAfter, context }));
   }
 
   const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {

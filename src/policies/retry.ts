@@ -111,7 +111,7 @@ class Tries<Q, S> {
     const delay = this.#plan({ value }, verdict, "value");
     if (delay === undefined) return value;
     this.#context.environment.discard(value);
-    return this.#again(delay);
+    return this.#again(delay, value);
   }
 
   #threw(error: unknown): Promise<S> {
@@ -120,10 +120,11 @@ class Tries<Q, S> {
     if (this.#counts) this.#settle(verdict);
     const delay = this.#plan(outcome, verdict, kindOf(error));
     if (delay === undefined) throw error;
-    return this.#again(delay);
+    return this.#again(delay, error);
   }
 
-  #again(delay: number): Promise<S> {
+  #again(delay: number, cause: unknown): Promise<S> {
+    this.#context.fail(cause);
     return this.#context.sleep(delay).then(() => this.attempt());
   }
 

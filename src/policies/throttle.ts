@@ -61,7 +61,9 @@ export function throttle(kOrOptions: number | ThrottleOptions = {}): Policy {
         ratio.refuse(began);
         context.emit({ type: "throttle.rejected", probability });
         const share = Math.round(probability * 100);
-        return Promise.reject(new RejectedError("throttled", "throttle", `${share} % of calls are refused`));
+        return Promise.reject(
+          new RejectedError("throttled", "throttle", `${share} % of calls are refused`, { context }),
+        );
       }
       const answer = next(request, context);
       answer.then(

@@ -47,8 +47,17 @@ type Check = (value: unknown) => boolean;
 
 const number: Check = (value) => typeof value === "number" && Number.isFinite(value) && value >= 0;
 const ratio: Check = (value) => number(value) && (value as number) <= 1;
-const optionalNumber: Check = (value) => value === undefined || number(value);
 const label: Check = (value) => typeof value === "string" && value.length > 0 && value.length <= 100;
+const flag: Check = (value) => typeof value === "boolean";
+const optionalNumber = optional(number);
+
+function optional(check: Check): Check {
+  return (value) => value === undefined || check(value);
+}
+
+function hex(digits: number): Check {
+  return (value) => typeof value === "string" && value.length === digits && /^[0-9a-f]+$/.test(value);
+}
 
 /** The fields of each event, and what they must be. */
 const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
@@ -83,7 +92,18 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
   "limit.changed": { limit: number, from: number },
   "timeout.occurred": { after: number },
   "fallback.used": { kind: label },
+  "span.ended": {
+    parentId: optional(hex(16)),
+    sampled: flag,
+    duration: number,
+    resends: number,
+    status: optionalNumber,
+    kind: optional(label),
+  },
 };
+
+/** What any event may carry of a trace. */
+const traced = { traceId: optional(hex(32)), spanId: optional(hex(16)) };
 
 /**
  * Reads a batch: good events are kept, bad ones rejected one by one, those of an unknown type skipped as a newer
@@ -148,7 +168,7 @@ function readEvent(input: unknown): PolicyEvent | string {
   if (key !== undefined && !label(key)) return "key must be a text of 1 to 100 characters";
   const event: Record<string, unknown> = { type, policy, at };
   if (key !== undefined) event.key = key;
-  for (const [field, check] of Object.entries(fields[type as EventType])) {
+  for (const [field, check] of Object.entries({ ...traced, ...fields[type as EventType] })) {
     const value = input[field];
     if (!check(value)) return `${field} of ${type} is ${quoted(value, "missing")}`;
     if (value !== undefined) event[field] = value;

@@ -120,6 +120,22 @@ describe("Context", () => {
     expect(context.sends).toBe(1);
   });
 
+  it("may be under way twice at once unless it says otherwise, or must not be repeated at all", () => {
+    const concurrent = (options?: Parameters<typeof Context.begin>[0]) => Context.begin(options).concurrent;
+    expect([concurrent(), concurrent({}), concurrent({ concurrent: true })]).toEqual([true, true, true]);
+    expect([concurrent({ concurrent: false }), concurrent({ repeatable: false })]).toEqual([false, false]);
+    expect(concurrent({ concurrent: true, repeatable: false })).toBe(false);
+    expect(Context.begin({ concurrent: false }).repeatable).toBe(true);
+  });
+
+  it("remembers over its attempts what the last of them came to", () => {
+    const context = Context.begin();
+    expect(context.cause).toBeUndefined();
+    context.withAttempt(1).fail("down");
+    expect([context.cause, context.withAttempt(2).cause]).toEqual(["down", "down"]);
+    expect(Context.begin({ context }).cause).toBeUndefined();
+  });
+
   describe("emit", () => {
     it("stamps an event with the policy's name, the wall clock and the key", async () => {
       const clock = new ManualClock({ wall: 1_000 });
@@ -132,6 +148,35 @@ describe("Context", () => {
         { type: "timeout.occurred", after: 1, policy: "shop", at: 1_005, key: "k" },
         { type: "timeout.occurred", after: 2, policy: "shop", at: 1_005 },
       ]);
+    });
+
+    it("stamps an event with the trace, and with the span that was sent last", () => {
+      const sink = recordingSink();
+      const world = { ...platform, sink };
+      const trace = { traceId: "a".repeat(32), spanId: "b".repeat(16), sampled: true };
+      const context = Context.begin({ trace }).within(world);
+      context.emit({ type: "cache.missed" });
+      context.enter({ ...trace, spanId: "c".repeat(16) });
+      context.withAttempt(2).emit({ type: "cache.missed" });
+      const part = Context.begin({ context });
+      part.emit({ type: "cache.missed" });
+      Context.begin().within(world).emit({ type: "cache.missed" });
+      expect(sink.events.map(({ traceId, spanId }) => [traceId?.[0], spanId?.[0]])).toEqual([
+        ["a", "b"],
+        ["a", "c"],
+        ["a", "c"],
+        [undefined, undefined],
+      ]);
+      expect(part.trace).toEqual({ ...trace, spanId: "c".repeat(16) });
+      expect(Context.begin({ context, trace }).trace).toBe(trace);
+    });
+
+    it("stamps no span where a trace has none yet", () => {
+      const sink = recordingSink();
+      const trace = { traceId: "a".repeat(32), sampled: false };
+      const context = Context.begin({ trace }).within({ ...platform, sink });
+      context.emit({ type: "cache.missed" });
+      expect(sink.events[0]?.spanId).toBeUndefined();
     });
 
     it("tells nobody where nobody listens, and does not throw where the sink does", () => {

@@ -1,6 +1,7 @@
 import { AllFailedError, classifyError, isRejected, RejectedError, type Verdict } from "ninelives";
 import { describe, expect, it } from "vitest";
 import { classifyThrown, judgeValue } from "../../src/core/classify.ts";
+import { Context } from "../../src/core/context.ts";
 import { kindOf } from "../../src/core/events.ts";
 
 const refused = (kind: string, retryAfter?: number) => new RejectedError(kind, "p", "no", { retryAfter });
@@ -23,9 +24,28 @@ describe("RejectedError", () => {
     });
   });
 
+  it("says of its call the key, the attempts so far, and what the last of them came to", () => {
+    const context = Context.begin({ key: "tenant" });
+    const details = (error: RejectedError) => [error.key, error.attempts, error.cause];
+    const first = new RejectedError("quota", "quota", "none left", { context });
+    expect(details(first)).toEqual(["tenant", 0, undefined]);
+    expect("cause" in first).toBe(false);
+    context.countSend();
+    context.fail("down");
+    expect(details(new RejectedError("quota", "quota", "none left", { context }))).toEqual([
+      "tenant",
+      1,
+      "down",
+    ]);
+    const told = new RejectedError("quota", "quota", "none left", { context, cause: "other" });
+    expect(details(told)).toEqual(["tenant", 1, "other"]);
+    // It tells how things stood then.
+    expect(first.attempts).toBe(0);
+  });
+
   it("without details has neither cause nor time", () => {
     const error = refused("timeout");
-    expect(error.retryAfter).toBeUndefined();
+    expect([error.retryAfter, error.key, error.attempts]).toEqual([undefined, undefined, 0]);
     expect("cause" in error).toBe(false);
   });
 

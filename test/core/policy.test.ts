@@ -462,6 +462,17 @@ describe("race", () => {
     expect(origin.calls.length).toBe(1);
   });
 
+  it("runs the branches of a request in turn that may be repeated but not run twice at once", async () => {
+    const { clock, origin, call } = stage(race(by("b"), by("c")));
+    const seen = call({ concurrent: false });
+    expect(origin.calls.length).toBe(1);
+    origin.last.fail(down);
+    await clock.advance(0);
+    origin.last.succeed("ok");
+    await clock.advance(0);
+    expect(seen.seen).toEqual({ value: "ok" });
+  });
+
   it("race > circuitBreaker: a loser counts as neither failure nor success", async () => {
     const circuit = circuitBreaker({ consecutiveFailures: 1 });
     const { clock, origin, call } = stage(race(compose(circuit, by("a")), by("b")));

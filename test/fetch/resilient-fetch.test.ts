@@ -4,6 +4,7 @@ import { type FetchCall, type ResilientFetchOptions, resilientFetch } from "../.
 import { answer } from "../../src/policies/answer.ts";
 import { constant } from "../../src/policies/backoff.ts";
 import { circuitBreaker } from "../../src/policies/circuit-breaker.ts";
+import { hedge } from "../../src/policies/hedge.ts";
 import { keyed } from "../../src/policies/keyed.ts";
 import { retry } from "../../src/policies/retry.ts";
 import { timeout } from "../../src/policies/timeout.ts";
@@ -237,6 +238,34 @@ describe("resilientFetch > what may be sent twice", () => {
     await clock.advance(1_000);
     await call;
     expect(calls).toHaveLength(sends);
+  });
+});
+
+describe("resilientFetch > hedge", () => {
+  const key = { "idempotency-key": "5" };
+
+  it.each<[string, unknown, unknown, number]>([
+    ["GET", url, undefined, 2],
+    ["HEAD", url, { method: "head" }, 2],
+    ["OPTIONS", url, { method: "OPTIONS" }, 2],
+    ["a Request", new Request(url), undefined, 2],
+    ["PUT", url, { method: "PUT", body: "5" }, 1],
+    ["DELETE", new Request(url, { method: "DELETE" }), undefined, 1],
+    ["POST with an Idempotency-Key", url, { method: "POST", body: "5", headers: key }, 1],
+    ["PUT by decision of the caller", url, { method: "PUT", resilience: { concurrent: true } }, 2],
+    ["GET against it", url, { resilience: { concurrent: false } }, 1],
+    ["GET that must not be repeated", url, { resilience: { repeatable: false } }, 1],
+  ])("%s", async (_, input, init, sends) => {
+    const { clock, calls, fetch } = stage(hedge("100ms"));
+    const call = fetch(input, init);
+    await clock.advance(100);
+    expect(calls).toHaveLength(sends);
+    const response = new Response("ok");
+    calls.at(-1)?.succeed(response);
+    expect(await call).toBe(response);
+    // The one that lost is aborted.
+    if (sends === 2) expect(calls[0]?.init.signal?.aborted).toBe(true);
+    expect(clock.pending).toBe(0);
   });
 });
 

@@ -260,6 +260,24 @@ describe("hedge", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("sends a request that must not run twice at once once", async () => {
+    const { clock, origin, call } = hedged();
+    call({ concurrent: false });
+    await clock.advance(1_000);
+    expect(origin.calls.length).toBe(1);
+    origin.last.succeed("ok");
+    await clock.advance(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("timeout > hedge: the cause is what the last call came to", async () => {
+    const { clock, origin, call } = stage(compose(timeout("1s"), hedge({ after: "100ms" })));
+    const seen = call({ key: "k" });
+    origin.last.fail(down);
+    await clock.advance(1_000);
+    expect(seen.error).toMatchObject({ kind: "timeout", attempts: 2, key: "k", cause: down });
+  });
+
   describe("when the caller aborts", () => {
     it("rejects at once with the caller's reason, and aborts every call", async () => {
       const staged = hedged({ hedges: 2 });

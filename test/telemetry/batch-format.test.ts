@@ -40,6 +40,14 @@ const events: { readonly [T in EventType]: object } = {
   "limit.changed": { limit: 12, from: 10 },
   "timeout.occurred": { after: 500 },
   "fallback.used": { kind: "circuit-open" },
+  "span.ended": {
+    traceId: "0af7651916cd43dd8448eb211c80319c",
+    spanId: "b7ad6b7169203331",
+    sampled: true,
+    duration: 12,
+    resends: 0,
+    status: 200,
+  },
 };
 const all = Object.entries(events).map(([type, details]) => ({ type, ...stamp, ...details }));
 
@@ -65,6 +73,11 @@ describe("readBatch", () => {
       });
     },
   );
+
+  it("keeps the trace and the span of an event", () => {
+    const event = { ...all[0], traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
+    expect(readBatch({ ...envelope, events: [event] }).batch.events).toEqual([event]);
+  });
 
   it("takes a batch that dropped nothing and does not say so", () => {
     const { dropped: _, ...silent } = envelope;
@@ -95,6 +108,11 @@ describe("readBatch", () => {
       [{ ...good, duration: "fast" }, 'duration of request.succeeded is "fast"'],
       [{ ...good, duration: undefined }, "duration of request.succeeded is missing"],
       [{ ...good, attempts: -1 }, "attempts of request.succeeded is -1"],
+      [
+        { ...good, traceId: "0AF7651916CD43DD8448EB211C80319C" },
+        'traceId of request.succeeded is "0AF7651916CD43DD8448EB211C80319C"',
+      ],
+      [{ ...good, spanId: "b7ad" }, 'spanId of request.succeeded is "b7ad"'],
       [{ ...all[5], failureRate: 1.5 }, "failureRate of circuit.opened is 1.5"],
     ] as const;
     const read = readBatch({ ...envelope, events: bad.flatMap(([event]) => [event, good]) });
