@@ -2,7 +2,7 @@ export { type Adaptive, adaptive, type Tunable } from "./core/adaptive.ts";
 export { type Classify, classifyError, type Outcome, type Verdict } from "./core/classify.ts";
 export { type Clock, systemClock, type TimerHandle } from "./core/clock.ts";
 export type { CallOptions, Context, Trace } from "./core/context.ts";
-export type { Argument, DescribedValue, Description } from "./core/description.ts";
+export { type Argument, type DescribedValue, type Description, describe } from "./core/description.ts";
 export type { Duration } from "./core/duration.ts";
 export { type EnvironmentOptions, environment } from "./core/environment.ts";
 export {
@@ -19,7 +19,6 @@ export {
   compose,
   definePolicy,
   definePolicyFor,
-  describe,
   identity,
   type LayerFor,
   type Operation,

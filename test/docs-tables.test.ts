@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { Argument } from "../src/core/description.ts";
+import { type DescribedCall, describeValue } from "../src/core/description.ts";
 import { formatDuration } from "../src/core/duration.ts";
 import type { Table } from "../src/core/options.ts";
 
@@ -34,12 +34,12 @@ function documented(page: string): [option: string, initial: string][] {
 function written({ initial, required }: { readonly initial?: unknown; readonly required?: true }) {
   if (required) return "required";
   if (initial === undefined || typeof initial === "function") return undefined;
-  const { description } = initial as { description?: { call: string; arguments: readonly Argument[] } };
-  if (description === undefined) return `\`${JSON.stringify(initial)}\``;
-  const list = description.arguments.map(({ value }) =>
+  const described = describeValue(initial as DescribedCall, false);
+  if (typeof described !== "object" || !("call" in described)) return `\`${JSON.stringify(initial)}\``;
+  const list = described.arguments.map(({ value }) =>
     typeof value === "object" && "duration" in value ? `"${formatDuration(value.duration)}"` : String(value),
   );
-  return `\`${description.call}(${list.join(", ")})\``;
+  return `\`${described.call}(${list.join(", ")})\``;
 }
 
 describe("the documentation's tables of defaults", () => {

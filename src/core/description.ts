@@ -37,48 +37,73 @@ export type DescribedValue =
   /** A value that has no text: a function, an object. */
   | { readonly opaque: unknown };
 
-/** The description of two or more policies joined by one operator. */
-export function joined(operator: Operator, parts: readonly Description[]): Description {
-  const operands = parts.flatMap((part) =>
-    "operator" in part && part.operator === operator ? part.operands : [part],
-  );
-  return { operator, operands };
+/** How a policy was made; {@link describe} makes a description of it when somebody asks. */
+export type Recipe = Description | Joined | Chosen<"policy">;
+
+/** Policies joined by an operator, flat. */
+export interface Joined {
+  readonly operator: Operator;
+  readonly parts: readonly Described[];
 }
 
-/** Collects the arguments of a policy that were given. */
-export function given(...list: (Argument | undefined)[]): Argument[] {
-  return list.filter((argument) => argument !== undefined);
+/** A name with the options that were given: `policy` is that of a policy, `call` that of a value such as a back-off. */
+export type Chosen<Kind extends "policy" | "call"> = { readonly [K in Kind]: string } & {
+  readonly given: object;
+  readonly table: Readonly<Record<string, OptionForm>>;
+};
+
+/** How the text form writes an option. */
+export interface OptionForm {
+  readonly check?: unknown;
+  /** A number or a text is a `Duration`, though the check takes more than that; with `text`, only a text is one. */
+  readonly duration?: true | "text";
+  /** Of the first option: it may not stand without its name. */
+  readonly named?: true;
 }
 
-/** An argument as it stands in a description, or nothing when it was not given; without a name it is the first. */
-export function argument(value: unknown, name?: string, isDuration = false): Argument | undefined {
-  if (value === undefined) return undefined;
-  const described = describeValue(value, isDuration);
-  return name === undefined ? { value: described } : { name, value: described };
+/** Something that knows how it was made. */
+export interface Described {
+  readonly recipe: Recipe;
 }
 
-/** Like `argument`, for a value that is a `Duration` unless it is adaptive or computed. */
-export function durationArgument(value: unknown, name?: string): Argument | undefined {
-  return argument(value, name, true);
+/** A value that knows how it was made, such as a back-off. */
+export interface DescribedCall {
+  readonly recipe: Chosen<"call"> | { readonly call: string; readonly arguments: readonly Argument[] };
+}
+
+/** What a policy is made of: a tree with operators and policies, each with the arguments that it was given. */
+export function describe({ recipe }: Described): Description {
+  if ("parts" in recipe) return { operator: recipe.operator, operands: recipe.parts.map(describe) };
+  return "table" in recipe ? { policy: recipe.policy, arguments: argumentsOf(recipe) } : recipe;
+}
+
+/** The arguments that were given; defaults are not repeated. */
+function argumentsOf({ given, table }: Pick<Chosen<never>, "given" | "table">): Argument[] {
+  const list: Argument[] = [];
+  for (const [index, [name, { check, duration, named }]] of Object.entries(table).entries()) {
+    const value = (given as Record<string, unknown>)[name];
+    if (value === undefined) continue;
+    const isDuration = duration === "text" ? typeof value === "string" : (duration ?? check === milliseconds);
+    const described = describeValue(value, isDuration);
+    list.push(index === 0 && named === undefined ? { value: described } : { name, value: described });
+  }
+  return list;
 }
 
 /** A value as it stands in a description; an adaptive one as it is now. */
-export function describeValue(value: unknown, isDuration = false): DescribedValue {
+export function describeValue(value: unknown, isDuration: boolean): DescribedValue {
   if (isAdaptive(value)) return describeValue(value.get(), isDuration);
   if (isDuration && (typeof value === "number" || typeof value === "string")) {
     return { duration: milliseconds(value as Duration, "duration") };
   }
   if (typeof value === "number" || typeof value === "boolean" || typeof value === "string") return value;
-  return hasDescription(value) ? value.description : { opaque: value };
+  if (!hasRecipe(value)) return { opaque: value };
+  const { recipe } = value;
+  return "table" in recipe ? { call: recipe.call, arguments: argumentsOf(recipe) } : recipe;
 }
 
-/** A value that knows its text, such as a back-off. */
-export interface DescribedCall {
-  readonly description: { readonly call: string; readonly arguments: readonly Argument[] };
-}
-
-function hasDescription(value: unknown): value is DescribedCall {
+function hasRecipe(value: unknown): value is DescribedCall {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
-  const { description } = value as Partial<DescribedCall>;
-  return typeof description === "object" && "call" in description;
+  const { recipe } = value as Partial<DescribedCall>;
+  return typeof recipe === "object" && "call" in recipe;
 }

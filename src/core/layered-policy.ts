@@ -1,28 +1,19 @@
 import { bound } from "./bound.ts";
 import { type CallOptions, Context } from "./context.ts";
 import { deadlinesByClock } from "./deadlines.ts";
-import type { Description, Operator } from "./description.ts";
+import type { Recipe } from "./description.ts";
 import { rejected } from "./errors.ts";
 import type { Layer, Operation, Policy, Service, Wrapped } from "./policy.ts";
 
 /** The one implementation of a policy. What policies add to it (a circuit's `state`) is put on the value. */
 export class LayeredPolicy implements Policy {
-  description: Description;
+  readonly recipe: Recipe;
   readonly layer: Layer;
-  readonly operator: Operator | undefined;
-  readonly parts: readonly Policy[];
   #operate: Service<Operation<unknown>, unknown> | undefined;
 
-  constructor(
-    description: Description,
-    layer: Layer,
-    operator: Operator | undefined = undefined,
-    parts: readonly Policy[] = [],
-  ) {
-    this.description = description;
+  constructor(recipe: Recipe, layer: Layer) {
+    this.recipe = recipe;
     this.layer = layer;
-    this.operator = operator;
-    this.parts = parts;
   }
 
   wrap<Q, S>(service: Service<Q, S>): Wrapped<Q, S> {

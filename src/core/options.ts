@@ -1,35 +1,29 @@
 import { type Tunable, tunable } from "./adaptive.ts";
 import { known, whole, within } from "./check.ts";
 import type { Context } from "./context.ts";
-import { type Argument, type Description, describeValue } from "./description.ts";
+import type { Chosen, OptionForm } from "./description.ts";
 import { type Duration, milliseconds, quote } from "./duration.ts";
 
 /** Turns what a user gave into what a policy uses, or throws an error that names the option and quotes the value. */
 export type Check<T, R> = (value: T, option: string) => R;
 
 /** One row of a policy's table of options. */
-export interface OptionRow<T, R> {
+export interface OptionRow<T, R> extends OptionForm {
   readonly check: Check<T, R>;
   /** What holds when the option is not given. Without it, and unless it is `required`, the option may be missing. */
   readonly initial?: NoInfer<T>;
   readonly required?: true;
   /** The value is itself a function, or decides what is built: it is read once. */
   readonly fixed?: true;
-  /** A number or a text is a `Duration`, though the check takes more than that; with `text`, only a text is one. */
-  readonly duration?: true | "text";
-  /** Of the first row: it may not stand without its name. */
-  readonly named?: true;
 }
 
 /** A row whose types only its own policy knows. */
-interface Row {
+interface Row extends OptionForm {
   // A method, so that a row of any type is one: it is only ever called with what belongs to it.
   check(value: never, option: string): unknown;
   readonly initial?: unknown;
   readonly required?: true;
   readonly fixed?: true;
-  readonly duration?: true | "text";
-  readonly named?: true;
 }
 
 /** The options of a policy, by name; the documentation is tested against it. */
@@ -44,10 +38,10 @@ export type Readers<T extends Table> = {
   readonly [K in keyof T]: (context: Context) => ValueOf<T[K]>;
 };
 
-/** A policy's options, checked and readable, and how it is described. */
+/** A policy's options, checked and readable, and how it was made. */
 export interface Settings<T extends Table> {
   readonly read: Readers<T>;
-  readonly description: Description;
+  readonly recipe: Chosen<"policy">;
 }
 
 /**
@@ -62,19 +56,12 @@ export function settings<const T extends Table>(policy: string, given: object, t
   const names = Object.keys(table);
   known(given, policy, names);
   const read: Record<string, (context: Context) => unknown> = {};
-  const list: Argument[] = [];
-  for (const [index, name] of names.entries()) {
+  for (const name of names) {
     const row = table[name] as unknown as OptionRow<unknown, unknown>;
-    const value = (given as Record<string, unknown>)[name];
-    read[name] = reader(value ?? row.initial, row, `${policy}: ${name}`);
-    if (value !== undefined) {
-      const isDuration =
-        row.duration === "text" ? typeof value === "string" : (row.duration ?? row.check === duration);
-      const described = describeValue(value, isDuration);
-      list.push(index === 0 && row.named === undefined ? { value: described } : { name, value: described });
-    }
+    const value = (given as Record<string, unknown>)[name] ?? row.initial;
+    read[name] = reader(value, row, `${policy}: ${name}`);
   }
-  return { read: read as Readers<T>, description: { policy, arguments: list } };
+  return { read: read as Readers<T>, recipe: { policy, given, table } };
 }
 
 function reader(

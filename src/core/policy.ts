@@ -7,7 +7,7 @@
  */
 import { tryAtOnce, tryInTurn } from "./branches.ts";
 import type { CallOptions, Context } from "./context.ts";
-import { type Description, joined, type Operator } from "./description.ts";
+import type { Operator, Recipe } from "./description.ts";
 import { LayeredPolicy } from "./layered-policy.ts";
 
 /** Anything asynchronous: `fetch`, a query, a telemetry sink, a command. */
@@ -33,8 +33,8 @@ export type LayerFor<in Req, in Res> = <Q extends Req, S extends Res>(next: Serv
  * budget.
  */
 export interface Policy<in Req = unknown, in Res = unknown> {
-  /** What it is made of, for `format`, tools and dashboards. */
-  readonly description: Description;
+  /** How it was made, of which `describe` makes what it is made of. */
+  readonly recipe: Recipe;
   /** Puts this policy around the next service; once for each service, not for each call. */
   readonly layer: LayerFor<Req, Res>;
   /** Links the policy with a service, once, and gives the function to call. */
@@ -71,17 +71,17 @@ export type Layer = <Q, S>(next: Service<Q, S>) => Service<Q, S>;
  *   return next(request, context);
  * });
  */
-export function definePolicy(description: string | Description, layer: Layer): Policy {
-  return new LayeredPolicy(described(description), layer);
+export function definePolicy(recipe: string | Recipe, layer: Layer): Policy {
+  return new LayeredPolicy(named(recipe), layer);
 }
 
 /** Makes a policy of a layer that reads requests of type `Req`, or makes responses of type `Res`. */
 export function definePolicyFor<Req, Res>(
-  description: string | Description,
+  recipe: string | Recipe,
   layer: (next: Service<Req, Res>) => Service<Req, Res>,
 ): Policy<Req, Res> {
   // `wrap` and `execute` admit only services of these types, so the layer never meets another one.
-  return new LayeredPolicy(described(description), layer as Layer);
+  return new LayeredPolicy(named(recipe), layer as Layer);
 }
 
 /**
@@ -140,13 +140,8 @@ export function race<const P extends PolicyList>(...branches: P): Policy<Request
 /** Does nothing: the unit of `compose`. */
 export const identity: Policy = definePolicy("identity", (next) => next);
 
-/** What a policy is made of: a tree with operators and policies, each with the arguments that it was given. */
-export function describe(policy: Policy<never, never>): Description {
-  return policy.description;
-}
-
-function described(description: string | Description): Description {
-  return typeof description === "string" ? { policy: description, arguments: [] } : description;
+function named(recipe: string | Recipe): Recipe {
+  return typeof recipe === "string" ? { policy: recipe, arguments: [] } : recipe;
 }
 
 /** Joins policies by an operator; parts that the same operator joined already are taken apart, so it is associative. */
@@ -159,12 +154,14 @@ function join<P extends PolicyList>(
     if (!(policy instanceof LayeredPolicy)) {
       throw new TypeError(`${names[operator]} takes policies, but got ${typeof policy}`);
     }
-    return policy.operator === operator ? policy.parts : [policy as Policy];
+    const { recipe } = policy;
+    return "parts" in recipe && recipe.operator === operator
+      ? (recipe.parts as readonly Policy[])
+      : [policy as Policy];
   });
   if (parts.length === 0) return identity;
   if (parts.length === 1) return parts[0] as Policy;
-  const descriptions = policies.map((policy) => policy.description);
-  return new LayeredPolicy(joined(operator, descriptions), layer(parts), operator, parts);
+  return new LayeredPolicy({ operator, parts }, layer(parts));
 }
 
 const names = { "+": "compose", "|": "orElse", "&": "race" } as const;

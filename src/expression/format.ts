@@ -1,4 +1,10 @@
-import type { Argument, DescribedValue, Description, Operator } from "../core/description.ts";
+import {
+  type Argument,
+  type DescribedValue,
+  type Description,
+  describe,
+  type Operator,
+} from "../core/description.ts";
 import { formatDuration } from "../core/duration.ts";
 import type { Policy } from "../core/policy.ts";
 
@@ -11,7 +17,7 @@ const binds: Readonly<Record<Operator, number>> = { "|": 1, "+": 2, "&": 3 };
  * @throws TypeError with the path to a value that has no text: a function or an object that did not come by a name
  */
 export function format(policy: Policy<never, never>): string {
-  return formatDescription(policy.description);
+  return formatDescription(describe(policy));
 }
 
 /** The text of a description. */

@@ -1,4 +1,10 @@
-import type { Argument, DescribedValue, Description, PolicyDescription } from "../core/description.ts";
+import {
+  type Argument,
+  type DescribedValue,
+  type Description,
+  describe,
+  type PolicyDescription,
+} from "../core/description.ts";
 import { milliseconds, quote } from "../core/duration.ts";
 import { LayeredPolicy } from "../core/layered-policy.ts";
 import { compose, orElse, type Policy, race } from "../core/policy.ts";
@@ -129,7 +135,7 @@ class Parser {
     const { values, described } = this.#arguments();
     const made = this.#call(found as TextFunction, values, at);
     if (!(made instanceof LayeredPolicy)) return this.#fail(at, `${name} made no policy, but ${quote(made)}`);
-    const own = made.description;
+    const own = describe(made);
     const asWritten = scoped || "operator" in own || own.policy !== name;
     const description = asWritten ? { policy: name, arguments: described } : renamed(own, described);
     return redescribed(made, description);

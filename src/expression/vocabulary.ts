@@ -41,7 +41,7 @@ export type TextFunction = (...args: never[]) => unknown;
 /** Takes the named arguments, which come last, off a list; an adaptive or described value or a policy is an argument like others. */
 function takeNamed(args: unknown[]): Record<string, unknown> | undefined {
   const last = args.at(-1);
-  if (typeof last !== "object" || last === null || "description" in last) return undefined;
+  if (typeof last !== "object" || last === null || "recipe" in last) return undefined;
   const plain = Object.getPrototypeOf(last) === Object.prototype;
   return plain ? (args.pop() as Record<string, unknown>) : undefined;
 }

@@ -52,7 +52,7 @@ export const adaptiveLimitOptions: Table = table;
  * const policy = adaptiveLimit({ algorithm: vegas(), maximum: 100, queue: 50, maximumWait: "500ms" });
  */
 export function adaptiveLimit(chosen: AdaptiveLimitOptions = {}): AdaptiveLimit {
-  const { read, description } = settings("adaptiveLimit", chosen, table);
+  const { read, recipe } = settings("adaptiveLimit", chosen, table);
   demandMaximumWait("adaptiveLimit", chosen);
   const bounds = boundsOf(chosen);
   const machine = (chosen.algorithm ?? table.algorithm.initial).machine(bounds);
@@ -69,7 +69,7 @@ export function adaptiveLimit(chosen: AdaptiveLimitOptions = {}): AdaptiveLimit 
     context.emit({ type: "limit.changed", limit, from });
   }
 
-  const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+  const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     /** Its handlers come before those that free the slot, so that a limit that grew lets in those that wait at once. */
     function measured(request: Q, context: Context): Promise<S> {
       const { environment } = context;

@@ -1,5 +1,4 @@
 import type { Context } from "../core/context.ts";
-import { argument, given } from "../core/description.ts";
 import { definePolicyFor, identity, orElse, type Policy } from "../core/policy.ts";
 
 /**
@@ -12,8 +11,8 @@ import { definePolicyFor, identity, orElse, type Policy } from "../core/policy.t
 export function answer<T, Req = unknown>(
   value: T | ((request: Req, context: Context) => T | Promise<T>),
 ): Policy<Req, T> {
-  const description = { policy: "answer", arguments: given(argument(value)) };
-  return definePolicyFor<Req, T>(description, () => {
+  const recipe = { policy: "answer", given: { value }, table: { value: {} } };
+  return definePolicyFor<Req, T>(recipe, () => {
     return async function answer(request: Req, context: Context): Promise<T> {
       return typeof value === "function"
         ? (value as (request: Req, context: Context) => T | Promise<T>)(request, context)

@@ -1,7 +1,7 @@
 import { within } from "../core/check.ts";
 import type { Outcome } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
-import { argument, type DescribedCall, durationArgument, given } from "../core/description.ts";
+import { type DescribedCall, describeValue } from "../core/description.ts";
 import { type Duration, milliseconds, quote } from "../core/duration.ts";
 import type { Random } from "../core/random.ts";
 
@@ -21,7 +21,7 @@ export type AnyBackoff = Backoff | Iterable<Duration> | ComputedBackoff;
 export function constant(delay: Duration): Backoff {
   const ms = milliseconds(delay, "constant: delay");
   return {
-    description: { call: "constant", arguments: given(durationArgument(delay)) },
+    recipe: { call: "constant", given: { delay }, table: { delay: { duration: true } } },
     delay: () => ms,
   };
 }
@@ -30,7 +30,7 @@ export function constant(delay: Duration): Backoff {
 export function linear(step: Duration): Backoff {
   const ms = milliseconds(step, "linear: step");
   return {
-    description: { call: "linear", arguments: given(durationArgument(step)) },
+    recipe: { call: "linear", given: { step }, table: { step: { duration: true } } },
     delay: (attempt) => ms * attempt,
   };
 }
@@ -45,9 +45,10 @@ export function exponential(first: Duration, options: ExponentialOptions = {}): 
   const ms = milliseconds(first, "exponential: first");
   const factor = within(options.factor ?? 2, "exponential: factor", 1, 100);
   return {
-    description: {
+    recipe: {
       call: "exponential",
-      arguments: given(durationArgument(first), argument(options.factor, "factor")),
+      given: { first, ...options },
+      table: { first: { duration: true }, factor: {} },
     },
     delay: (attempt) => ms * factor ** (attempt - 1),
   };
@@ -61,8 +62,8 @@ export function exponential(first: Duration, options: ExponentialOptions = {}): 
  */
 export function sequence(...delays: readonly Duration[]): Backoff {
   const delay = delaysOf([...delays], "sequence: delays");
-  const list = given(...delays.map((each) => durationArgument(each)));
-  return { description: { call: "sequence", arguments: list }, delay };
+  const list = delays.map((each) => ({ value: describeValue(each, true) }));
+  return { recipe: { call: "sequence", arguments: list }, delay };
 }
 
 /** Reads an iterable as far as it is needed, each item once: it may be a generator without end. */

@@ -1,5 +1,5 @@
 import { known, span } from "../core/check.ts";
-import { argument, type DescribedCall, durationArgument, given } from "../core/description.ts";
+import type { Chosen, DescribedCall } from "../core/description.ts";
 import { type Duration, quote } from "../core/duration.ts";
 import { between, oneOf } from "../core/options.ts";
 import { RatioBudget, type RetryBudget, TokenBudget } from "../state/retry-budget.ts";
@@ -34,11 +34,8 @@ export function retryBudget(options: RetryBudgetOptions = {}): SharedBudget {
     between(0, 1_000_000)(minimum, "retryBudget: minimum"),
     span(window, "retryBudget: window"),
   );
-  return described(budget, "retryBudget", [
-    argument(options.ratio, "ratio"),
-    argument(options.minimum, "minimum"),
-    durationArgument(options.window, "window"),
-  ]);
+  const table = { ratio: { named: true }, minimum: {}, window: { duration: true } } as const;
+  return described(budget, { call: "retryBudget", given: options, table });
 }
 
 export interface TokenBudgetOptions {
@@ -72,16 +69,12 @@ export function tokenBudget(options: TokenBudgetOptions = {}): SharedBudget {
     grpc ? tokens / 2 : 0,
     grpc,
   );
-  return described(budget, "tokenBudget", [
-    argument(options.kind, "kind"),
-    argument(options.tokens, "tokens"),
-    argument(options.cost, "cost"),
-    argument(options.gain, "gain"),
-  ]);
+  const table = { kind: { named: true }, tokens: {}, cost: {}, gain: {} } as const;
+  return described(budget, { call: "tokenBudget", given: options, table });
 }
 
-function described(budget: RetryBudget, call: string, list: Parameters<typeof given>): SharedBudget {
-  return Object.assign(budget, { description: { call, arguments: given(...list) } });
+function described(budget: RetryBudget, recipe: Chosen<"call">): SharedBudget {
+  return Object.assign(budget, { recipe });
 }
 
 /** @throws TypeError that names the option and quotes what is no budget */

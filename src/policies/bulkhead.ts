@@ -36,11 +36,11 @@ export const bulkheadOptions: Table = table;
 export function bulkhead(limitOrOptions: number | BulkheadOptions): Bulkhead {
   const chosen: BulkheadOptions =
     typeof limitOrOptions === "number" ? { limit: limitOrOptions } : limitOrOptions;
-  const { read, description } = settings("bulkhead", chosen, table);
+  const { read, recipe } = settings("bulkhead", chosen, table);
   demandMaximumWait("bulkhead", chosen);
   const compartment = new Compartment("bulkhead", read.limit, read, chosen.order, chosen.limit);
 
-  const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+  const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     return function bulkhead(request: Q, context: Context): Promise<S> {
       return compartment.enter(next, request, context);
     };

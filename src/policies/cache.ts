@@ -66,7 +66,7 @@ interface Kept<Res> {
  * const prices = cache({ key: (url: string) => url, ttl: "1m", staleWhileRevalidate: "10m", staleIfError: "1h" });
  */
 export function cache<Req = unknown, Res = unknown>(chosen: CacheOptions<Req, Res>): Cache<Req, Res> {
-  const { read, description } = settings("cache", chosen, table);
+  const { read, recipe } = settings("cache", chosen, table);
   const { key: keyOf, share = copyOf, maximumEntries = table.maximumEntries.initial } = chosen;
   const entries = new ExpiringEntries<Kept<Res>>(maximumEntries, drop);
 
@@ -89,7 +89,7 @@ export function cache<Req = unknown, Res = unknown>(chosen: CacheOptions<Req, Re
     return copy;
   }
 
-  const policy = definePolicyFor<Req, Res>(description, (next: Service<Req, Res>) => {
+  const policy = definePolicyFor<Req, Res>(recipe, (next: Service<Req, Res>) => {
     function fetchAnew(key: string, request: Req, context: Context): Promise<Res> {
       /** What the cache has for a call that failed. */
       function lastKnown(): Kept<Res> | undefined {

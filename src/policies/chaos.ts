@@ -46,7 +46,7 @@ export const chaosOptions: Table = table;
  * const policy = compose(retry(3), chaos({ fault: "connection reset", rate: 0.1, seed: 42 }));
  */
 export function chaos<Res = unknown, Req = unknown>(chosen: ChaosOptions<Req, Res>): Policy<Req, Res> {
-  const { read, description } = settings("chaos", chosen, table);
+  const { read, recipe } = settings("chaos", chosen, table);
   const { latency, fault, outcome, behaviour, seed } = chosen;
   if (fault !== undefined && outcome !== undefined) {
     throw new TypeError("chaos: a call cannot have both a fault and an outcome; compose two");
@@ -56,7 +56,7 @@ export function chaos<Res = unknown, Req = unknown>(chosen: ChaosOptions<Req, Re
   }
   const seeded = seed === undefined ? undefined : seededRandom(seed);
 
-  return definePolicyFor<Req, Res>(description, (next: Service<Req, Res>) => {
+  return definePolicyFor<Req, Res>(recipe, (next: Service<Req, Res>) => {
     async function strike(request: Req, context: Context): Promise<Res> {
       if (behaviour !== undefined) {
         context.emit({ type: "chaos.injected", chaos: "behaviour" });

@@ -139,8 +139,8 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   };
 
   constructor(chosen: CircuitBreakerOptions) {
-    const { read, description } = settings("circuitBreaker", chosen, table);
-    super(description, (next) => next);
+    const { read, recipe } = settings("circuitBreaker", chosen, table);
+    super(recipe, (next) => next);
     const begun = Context.begin();
     const values = Object.values(chosen);
     this.name = read.name(begun);

@@ -35,12 +35,12 @@ export function coalesce<Req = unknown, Res = unknown>(
   keyOrOptions: KeyOf<Req> | CoalesceOptions<Req, Res>,
 ): Policy<Req, Res> {
   const chosen = typeof keyOrOptions === "function" ? { key: keyOrOptions } : keyOrOptions;
-  const { description } = settings("coalesce", chosen, table);
+  const { recipe } = settings("coalesce", chosen, table);
   const { key, share = copyOf } = chosen as CoalesceOptions<Req, Res>;
   const flights = new Map<string, Flight<Res>>();
   const deadlinesOf = deadlinesByClock();
 
-  return definePolicyFor<Req, Res>(description, (next: Service<Req, Res>) => {
+  return definePolicyFor<Req, Res>(recipe, (next: Service<Req, Res>) => {
     function join(request: Req, context: Context): Promise<Res> {
       const name = key(request, context);
       if (name === undefined) return next(request, context);

@@ -1,5 +1,4 @@
 import type { Context } from "../core/context.ts";
-import { argument, given } from "../core/description.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 
 /** What is needed of an `AsyncLocalStorage`, which Node, Deno, Bun and Workers have in `node:async_hooks`. */
@@ -27,8 +26,8 @@ export interface ContextStorage extends Policy {
  * await policy.execute(() => loadOrders()); // however deep in it, `query` has the signal
  */
 export function contextStorage(storage: AsyncStorage<Context>): ContextStorage {
-  const description = { policy: "contextStorage", arguments: given(argument(storage)) };
-  const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+  const recipe = { policy: "contextStorage", given: { storage }, table: { storage: {} } };
+  const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     return function contextStorage(request: Q, context: Context): Promise<S> {
       return storage.run(context, () => next(request, context));
     };

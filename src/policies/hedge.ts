@@ -43,10 +43,10 @@ export const hedgeOptions: Table = table;
  */
 export function hedge(afterOrOptions: Tunable<Duration> | HedgeOptions = {}): Policy {
   const chosen = isOptions(afterOrOptions) ? afterOrOptions : { after: afterOrOptions };
-  const { read, description } = settings("hedge", chosen, table);
+  const { read, recipe } = settings("hedge", chosen, table);
   const record = recorderOf(chosen.after);
   const deadlinesOf = deadlinesByClock();
-  return definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+  return definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     return function hedge(request: Q, context: Context): Promise<S> {
       if (!context.concurrent) return next(request, context);
       if (context.leg.aborted) return Promise.reject(context.leg.reason);

@@ -1,6 +1,5 @@
 import { known, whole } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
-import { argument, type Description, given } from "../core/description.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 
 export interface KeyedOptions {
@@ -44,11 +43,8 @@ export function keyed(factory: (key: string) => Policy, options: KeyedOptions = 
     return policy;
   }
 
-  const description: Description = {
-    policy: "keyed",
-    arguments: given(argument(factory), argument(options.maximumKeys, "maximumKeys")),
-  };
-  const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+  const recipe = { policy: "keyed", given: { factory, ...options }, table: { factory: {}, maximumKeys: {} } };
+  const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     const linked = new WeakMap<Policy, Service<Q, S>>();
     return function keyed(request: Q, context: Context): Promise<S> {
       const chosen = of(context.key ?? "");

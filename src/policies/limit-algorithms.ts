@@ -1,5 +1,5 @@
 import { known, span } from "../core/check.ts";
-import { argument, type DescribedCall, durationArgument, given } from "../core/description.ts";
+import type { DescribedCall } from "../core/description.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { between } from "../core/options.ts";
 import { AimdLimit } from "../state/aimd-limit.ts";
@@ -32,13 +32,10 @@ export function aimd(options: AimdOptions = {}): LimitAlgorithm {
   const increase = between(0.001, 1_000)(options.increase ?? 1, "aimd: increase");
   const slowAfter = span(options.slowAfter ?? "5s", "aimd: slowAfter");
   return {
-    description: {
+    recipe: {
       call: "aimd",
-      arguments: given(
-        argument(options.decrease, "decrease"),
-        argument(options.increase, "increase"),
-        durationArgument(options.slowAfter, "slowAfter"),
-      ),
+      given: options,
+      table: { decrease: { named: true }, increase: {}, slowAfter: { duration: true } },
     },
     machine: (bounds) => new AimdLimit(bounds, decrease, increase, slowAfter),
   };
@@ -54,7 +51,7 @@ export function vegas(options: VegasOptions = {}): LimitAlgorithm {
   known(options, "vegas", ["window"]);
   const window = milliseconds(options.window ?? "1s", "vegas: window");
   return {
-    description: { call: "vegas", arguments: given(durationArgument(options.window, "window")) },
+    recipe: { call: "vegas", given: options, table: { window: { named: true, duration: true } } },
     machine: (bounds) => windowed(new VegasLimit(bounds), window),
   };
 }
@@ -78,14 +75,10 @@ export function gradient2(options: Gradient2Options = {}): LimitAlgorithm {
   const queue = between(0, 1_000)(options.queue ?? 4, "gradient2: queue");
   const window = milliseconds(options.window ?? "1s", "gradient2: window");
   return {
-    description: {
+    recipe: {
       call: "gradient2",
-      arguments: given(
-        argument(options.tolerance, "tolerance"),
-        argument(options.smoothing, "smoothing"),
-        argument(options.queue, "queue"),
-        durationArgument(options.window, "window"),
-      ),
+      given: options,
+      table: { tolerance: { named: true }, smoothing: {}, queue: {}, window: { duration: true } },
     },
     machine: (bounds) => windowed(new GradientLimit(bounds, tolerance, smoothing, queue), window),
   };

@@ -1,6 +1,6 @@
 import { known, whole, within } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
-import { argument, type DescribedCall, durationArgument, given } from "../core/description.ts";
+import type { DescribedCall } from "../core/description.ts";
 import type { Duration } from "../core/duration.ts";
 import { milliseconds } from "../core/duration.ts";
 import { RecentLatencies } from "../state/recent-latencies.ts";
@@ -36,15 +36,14 @@ export function percentile(share: number, options: PercentileOptions = {}): Perc
   const minimum = whole(options.minimumCalls ?? 20, "percentile: minimumCalls");
   const initial = milliseconds(options.initial ?? "2s", "percentile: initial");
   const latencies = new RecentLatencies(Math.ceil(window / 2));
-  const list = given(
-    argument(share),
-    argument(options.window, "window"),
-    argument(options.minimumCalls, "minimumCalls"),
-    durationArgument(options.initial, "initial"),
-  );
+  const recipe: Percentile["recipe"] = {
+    call: "percentile",
+    given: { share, ...options },
+    table: { share: {}, window: {}, minimumCalls: {}, initial: { duration: true } },
+  };
   return Object.assign(() => (latencies.count < minimum ? initial : (latencies.quantile(q) as number)), {
     record: (ms: number) => latencies.record(ms),
-    description: { call: "percentile", arguments: list },
+    recipe,
   });
 }
 

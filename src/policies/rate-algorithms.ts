@@ -33,5 +33,5 @@ export function slidingCounter(): RateAlgorithm {
 }
 
 function algorithm(call: string, Limiter: new (rate: Rate) => RateLimiter, bursts: boolean): RateAlgorithm {
-  return { description: { call, arguments: [] }, bursts, limiter: (rate) => new Limiter(rate) };
+  return { recipe: { call, given: {}, table: {} }, bursts, limiter: (rate) => new Limiter(rate) };
 }

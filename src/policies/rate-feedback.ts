@@ -1,7 +1,7 @@
 import { known, span } from "../core/check.ts";
 import { judgeValue, pushesBack, type Verdict } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
-import { argument, type DescribedCall, durationArgument, given } from "../core/description.ts";
+import type { DescribedCall } from "../core/description.ts";
 import type { Duration } from "../core/duration.ts";
 import { between } from "../core/options.ts";
 import { AimdRate } from "../state/aimd-rate.ts";
@@ -40,14 +40,10 @@ export function aimdRate(options: AimdRateOptions = {}): RateFeedback {
   const minimum = share(options.minimum ?? 0.05, "aimdRate: minimum");
   const maximumPause = span(options.maximumPause ?? "1m", "aimdRate: maximumPause");
   return {
-    description: {
+    recipe: {
       call: "aimdRate",
-      arguments: given(
-        argument(options.decrease, "decrease"),
-        argument(options.increase, "increase"),
-        argument(options.minimum, "minimum"),
-        durationArgument(options.maximumPause, "maximumPause"),
-      ),
+      given: options,
+      table: { decrease: { named: true }, increase: {}, minimum: {}, maximumPause: { duration: true } },
     },
     follower: () => new RateFollower(new AimdRate(decrease, increase, minimum), maximumPause),
   };

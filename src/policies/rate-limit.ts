@@ -66,7 +66,7 @@ export const rateLimitOptions: Table = table;
 export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit {
   const chosen: RateLimitOptions =
     typeof limitOrOptions === "number" ? { limit: limitOrOptions } : limitOrOptions;
-  const { read, description } = settings("rateLimit", chosen, table);
+  const { read, recipe } = settings("rateLimit", chosen, table);
   const { algorithm = table.algorithm.initial, limiter } = chosen;
   refuseContradictions(chosen, algorithm);
   const follower = chosen.feedback?.follower();
@@ -100,7 +100,7 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
     return Promise.reject(new RejectedError("rate-limited", "rateLimit", message, { retryAfter, context }));
   }
 
-  const policy = definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+  const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     function send(request: Q, context: Context, now: number): Promise<S> {
       const answer = next(request, context);
       follower?.hear(answer, context, now, lowered);
@@ -157,12 +157,12 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
 }
 
 /** @throws TypeError for options that say different things, RangeError when nothing says how many calls may go */
-function refuseContradictions(chosen: RateLimitOptions, { bursts, description }: RateAlgorithm): void {
+function refuseContradictions(chosen: RateLimitOptions, { bursts, recipe }: RateAlgorithm): void {
   const { limit, limiter, burst } = chosen;
   if (limiter === undefined) {
     if (limit === undefined) count()(limit as never, "rateLimit: limit");
     if (burst === undefined || bursts) return;
-    throw new TypeError(`rateLimit: burst is for tokenBucket and gcra, but algorithm is ${description.call}`);
+    throw new TypeError(`rateLimit: burst is for tokenBucket and gcra, but algorithm is ${recipe.call}`);
   }
   if (chosen.algorithm !== undefined) {
     throw new TypeError("rateLimit: algorithm makes a limiter, but one is given");

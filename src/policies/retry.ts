@@ -61,8 +61,8 @@ export const retryOptions: Table = table;
  */
 export function retry(attemptsOrOptions: number | RetryOptions = {}): Policy {
   const chosen = typeof attemptsOrOptions === "number" ? { attempts: attemptsOrOptions } : attemptsOrOptions;
-  const { read, description } = settings("retry", chosen, table);
-  return definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+  const { read, recipe } = settings("retry", chosen, table);
+  return definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     return function retry(request: Q, context: Context): Promise<S> {
       return new Tries(read, next, request, context).attempt();
     };

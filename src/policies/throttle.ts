@@ -43,10 +43,10 @@ export const throttleOptions: Table = table;
  */
 export function throttle(kOrOptions: number | ThrottleOptions = {}): Policy {
   const chosen: ThrottleOptions = typeof kOrOptions === "number" ? { k: kOrOptions } : kOrOptions;
-  const { read, description } = settings("throttle", chosen, table);
+  const { read, recipe } = settings("throttle", chosen, table);
   const ratio = new SuccessRatio(span(chosen.window ?? table.window.initial, "throttle: window"));
 
-  return definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+  return definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     return function throttle(request: Q, context: Context): Promise<S> {
       const { environment } = context;
       const began = environment.clock.now();

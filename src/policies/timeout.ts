@@ -2,7 +2,6 @@ import { type Tunable, tunable } from "../core/adaptive.ts";
 import { bound } from "../core/bound.ts";
 import type { Context } from "../core/context.ts";
 import { deadlinesByClock } from "../core/deadlines.ts";
-import { durationArgument, given } from "../core/description.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 
@@ -24,8 +23,8 @@ const checkAfter = (value: Duration): number => milliseconds(value, "timeout: af
 export function timeout(after: Tunable<Duration>): Policy {
   const allowed = tunable(after, checkAfter);
   const deadlinesOf = deadlinesByClock();
-  const description = { policy: "timeout", arguments: given(durationArgument(after)) };
-  return definePolicy(description, <Q, S>(next: Service<Q, S>) => {
+  const recipe = { policy: "timeout", given: { after }, table: { after: { check: milliseconds } } };
+  return definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     return function timeout(request: Q, context: Context): Promise<S> {
       return bound(next, request, context, allowed(context), deadlinesOf(context.environment.clock));
     };

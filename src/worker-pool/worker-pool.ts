@@ -66,7 +66,7 @@ export const workerPoolOptions: Table = table;
  * const picture = compose(timeout("5s"), retry(2)).wrap(resize);
  */
 export function workerPool<Req, Res>(options: WorkerPoolOptions): WorkerPool<Req, Res> {
-  const { read, description } = settings("workerPool", options, table);
+  const { read, recipe } = settings("workerPool", options, table);
   demandMaximumWait("workerPool", options);
   const threads = platformThreads();
   const begun = Context.begin();
@@ -75,7 +75,7 @@ export function workerPool<Req, Res>(options: WorkerPoolOptions): WorkerPool<Req
   const compartment = new Compartment("workerPool", sizeFor, read, options.order, options.size);
   const crew = new Crew(threads, read.module(begun), read.export(begun), compartment);
   const call = definePolicy(
-    description,
+    recipe,
     (next) => (request, context) => compartment.enter(next, request, context),
   ).wrap((input: Req, context: Context) => crew.run(input, context) as Promise<Res>);
   return Object.defineProperties(Object.assign(call, { close: () => crew.close() }), {

@@ -24,7 +24,7 @@ describe("livePolicy", () => {
     const counted: Policy = Object.assign(compose(identity), {});
     const current = adaptive<Policy>({
       ...counted,
-      description: { policy: "counted", arguments: [] },
+      recipe: { policy: "counted", arguments: [] },
       layer: (next) => {
         linked++;
         return next;

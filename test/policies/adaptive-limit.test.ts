@@ -27,7 +27,7 @@ function noted(): { algorithm: LimitAlgorithm; samples: Sample[]; machine: { lim
     record: (...sample: Sample) => void samples.push(sample),
   } satisfies ConcurrencyLimit;
   return {
-    algorithm: { description: { call: "noted", arguments: [] }, machine: () => machine },
+    algorithm: { recipe: { call: "noted", arguments: [] }, machine: () => machine },
     samples,
     machine,
   };
