@@ -21,12 +21,13 @@ export interface Adaptive<T> {
 class AdaptiveValue<T> implements Adaptive<T> {
   value: T;
   version = 0;
-  readonly #checks = new Map<unknown, (value: T) => unknown>();
+  /** What policies demand of the value, by the name of their option. */
+  readonly #checks = new Map<string, (value: T, option: string) => unknown>();
   readonly #listeners = new Set<(value: T) => void>();
 
   constructor(initial: T, validate: (value: T) => unknown) {
     this.value = initial;
-    this.constrain(validate);
+    this.reader(validate, "");
   }
 
   get(): T {
@@ -34,7 +35,7 @@ class AdaptiveValue<T> implements Adaptive<T> {
   }
 
   set(value: T): void {
-    for (const check of this.#checks.values()) check(value);
+    for (const [option, check] of this.#checks) check(value, option);
     this.value = value;
     this.version++;
     for (const listener of this.#listeners) listener(value);
@@ -50,13 +51,21 @@ class AdaptiveValue<T> implements Adaptive<T> {
   }
 
   /**
-   * Adds what a policy demands of the value, so that a bad one is refused when it is set and not when it is used.
+   * Reads the value for a policy, checked: a bad one is refused when it is set and not when it is used.
    *
    * @param option policies that demand the same under the same name do so once: the value may outlive many of them
    */
-  constrain(check: (value: T) => unknown, option: unknown = check): void {
-    check(this.value);
+  reader<R>(check: (value: T, option: string) => R, option: string): () => R {
+    let { version } = this;
+    let current = check(this.value, option);
     this.#checks.set(option, check);
+    return () => {
+      if (version !== this.version) {
+        version = this.version;
+        current = check(this.value, option);
+      }
+      return current;
+    };
   }
 }
 
@@ -75,7 +84,7 @@ export function adaptive<T>(initial: T, validate: (value: T) => void = () => {})
 
 /** Whether it is adaptive; by its shape, so that who uses none bundles none. */
 export function isAdaptive(value: unknown): value is Adaptive<unknown> {
-  return typeof value === "object" && value !== null && "constrain" in value;
+  return typeof value === "object" && value !== null && "reader" in value;
 }
 
 /** An option that is a value, an adaptive value, or a function of the call's context. */
@@ -85,32 +94,17 @@ export type Tunable<T> = T | Adaptive<T> | ((context: Context) => T);
  * Makes an option readable at each call.
  *
  * A plain value is checked here, once; an adaptive one when it is set; a function's result at each call.
- *
- * @param name of the option, where the check is not a function of its module but one made for a policy: an adaptive
- * value keeps one check of each name
  */
 export function tunable<T, R>(
-  option: Tunable<T>,
-  check: (value: T) => R,
-  name?: string,
+  value: Tunable<T>,
+  check: (value: T, option: string) => R,
+  option: string,
 ): (context: Context) => R {
-  if (isAdaptive(option)) {
-    const source = option as AdaptiveValue<T>;
-    source.constrain(check, name);
-    let { version } = source;
-    let current = check(source.value);
-    return () => {
-      if (version !== source.version) {
-        version = source.version;
-        current = check(source.value);
-      }
-      return current;
-    };
+  if (isAdaptive(value)) return (value as AdaptiveValue<T>).reader(check, option);
+  if (typeof value === "function") {
+    const compute = value as (context: Context) => T;
+    return (context) => check(compute(context), option);
   }
-  if (typeof option === "function") {
-    const compute = option as (context: Context) => T;
-    return (context) => check(compute(context));
-  }
-  const fixed = check(option as T);
-  return () => fixed;
+  const checked = check(value as T, option);
+  return () => checked;
 }

@@ -1,4 +1,4 @@
-import { type Duration, milliseconds, quote } from "./duration.ts";
+import { type Duration, milliseconds, quote, refuse } from "./duration.ts";
 
 /**
  * Refuses a number that is out of its range.
@@ -7,7 +7,7 @@ import { type Duration, milliseconds, quote } from "./duration.ts";
  */
 export function within(value: number, option: string, least: number, most: number): number {
   if (typeof value === "number" && value >= least && value <= most) return value;
-  throw new RangeError(`${option} must be a number from ${least} to ${most}, but is ${quote(value)}`);
+  return refuse(option, `a number from ${least} to ${most}`, value);
 }
 
 /**
@@ -17,7 +17,7 @@ export function within(value: number, option: string, least: number, most: numbe
  */
 export function whole(value: number, option: string, least = 1): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new RangeError(`${option} must be a whole number of at least ${least}, but is ${quote(value)}`);
+  return refuse(option, `a whole number of at least ${least}`, value);
 }
 
 /**

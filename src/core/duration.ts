@@ -17,13 +17,10 @@ const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
  */
 export function milliseconds(value: Duration, option: string): number {
   if (typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY) return value;
-  const match = typeof value === "string" ? form.exec(value) : null;
-  if (match === null) {
-    throw new RangeError(
-      `${option} must be a duration such as 250, "250ms", "5s", "2m" or "1h", but is ${quote(value)}`,
-    );
-  }
-  return Number(match[1]) * (units[match[2] as string] as number);
+  const match = typeof value === "string" && form.exec(value);
+  return match
+    ? Number(match[1]) * (units[match[2] as string] as number)
+    : refuse(option, 'a duration such as 250, "250ms", "5s", "2m" or "1h"', value);
 }
 
 /** The shortest text of a duration in its largest whole unit: `5000` is `"5s"`, `90000` is `"90s"`. */
@@ -35,15 +32,29 @@ export function formatDuration(ms: number): string {
   return `${ms}ms`;
 }
 
+/**
+ * Refuses the value of an option.
+ *
+ * @throws RangeError, or a TypeError, that names the option, says what it must be and quotes what it is
+ */
+export function refuse(
+  option: string,
+  wanted: string,
+  value: unknown,
+  Kind: ErrorConstructor = RangeError,
+): never {
+  throw new Kind(`${option} must be ${wanted}, but is ${quote(value)}`);
+}
+
 /** A value as an error message quotes it. */
 export function quote(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value !== "object" || value === null) return String(value);
+  let text: string | undefined;
   try {
-    return JSON.stringify(value) ?? Object.prototype.toString.call(value);
+    // Of a number JSON would make null.
+    if (typeof value === "object" || typeof value === "string") text = JSON.stringify(value);
   } catch {
-    return Object.prototype.toString.call(value);
+    // A value that holds itself.
   }
+  return text ?? String(value);
 }

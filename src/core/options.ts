@@ -2,7 +2,7 @@ import { type Tunable, tunable } from "./adaptive.ts";
 import { known, whole, within } from "./check.ts";
 import type { Context } from "./context.ts";
 import type { Chosen, OptionForm } from "./description.ts";
-import { type Duration, milliseconds, quote } from "./duration.ts";
+import { type Duration, milliseconds, refuse } from "./duration.ts";
 
 /** Turns what a user gave into what a policy uses, or throws an error that names the option and quotes the value. */
 export type Check<T, R> = (value: T, option: string) => R;
@@ -57,22 +57,14 @@ export function settings<const T extends Table>(policy: string, given: object, t
   known(given, policy, names);
   const read: Record<string, (context: Context) => unknown> = {};
   for (const name of names) {
-    const row = table[name] as unknown as OptionRow<unknown, unknown>;
-    const value = (given as Record<string, unknown>)[name] ?? row.initial;
-    read[name] = reader(value, row, `${policy}: ${name}`);
+    const { check, initial, required, fixed } = table[name] as unknown as OptionRow<unknown, unknown>;
+    const option = `${policy}: ${name}`;
+    const value = (given as Record<string, unknown>)[name] ?? initial;
+    const missing = value === undefined && required === undefined;
+    const checked = missing || fixed === undefined ? undefined : check(value, option);
+    read[name] = missing || fixed ? () => checked : tunable(value as Tunable<unknown>, check, option);
   }
   return { read: read as Readers<T>, recipe: { policy, given, table } };
-}
-
-function reader(
-  value: unknown,
-  { check, required, fixed }: OptionRow<unknown, unknown>,
-  option: string,
-): (context: Context) => unknown {
-  if (value === undefined && required === undefined) return () => undefined;
-  if (fixed === undefined) return tunable(value as Tunable<unknown>, (each) => check(each, option), option);
-  const checked = check(value, option);
-  return () => checked;
 }
 
 /** A `Duration`, as milliseconds. */
@@ -81,7 +73,7 @@ export const duration: Check<Duration, number> = milliseconds;
 /** True or false. */
 export const flag: Check<boolean, boolean> = (value, option) => {
   if (typeof value === "boolean") return value;
-  throw new TypeError(`${option} must be true or false, but is ${quote(value)}`);
+  return refuse(option, "true or false", value, TypeError);
 };
 
 /** A whole number of at least `least`. */
@@ -101,7 +93,7 @@ export const oneOf =
   <const T extends string>(...names: readonly T[]): Check<T, T> =>
   (value, option) => {
     if (names.includes(value)) return value;
-    throw new TypeError(`${option} must be one of ${names.join(", ")}, but is ${quote(value)}`);
+    return refuse(option, `one of ${names.join(", ")}`, value, TypeError);
   };
 
 /** Anything, left as it is. */
@@ -115,5 +107,5 @@ export const callable =
   <T>(): Check<T, T> =>
   (value, option) => {
     if (typeof value === "function") return value;
-    throw new TypeError(`${option} must be a function, but is ${quote(value)}`);
+    return refuse(option, "a function", value, TypeError);
   };

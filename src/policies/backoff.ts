@@ -2,7 +2,7 @@ import { within } from "../core/check.ts";
 import type { Outcome } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import { type DescribedCall, describeValue } from "../core/description.ts";
-import { type Duration, milliseconds, quote } from "../core/duration.ts";
+import { type Duration, milliseconds, refuse } from "../core/duration.ts";
 import type { Random } from "../core/random.ts";
 
 /** How long to wait between attempts, before jitter. */
@@ -94,8 +94,11 @@ export function delayOf(
     if ("delay" in backoff) return (attempt) => backoff.delay(attempt);
     if (Symbol.iterator in backoff) return delaysOf(backoff, option);
   }
-  throw new TypeError(
-    `${option} must be a back-off such as exponential("100ms"), an iterable of durations or a function, but is ${quote(backoff)}`,
+  return refuse(
+    option,
+    'a back-off such as exponential("100ms"), an iterable of durations or a function',
+    backoff,
+    TypeError,
   );
 }
 
@@ -112,9 +115,7 @@ export type Jitter = "none" | "full" | "equal" | "decorrelated" | number;
 export function checkJitter(jitter: Jitter, option = "retry: jitter"): Jitter {
   if (typeof jitter === "number") return within(jitter, option, 0, 1);
   if (["none", "full", "equal", "decorrelated"].includes(jitter)) return jitter;
-  throw new TypeError(
-    `${option} must be "none", "full", "equal", "decorrelated" or a number from 0 to 1, but is ${quote(jitter)}`,
-  );
+  return refuse(option, '"none", "full", "equal", "decorrelated" or a number from 0 to 1', jitter, TypeError);
 }
 
 /** A wait with its jitter, in milliseconds; `decorrelated` is {@link decorrelated}. */

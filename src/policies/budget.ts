@@ -1,6 +1,6 @@
 import { known, span } from "../core/check.ts";
 import type { Chosen, DescribedCall } from "../core/description.ts";
-import { type Duration, quote } from "../core/duration.ts";
+import { type Duration, refuse } from "../core/duration.ts";
 import { between, oneOf } from "../core/options.ts";
 import { RatioBudget, type RetryBudget, TokenBudget } from "../state/retry-budget.ts";
 
@@ -80,5 +80,5 @@ function described(budget: RetryBudget, recipe: Chosen<"call">): SharedBudget {
 /** @throws TypeError that names the option and quotes what is no budget */
 export function asBudget(value: RetryBudget, option: string): RetryBudget {
   if (typeof value === "object" && value !== null && typeof value.spend === "function") return value;
-  throw new TypeError(`${option} must be a budget such as retryBudget(), but is ${quote(value)}`);
+  return refuse(option, "a budget such as retryBudget()", value, TypeError);
 }

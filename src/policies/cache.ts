@@ -173,10 +173,9 @@ function drop({ value, given, discard }: Kept<unknown>): void {
   if (!given) discard(value);
 }
 
-const checkTtl = (value: Duration): number => duration(value, "cache: ttl");
-
 function lifetimeOf(ttl: Lifetime<never>): (value: unknown, context: Context) => number {
-  if (typeof ttl === "function") return (value, context) => checkTtl(ttl(value as never, context));
-  const read = tunable(ttl, checkTtl);
+  const option = "cache: ttl";
+  if (typeof ttl === "function") return (value, context) => duration(ttl(value as never, context), option);
+  const read = tunable(ttl, duration, option);
   return (_, context) => read(context);
 }

@@ -3,7 +3,7 @@ import { span } from "../core/check.ts";
 import { failure, judgeValue, type Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
 import { Context } from "../core/context.ts";
-import { type Duration, quote } from "../core/duration.ts";
+import { type Duration, refuse } from "../core/duration.ts";
 import { isRejected, RejectedError, rejected } from "../core/errors.ts";
 import { LayeredPolicy } from "../core/layered-policy.ts";
 import type { AbortListener } from "../core/leg.ts";
@@ -84,9 +84,7 @@ const rate = between(0.0001, 1);
 
 const asShared: Check<SharedStore, SharedStore> = (store, option) => {
   if (typeof store?.fleet === "function") return store;
-  throw new TypeError(
-    `${option} must be a home such as memoryStore() or sharedBy(store), but is ${quote(store)}`,
-  );
+  return refuse(option, "a home such as memoryStore() or sharedBy(store)", store, TypeError);
 };
 
 const table = {

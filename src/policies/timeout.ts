@@ -5,8 +5,6 @@ import { deadlinesByClock } from "../core/deadlines.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 
-const checkAfter = (value: Duration): number => milliseconds(value, "timeout: after");
-
 /**
  * Gives up on a call that takes too long.
  *
@@ -21,7 +19,7 @@ const checkAfter = (value: Duration): number => milliseconds(value, "timeout: af
  * const altogether = compose(timeout("2s"), retry(3));
  */
 export function timeout(after: Tunable<Duration>): Policy {
-  const allowed = tunable(after, checkAfter);
+  const allowed = tunable(after, milliseconds, "timeout: after");
   const deadlinesOf = deadlinesByClock();
   const recipe = { policy: "timeout", given: { after }, table: { after: { check: milliseconds } } };
   return definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {

@@ -61,7 +61,7 @@ describe("adaptive", () => {
       return value;
     };
     const value = adaptive(1);
-    for (let made = 0; made < 50; made++) tunable(value, check);
+    for (let made = 0; made < 50; made++) tunable(value, check, "x");
     checks = 0;
     value.set(2);
     expect(checks).toBe(1);
@@ -98,17 +98,21 @@ describe("adaptive", () => {
 describe("tunable", () => {
   it("checks a plain value once", () => {
     let checks = 0;
-    const read = tunable(2, (value: number) => {
-      checks++;
-      return positive(value);
-    });
+    const read = tunable(
+      2,
+      (value: number) => {
+        checks++;
+        return positive(value);
+      },
+      "x",
+    );
     expect([read(nowhere), read(nowhere), checks]).toEqual([20, 20, 1]);
-    expect(() => tunable(0, positive)).toThrow("not positive: 0");
+    expect(() => tunable(0, positive, "x")).toThrow("not positive: 0");
   });
 
   it("follows an adaptive value, and checks at each change", () => {
     const value = adaptive(2);
-    const read = tunable(value, positive);
+    const read = tunable(value, positive, "x");
     expect(read(nowhere)).toBe(20);
     value.set(3);
     expect([read(nowhere), read(nowhere)]).toEqual([30, 30]);
@@ -117,7 +121,7 @@ describe("tunable", () => {
   });
 
   it("asks a function at each call, with the context, and checks what it gives", () => {
-    const read = tunable(({ attempt }: Context) => attempt, positive);
+    const read = tunable(({ attempt }: Context) => attempt, positive, "x");
     expect([1, 2].map((attempt) => read({ attempt } as Context))).toEqual([10, 20]);
     expect(() => read({ attempt: 0 } as Context)).toThrow("not positive: 0");
   });

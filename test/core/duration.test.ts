@@ -62,7 +62,7 @@ describe("quote", () => {
   it.each<[unknown, string]>([
     ['say "a"', '"say \\"a\\""'],
     [1.5, "1.5"],
-    [10n, "10n"],
+    [10n, "10"],
     [true, "true"],
     [null, "null"],
     [undefined, "undefined"],
