@@ -49,12 +49,13 @@ export function refuse(
 /** A value as an error message quotes it. */
 export function quote(value: unknown): string {
   if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
+  // Of a number JSON would make null.
+  if (typeof value !== "object" && typeof value !== "string") return String(value);
   let text: string | undefined;
   try {
-    // Of a number JSON would make null.
-    if (typeof value === "object" || typeof value === "string") text = JSON.stringify(value);
+    text = JSON.stringify(value);
   } catch {
     // A value that holds itself.
   }
-  return text ?? String(value);
+  return text ?? Object.prototype.toString.call(value);
 }
