@@ -1,3 +1,11 @@
+export type {
+  Exemplar,
+  HistogramSample,
+  HistogramValue,
+  Labels,
+  MetricFamily,
+  Sample,
+} from "../state/metric-family.ts";
 export { type BatchOptions, type BatchSink, batch } from "./batch.ts";
 export {
   BatchError,
@@ -7,5 +15,5 @@ export {
   readBatch,
 } from "./batch-format.ts";
 export { DeliveryError, type OverHttpOptions, overHttp } from "./over-http.ts";
-export { type MetricFamily, prometheusText, type Sample } from "./prometheus.ts";
+export { openMetricsText, openMetricsType, prometheusText, prometheusType } from "./prometheus.ts";
 export { consoleSink, type MemorySink, memorySink, multicast } from "./sinks.ts";

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type MetricFamily, prometheusText } from "../../src/telemetry/index.ts";
+import { type MetricFamily, openMetricsText, prometheusText } from "../../src/telemetry/index.ts";
 
-const family = (more: Partial<MetricFamily> = {}): MetricFamily => ({
+type Numbers = Extract<MetricFamily, { readonly type: "counter" | "gauge" }>;
+
+const family = (more: Partial<Numbers> = {}): Numbers => ({
   name: "calls_total",
   help: "Calls that ended.",
   type: "counter",
@@ -74,5 +76,71 @@ open 1
         expect(read).toBe(value);
       }),
     );
+  });
+});
+
+const seconds: MetricFamily = {
+  name: "call_duration_seconds",
+  help: 'How "long".',
+  type: "histogram",
+  unit: "seconds",
+  samples: [
+    [
+      { policy: "prices" },
+      {
+        bounds: [0.1, 1],
+        counts: [3, 0, 2],
+        sum: 12.5,
+        exemplars: [
+          undefined,
+          undefined,
+          { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", value: 6, at: 1_500 },
+        ],
+      },
+    ],
+  ],
+};
+
+describe("histograms", () => {
+  it("are written with cumulative buckets, their sum and their count", () => {
+    expect(prometheusText([seconds])).toBe(`# HELP call_duration_seconds How "long".
+# TYPE call_duration_seconds histogram
+call_duration_seconds_bucket{policy="prices",le="0.1"} 3
+call_duration_seconds_bucket{policy="prices",le="1"} 3
+call_duration_seconds_bucket{policy="prices",le="+Inf"} 5
+call_duration_seconds_sum{policy="prices"} 12.5
+call_duration_seconds_count{policy="prices"} 5
+`);
+  });
+});
+
+describe("openMetricsText", () => {
+  it("names a counter's family without its suffix, writes units and exemplars, and ends", () => {
+    expect(
+      openMetricsText([
+        family({ samples: [[{ policy: "a" }, 2]] }),
+        family({ name: "open", type: "gauge" }),
+        seconds,
+      ]),
+    ).toBe(`# TYPE calls counter
+# HELP calls Calls that ended.
+calls_total{policy="a"} 2
+# TYPE open gauge
+# HELP open Calls that ended.
+open 1
+# TYPE call_duration_seconds histogram
+# UNIT call_duration_seconds seconds
+# HELP call_duration_seconds How \\"long\\".
+call_duration_seconds_bucket{policy="prices",le="0.1"} 3
+call_duration_seconds_bucket{policy="prices",le="1"} 3
+call_duration_seconds_bucket{policy="prices",le="+Inf"} 5 # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736"} 6 1.5
+call_duration_seconds_sum{policy="prices"} 12.5
+call_duration_seconds_count{policy="prices"} 5
+# EOF
+`);
+  });
+
+  it("ends even when there is nothing", () => {
+    expect(openMetricsText([])).toBe("# EOF\n");
   });
 });

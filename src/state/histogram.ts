@@ -1,0 +1,41 @@
+import type { Exemplar, HistogramValue } from "./metric-family.ts";
+
+/** Plain JSON: what each bucket holds, the last one for what is above all bounds, and the sum of all values. */
+export interface HistogramSnapshot {
+  readonly counts: readonly number[];
+  readonly sum: number;
+}
+
+/** Counts values in buckets with fixed upper bounds, as Prometheus and OTLP take them. */
+export class Histogram implements HistogramValue {
+  readonly bounds: readonly number[];
+  readonly counts: number[];
+  /** The newest of each bucket. No part of a snapshot: after a restart others come. */
+  readonly exemplars: (Exemplar | undefined)[] = [];
+  sum = 0;
+
+  /** @param bounds the highest values of the buckets, ascending */
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = new Array<number>(bounds.length + 1).fill(0);
+  }
+
+  record(value: number, exemplar?: Exemplar): void {
+    const found = this.bounds.findIndex((bound) => value <= bound);
+    const bucket = found < 0 ? this.bounds.length : found;
+    this.counts[bucket] = (this.counts[bucket] as number) + 1;
+    this.sum += value;
+    if (exemplar !== undefined) this.exemplars[bucket] = exemplar;
+  }
+
+  snapshot(): HistogramSnapshot {
+    return { counts: [...this.counts], sum: this.sum };
+  }
+
+  /** Takes up where a snapshot was; one with other bounds is left alone: better no counts than wrong ones. */
+  restore({ counts, sum }: HistogramSnapshot): void {
+    if (counts.length !== this.counts.length) return;
+    this.counts.splice(0, counts.length, ...counts);
+    this.sum = sum;
+  }
+}
