@@ -100,10 +100,15 @@ const unseen: WindowState = {
   p90: null,
   p99: null,
   p999: null,
+  amplification: null,
+  attempts: 0,
   retries: 0,
   timeouts: 0,
   rejected: 0,
   fallbacks: 0,
+  hedges: 0,
+  hedgesWon: 0,
+  active: 0,
 };
 
 /** `lastEventAt` 0 says that nothing is known of it. */
@@ -114,6 +119,7 @@ function uncalledPolicy(policy: string): PolicyState {
     reporters: 0,
     windows: { "1m": unseen, "5m": unseen, "15m": unseen },
     circuits: [],
+    limits: { concurrency: null, rate: null },
     series: { step: 5_000, requests: [], failures: [], rejected: [], p99: [] },
   };
 }

@@ -4,12 +4,12 @@ import { readTokens } from "ninelives/control";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
 import { readIngestKeys } from "./ingest-keys.ts";
-import { readers } from "./middleware/access.ts";
 import { problem, problemOf } from "./middleware/problem.ts";
 import { controlRoutes } from "./routes/control.ts";
 import { docsRoutes } from "./routes/docs.tsx";
 import { eventRoutes } from "./routes/events.ts";
 import { gatewayRoutes } from "./routes/gateway.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { observerRoutes } from "./routes/observer.ts";
 
 /** All routes of the Worker. What none of them knows is a static asset of the dashboard, or nothing. */
@@ -23,11 +23,7 @@ export const app = new Hono<{ Bindings: Env }>()
   .route("/v1/events", eventRoutes)
   .route("/v1", controlRoutes)
   .route("/v1", observerRoutes)
-  .get("/metrics", readers, async (c) =>
-    c.text(await c.env.OBSERVER.getByName("observer").metrics(), 200, {
-      "content-type": "text/plain; version=0.0.4; charset=utf-8",
-    }),
-  )
+  .route("/metrics", metricsRoutes)
   .get("/healthz", (c) => {
     // Each throws when its part of the configuration is wrong.
     readTokens(c.env.TOKENS);

@@ -16,14 +16,35 @@ export interface EventStamp {
 
 export type CircuitState = "closed" | "open" | "half-open" | "forced-open" | "disabled" | "metrics-only";
 
+/** How one call went through one circuit. What the circuit refused is told by `circuit.rejected`. */
+export interface CircuitCall {
+  readonly circuit: string;
+  /** As it was when the call passed. */
+  readonly state: CircuitState;
+  /** `ignored` is what says nothing of the service, such as an abort. */
+  readonly result: "success" | "failure" | "ignored";
+}
+
+/** What every call tells at its end. */
+export interface CallMeasures {
+  /** Milliseconds, all attempts and waits included. */
+  readonly duration: number;
+  /** How often the request went out. */
+  readonly attempts: number;
+  /** How it went through circuits, attempt by attempt; absent when there was none. */
+  readonly circuits?: readonly CircuitCall[];
+  /** How many operations ended within their timeout; absent when there was none. */
+  readonly inTime?: number;
+}
+
 /** What happened, by type. A new type may come at any time: readers skip what they do not know. */
 export interface EventDetails {
   /** The call succeeded, after all policies. Emitted by `environment`. */
-  "request.succeeded": { readonly duration: number; readonly attempts: number };
+  "request.succeeded": CallMeasures;
   /** The call failed, after all policies. `kind` is a rejection's kind, an error's name, or `value` for a failing value. */
-  "request.failed": { readonly duration: number; readonly attempts: number; readonly kind: string };
+  "request.failed": CallMeasures & { readonly kind: string };
   /** The caller gave the call up, which is neither success nor failure. Emitted by `environment`. */
-  "request.aborted": { readonly duration: number; readonly attempts: number };
+  "request.aborted": CallMeasures;
   /** An attempt failed and another one follows after `delay` milliseconds. */
   "retry.attempted": { readonly attempt: number; readonly delay: number; readonly kind: string };
   /** The last attempt failed. `reason` says what ended it. */
@@ -41,7 +62,12 @@ export interface EventDetails {
   /** A circuit closed after `openFor` milliseconds of not being closed. */
   "circuit.closed": { readonly circuit: string; readonly from: CircuitState; readonly openFor: number };
   /** A circuit refused a call. */
-  "circuit.rejected": { readonly circuit: string; readonly retryAfter?: number };
+  "circuit.rejected": {
+    readonly circuit: string;
+    /** Of the circuit. Default `open`. */
+    readonly state?: CircuitState;
+    readonly retryAfter?: number;
+  };
   /** The home of shared state did not answer: the circuit decides by itself until `retryIn` milliseconds have passed. */
   "store.failed": { readonly circuit: string; readonly kind: string; readonly retryIn: number };
   /** A call got a slot, after `waited` milliseconds in the queue. */

@@ -1,9 +1,10 @@
 export { type LiveMessage, type LiveRequest, liveProtocol, type ObservedEvent } from "./live.ts";
-export { type MetricFamily, metricsOf, type Sample } from "./metrics.ts";
+export { metricsOf } from "./metrics.ts";
 export { type ObservedBatch, Observer, type PolicySnapshot, type PolicyTotals } from "./observer.ts";
 export type { SlotSnapshot } from "./slots.ts";
 export {
   type CircuitReport,
+  type Limits,
   type PolicyState,
   type Series,
   type SystemState,

@@ -1,57 +1,113 @@
-import type { Observer } from "./observer.ts";
+import type { HistogramSample, MetricFamily, Sample } from "../state/metric-family.ts";
+import type { Observer, PolicyTotals } from "./observer.ts";
 
-/** One number of a family, told apart by its labels. */
-export type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
-
-/** Numbers of one name and kind, for any exporter. */
-export interface MetricFamily {
-  readonly name: string;
-  readonly help: string;
-  readonly type: "counter" | "gauge";
-  readonly samples: readonly Sample[];
-}
-
-/** The observer's counters as metrics, with the policy as their label. */
+/**
+ * What the observer has counted, as metrics with the policy as their label.
+ *
+ * Every family is there from the beginning, also while it has no sample.
+ */
 export function metricsOf(observer: Observer): MetricFamily[] {
   const policies = observer.totals();
-  const perPolicy = (value: (each: (typeof policies)[number]) => number): Sample[] =>
-    policies.map((each) => [{ policy: each.policy }, value(each)]);
-  const results = (ok: string, failed: string): Sample[] =>
-    policies.flatMap(({ policy, totals }): Sample[] => [
-      [{ policy, result: ok }, totals.requests - totals.failures],
-      [{ policy, result: failed }, totals.failures],
-    ]);
+  const each = (samples: (policy: PolicyTotals) => readonly Sample[]): Sample[] => policies.flatMap(samples);
+  const byPolicy = (value: (policy: PolicyTotals) => number): Sample[] =>
+    policies.map((policy) => [{ policy: policy.policy }, value(policy)]);
   return [
     {
       name: "resilience_requests_total",
       help: "Calls that ended, after all policies.",
       type: "counter",
-      samples: results("success", "failure"),
+      samples: each(({ policy, counts }) => [
+        [{ policy, result: "success" }, counts.requests - counts.failures],
+        [{ policy, result: "failure" }, counts.failures],
+        [{ policy, result: "aborted" }, counts.aborted],
+      ]),
+    },
+    {
+      name: "resilience_request_duration_seconds",
+      help: "How long calls took that went out, all attempts and waits included.",
+      type: "histogram",
+      unit: "seconds",
+      samples: policies.map(({ policy, totals }) => [{ policy }, totals.durations]),
+    },
+    {
+      name: "resilience_retry_attempts",
+      help: "How often each call went out, hedges included.",
+      type: "histogram",
+      samples: policies.map(({ policy, totals }) => [{ policy }, totals.attempts]),
     },
     {
       name: "resilience_retries_total",
       help: "Attempts after the first.",
       type: "counter",
-      samples: perPolicy(({ totals }) => totals.retries),
+      samples: byPolicy(({ counts }) => counts.retries),
     },
     {
-      name: "resilience_timeouts_total",
-      help: "Calls that a timeout cut off.",
+      name: "resilience_timeout_operations_total",
+      help: "Operations under a timeout, by whether they ended within it.",
       type: "counter",
-      samples: perPolicy(({ totals }) => totals.timeouts),
+      samples: each(({ policy, counts, totals }) => [
+        [{ policy, result: "success" }, totals.inTime],
+        [{ policy, result: "timeout" }, counts.timeouts],
+      ]),
     },
     {
       name: "resilience_rejections_total",
-      help: "Calls that a circuit breaker or a bulkhead refused.",
+      help: "Calls that a circuit breaker, a bulkhead, a rate limit or a throttle refused.",
       type: "counter",
-      samples: perPolicy(({ totals }) => totals.rejected),
+      samples: byPolicy(({ counts }) => counts.rejected),
+    },
+    {
+      name: "resilience_fallbacks_total",
+      help: "Calls that a fallback answered, or tried to.",
+      type: "counter",
+      samples: byPolicy(({ counts }) => counts.fallbacks),
+    },
+    {
+      name: "resilience_hedges_total",
+      help: "Hedges that were started, by whether they brought the answer.",
+      type: "counter",
+      samples: each(({ policy, counts }) => [
+        [{ policy, result: "won" }, counts.hedgesWon],
+        [{ policy, result: "lost" }, Math.max(0, counts.hedges - counts.hedgesWon)],
+      ]),
+    },
+    ...circuitMetrics(policies),
+    {
+      name: "resilience_events_dropped_total",
+      help: "Events that never reached the observer because a buffer was full.",
+      type: "counter",
+      samples: [[{}, observer.dropped]],
+    },
+  ];
+}
+
+function circuitMetrics(policies: readonly PolicyTotals[]): MetricFamily[] {
+  return [
+    {
+      name: "resilience_circuit_breaker_calls_total",
+      help: "Calls that came to a circuit, by its state then and by what became of them.",
+      type: "counter",
+      samples: policies.flatMap(({ policy, totals }) =>
+        totals
+          .calls()
+          .map(([circuit, state, result, count]): Sample => [{ policy, circuit, state, result }, count]),
+      ),
     },
     {
       name: "resilience_circuit_breaker_state_transitions_total",
       help: "Changes of a circuit's state, by the state it came to.",
       type: "counter",
-      samples: policies.flatMap(({ policy, transitions }) =>
-        transitions.map(([circuit, to, count]): Sample => [{ policy, circuit, to }, count]),
+      samples: policies.flatMap(({ policy, totals }) =>
+        totals.transitions().map(([circuit, to, count]): Sample => [{ policy, circuit, to }, count]),
+      ),
+    },
+    {
+      name: "resilience_circuit_breaker_open_duration_seconds",
+      help: "How long circuits were not closed, each time that they closed again.",
+      type: "histogram",
+      unit: "seconds",
+      samples: policies.flatMap(({ policy, totals }) =>
+        totals.openings().map(([circuit, value]): HistogramSample => [{ policy, circuit }, value]),
       ),
     },
     {
@@ -61,12 +117,6 @@ export function metricsOf(observer: Observer): MetricFamily[] {
       samples: policies.flatMap(({ policy, circuits }) =>
         circuits.map(({ circuit, state }): Sample => [{ policy, circuit }, state === "closed" ? 0 : 1]),
       ),
-    },
-    {
-      name: "resilience_events_dropped_total",
-      help: "Events that never reached the observer because a buffer was full.",
-      type: "counter",
-      samples: [[{}, observer.dropped]],
     },
   ];
 }

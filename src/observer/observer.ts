@@ -1,23 +1,27 @@
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
+import { type CircuitRecord, Circuits } from "./circuits.ts";
 import type { ObservedEvent } from "./live.ts";
 import { type Counts, type SlotSnapshot, Slots } from "./slots.ts";
 import {
-  type CircuitReport,
+  type Limits,
   type PolicyState,
   type SystemState,
   type WindowName,
   type WindowState,
   windowSpans,
 } from "./system-state.ts";
+import { Totals, type TotalsSnapshot } from "./totals.ts";
 
 /** Policies that are told apart; the events of further names count as those of `(other)`. */
 const mostPolicies = 500;
 const others = "(other)";
-const mostCircuits = 50;
+/** A policy that was silent for longer than the longest window makes room for another. */
+const silentFor = windowSpans["15m"];
 const mostReporters = 1_000;
 /** Events before this many milliseconds ago are counted as of then: a client's clock is not trusted. */
 const oldest = 60_000;
 const reporterStays = 60_000;
+const unknownLimits: Limits = { concurrency: null, rate: null };
 
 /** What the observer takes: the part of a batch that it needs, as a collector has read it. */
 export interface ObservedBatch {
@@ -32,28 +36,29 @@ export interface ObservedBatch {
 interface Watched {
   lastEventAt: number;
   readonly slots: Slots;
-  readonly circuits: Map<string, CircuitReport>;
-  readonly transitions: Map<string, number>;
+  readonly totals: Totals;
+  readonly circuits: Circuits;
+  limits: Limits;
   readonly reporters: Map<string, number>;
 }
 
-/** Plain JSON of one policy, to keep over a restart. */
-export interface PolicySnapshot {
+/** Plain JSON of one policy, to keep over a restart. Later versions add to it. */
+export interface PolicySnapshot extends Partial<Omit<TotalsSnapshot, "transitions">> {
   readonly policy: string;
   readonly lastEventAt: number;
   readonly slots: readonly SlotSnapshot[];
-  readonly totals: Counts;
-  readonly circuits: readonly CircuitReport[];
-  readonly transitions: readonly (readonly [string, number])[];
+  readonly totals: Partial<Counts>;
+  readonly circuits: Parameters<Circuits["restore"]>[0];
+  readonly transitions: TotalsSnapshot["transitions"];
+  readonly limits?: Limits;
 }
 
 /** What a policy has counted since the observer began, for metrics. */
 export interface PolicyTotals {
   readonly policy: string;
-  readonly totals: Readonly<Counts>;
-  readonly circuits: readonly CircuitReport[];
-  /** `circuit` and the state it came to, by how often. */
-  readonly transitions: readonly (readonly [circuit: string, to: string, count: number])[];
+  readonly counts: Readonly<Counts>;
+  readonly totals: Totals;
+  readonly circuits: readonly Pick<CircuitRecord, "circuit" | "state">[];
 }
 
 /**
@@ -65,8 +70,11 @@ export class Observer {
   readonly since: number;
   events = 0;
   dropped = 0;
+  /** Policies that made room for others since whoever stores them last took their names out. */
+  readonly forgotten: string[] = [];
   readonly #policies = new Map<string, Watched>();
 
+  /** @param since when it began to watch, in milliseconds since 1970: what was before is unknown */
   constructor(since: number) {
     this.since = since;
   }
@@ -77,7 +85,7 @@ export class Observer {
     const source = `${batch.source.kind} ${batch.source.id.slice(0, 4)}`;
     return batch.events.map((event) => {
       const age = Math.min(Math.max(0, batch.sentAt - event.at), oldest);
-      const policy = this.#toldApart(event.policy) ? event.policy : others;
+      const policy = this.#toldApart(event.policy, now) ? event.policy : others;
       const observed: ObservedEvent = { ...event, policy, at: now - age, source };
       this.#take(observed, batch.source.id, now);
       return observed;
@@ -92,14 +100,15 @@ export class Observer {
   getPolicyState(policy: string, now: number): PolicyState | undefined {
     const watched = this.#policies.get(policy);
     if (watched === undefined) return undefined;
-    const { slots, circuits, reporters, lastEventAt } = watched;
+    const { slots, circuits, limits, reporters, lastEventAt } = watched;
     const window = (name: WindowName): WindowState => slots.window(windowSpans[name], now, this.since);
     return {
       policy,
       lastEventAt,
       reporters: [...reporters.values()].filter((seen) => now - seen < reporterStays).length,
       windows: { "1m": window("1m"), "5m": window("5m"), "15m": window("15m") },
-      circuits: [...circuits.values()],
+      circuits: circuits.reports(now),
+      limits,
       series: slots.series(now),
     };
   }
@@ -111,8 +120,8 @@ export class Observer {
 
   getCircuitState(circuit: string): CircuitState | undefined {
     for (const { circuits } of this.#policies.values()) {
-      const report = circuits.get(circuit);
-      if (report !== undefined) return report.state;
+      const state = circuits.state(circuit);
+      if (state !== undefined) return state;
     }
     return undefined;
   }
@@ -128,15 +137,13 @@ export class Observer {
     };
   }
 
+  /** What each policy has counted since the beginning, or since it was heard of again. */
   totals(): PolicyTotals[] {
-    return [...this.#policies].map(([policy, { slots, circuits, transitions }]) => ({
+    return [...this.#policies].map(([policy, { slots, totals, circuits }]) => ({
       policy,
-      totals: slots.totals,
-      circuits: [...circuits.values()],
-      transitions: [...transitions].map(([key, count]) => {
-        const [circuit, to] = JSON.parse(key) as [string, string];
-        return [circuit, to, count] as const;
-      }),
+      counts: slots.totals,
+      totals,
+      circuits: circuits.snapshot(),
     }));
   }
 
@@ -144,12 +151,13 @@ export class Observer {
     const watched = this.#policies.get(policy);
     if (watched === undefined) return undefined;
     return {
+      ...watched.totals.snapshot(),
       policy,
       lastEventAt: watched.lastEventAt,
       slots: watched.slots.snapshot(),
       totals: { ...watched.slots.totals },
-      circuits: [...watched.circuits.values()],
-      transitions: [...watched.transitions],
+      circuits: watched.circuits.snapshot(),
+      limits: watched.limits,
     };
   }
 
@@ -157,8 +165,9 @@ export class Observer {
     const watched = this.#watch(snapshot.policy);
     watched.lastEventAt = snapshot.lastEventAt;
     watched.slots.restore(snapshot.slots, snapshot.totals);
-    for (const report of snapshot.circuits) watched.circuits.set(report.circuit, report);
-    for (const [key, count] of snapshot.transitions) watched.transitions.set(key, count);
+    watched.totals.restore(snapshot);
+    watched.circuits.restore(snapshot.circuits);
+    watched.limits = snapshot.limits ?? unknownLimits;
   }
 
   #take(event: ObservedEvent, reporter: string, now: number): void {
@@ -171,19 +180,53 @@ export class Observer {
       watched.reporters.delete(watched.reporters.keys().next().value as string);
     }
     watched.reporters.set(reporter, now);
-    const report = circuitReport(event, watched.circuits);
-    if (report === undefined) return;
-    const before = watched.circuits.get(report.circuit);
-    if (before === undefined && watched.circuits.size >= mostCircuits) return;
-    watched.circuits.set(report.circuit, report);
-    if (before?.state === report.state) return;
-    const key = JSON.stringify([report.circuit, report.state]);
-    watched.transitions.set(key, (watched.transitions.get(key) ?? 0) + 1);
+    this.#count(event, watched);
   }
 
-  #toldApart(policy: string): boolean {
+  /** Counts what only grows, and keeps what is so now. */
+  #count(event: ObservedEvent, watched: Watched): void {
+    const { totals, circuits } = watched;
+    const see = (circuit: string, state: CircuitState, result: string): void => {
+      circuits.saw(circuit, state, event.at);
+      totals.called({ circuit: circuits.nameOf(circuit), state, result });
+    };
+    switch (event.type) {
+      case "request.succeeded":
+      case "request.failed":
+      case "request.aborted":
+        if (event.type !== "request.aborted") totals.ended(event, event.traceId, event.at);
+        totals.inTime += event.inTime ?? 0;
+        for (const { circuit, state, result } of event.circuits ?? []) see(circuit, state, result);
+        break;
+      case "circuit.rejected":
+        see(event.circuit, event.state ?? "open", "rejected");
+        break;
+      case "bulkhead.acquired":
+      case "bulkhead.rejected":
+      case "limit.changed":
+        watched.limits = { ...watched.limits, concurrency: event.limit };
+        break;
+      case "rate-limit.changed":
+        watched.limits = { ...watched.limits, rate: event.limit };
+        break;
+    }
+    const change = circuits.take(event);
+    if (change === undefined) return;
+    totals.changed(change.circuit, change.to, event.type === "circuit.closed" ? event.openFor : undefined);
+  }
+
+  /** Whether a policy has numbers of its own, or gets them since there is room. */
+  #toldApart(policy: string, now: number): boolean {
+    if (this.#policies.has(policy)) return true;
     const room = mostPolicies + (this.#policies.has(others) ? 1 : 0);
-    return this.#policies.size < room || this.#policies.has(policy);
+    if (this.#policies.size < room) return true;
+    for (const [name, { lastEventAt }] of this.#policies) {
+      if (name === others || now - lastEventAt <= silentFor) continue;
+      this.#policies.delete(name);
+      this.forgotten.push(name);
+      return true;
+    }
+    return false;
   }
 
   #watch(policy: string): Watched {
@@ -192,46 +235,12 @@ export class Observer {
     const watched: Watched = {
       lastEventAt: 0,
       slots: new Slots(),
-      circuits: new Map(),
-      transitions: new Map(),
+      totals: new Totals(),
+      circuits: new Circuits(),
+      limits: unknownLimits,
       reporters: new Map(),
     };
     this.#policies.set(policy, watched);
     return watched;
   }
-}
-
-/** What an event says of a circuit, if it came to another state. */
-function circuitReport(
-  event: PolicyEvent,
-  known: ReadonlyMap<string, CircuitReport>,
-): CircuitReport | undefined {
-  if (
-    event.type !== "circuit.opened" &&
-    event.type !== "circuit.half-opened" &&
-    event.type !== "circuit.closed"
-  ) {
-    return undefined;
-  }
-  const { circuit, at } = event;
-  const before = known.get(circuit);
-  const opened = event.type === "circuit.opened";
-  const state = opened ? openState(event) : event.type === "circuit.closed" ? "closed" : "half-open";
-  const until = opened && event.openFor !== undefined ? at + event.openFor : null;
-  // Each isolate tells of the same change, some later than others; only the first telling is one.
-  if (before !== undefined && at < before.since) return undefined;
-  if (before?.state === state)
-    return (until ?? 0) > (before.until ?? Infinity) ? { ...before, until } : undefined;
-  return {
-    circuit,
-    state,
-    since: at,
-    until,
-    reason: opened ? event.reason : null,
-    openings: (before?.openings ?? 0) + (opened ? 1 : 0),
-  };
-}
-
-function openState(event: { readonly openFor?: number }): CircuitState {
-  return event.openFor === undefined ? "forced-open" : "open";
 }

@@ -20,12 +20,20 @@ export interface WindowState {
   readonly p90: number | null;
   readonly p99: number | null;
   readonly p999: number | null;
+  /** How often requests went out, by requests: what retries and hedges cost the service. 1 is none. */
+  readonly amplification: number | null;
+  readonly attempts: number;
   /** Attempts after the first. */
   readonly retries: number;
   readonly timeouts: number;
-  /** Calls that a circuit or a bulkhead refused. */
+  /** Calls that a circuit, a bulkhead, a rate limit or a throttle refused: the load that was shed. */
   readonly rejected: number;
   readonly fallbacks: number;
+  /** Hedges that were started, and those that brought the answer. */
+  readonly hedges: number;
+  readonly hedgesWon: number;
+  /** The most calls that a bulkhead held at a time. */
+  readonly active: number;
 }
 
 export interface CircuitReport {
@@ -38,6 +46,10 @@ export interface CircuitReport {
   readonly reason: string | null;
   /** How often it opened since the observer began. */
   readonly openings: number;
+  /** When anybody last told of it or of a call through it: an old one may not be so any more. */
+  readonly heardAt: number;
+  /** Milliseconds in each state since it was first heard of. */
+  readonly timeIn: Readonly<Partial<Record<CircuitState, number>>>;
 }
 
 /** The last two minutes, oldest first, for a sparkline. */
@@ -51,6 +63,14 @@ export interface Series {
   readonly p99: readonly (number | null)[];
 }
 
+/** What a policy allows at a time or in a time, as last heard; `null` where nobody told. */
+export interface Limits {
+  /** Calls at a time, of a bulkhead or an adaptive limit. */
+  readonly concurrency: number | null;
+  /** Calls for each `per`, of a rate limit that adapts. */
+  readonly rate: number | null;
+}
+
 export interface PolicyState {
   readonly policy: string;
   /** Milliseconds since 1970 by the observer's clock. */
@@ -59,6 +79,7 @@ export interface PolicyState {
   readonly reporters: number;
   readonly windows: Readonly<Record<WindowName, WindowState>>;
   readonly circuits: readonly CircuitReport[];
+  readonly limits: Limits;
   readonly series: Series;
 }
 

@@ -1,5 +1,5 @@
 import { quote } from "../core/duration.ts";
-import type { EventType, PolicyEvent } from "../core/events.ts";
+import type { CircuitCall, EventType, PolicyEvent } from "../core/events.ts";
 
 /** Where a batch comes from. */
 export interface BatchSource {
@@ -59,11 +59,31 @@ function hex(digits: number): Check {
   return (value) => typeof value === "string" && value.length === digits && /^[0-9a-f]+$/.test(value);
 }
 
+const states = ["closed", "open", "half-open", "forced-open", "disabled", "metrics-only"];
+const results = ["success", "failure", "ignored"];
+/** Circuits that one call may tell of: more is no call of ours. */
+const mostCircuits = 100;
+
+const optionalState: Check = (value) => value === undefined || states.includes(value as string);
+const circuitCalls: Check = (value) =>
+  value === undefined ||
+  (Array.isArray(value) &&
+    value.length <= mostCircuits &&
+    value.every(
+      (each) =>
+        isRecord(each) &&
+        label(each.circuit) &&
+        states.includes(each.state as string) &&
+        results.includes(each.result as string),
+    ));
+
+const measures = { duration: number, attempts: number, circuits: circuitCalls, inTime: optionalNumber };
+
 /** The fields of each event, and what they must be. */
 const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
-  "request.succeeded": { duration: number, attempts: number },
-  "request.failed": { duration: number, attempts: number, kind: label },
-  "request.aborted": { duration: number, attempts: number },
+  "request.succeeded": measures,
+  "request.failed": { ...measures, kind: label },
+  "request.aborted": measures,
   "retry.attempted": { attempt: number, delay: number, kind: label },
   "retry.exhausted": { attempts: number, reason: label },
   "circuit.opened": {
@@ -75,7 +95,7 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
   },
   "circuit.half-opened": { circuit: label, from: label },
   "circuit.closed": { circuit: label, from: label, openFor: number },
-  "circuit.rejected": { circuit: label, retryAfter: optionalNumber },
+  "circuit.rejected": { circuit: label, state: optionalState, retryAfter: optionalNumber },
   "store.failed": { circuit: label, kind: label, retryIn: number },
   "bulkhead.acquired": { active: number, limit: number, waited: number },
   "bulkhead.rejected": { active: number, limit: number, queued: number },
@@ -171,9 +191,14 @@ function readEvent(input: unknown): PolicyEvent | string {
   for (const [field, check] of Object.entries({ ...traced, ...fields[type as EventType] })) {
     const value = input[field];
     if (!check(value)) return `${field} of ${type} is ${quoted(value, "missing")}`;
-    if (value !== undefined) event[field] = value;
+    if (value !== undefined)
+      event[field] = check === circuitCalls ? onlyKnown(value as CircuitCall[]) : value;
   }
   return event as unknown as PolicyEvent;
+}
+
+function onlyKnown(calls: readonly CircuitCall[]): CircuitCall[] {
+  return calls.map(({ circuit, state, result }) => ({ circuit, state, result }));
 }
 
 /** What the sender sees of a value that will not do: no more than it needs to find it. */

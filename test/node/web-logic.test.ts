@@ -21,10 +21,15 @@ const quiet: WindowState = {
   p90: null,
   p99: null,
   p999: null,
+  amplification: null,
+  attempts: 0,
   retries: 0,
   timeouts: 0,
   rejected: 0,
   fallbacks: 0,
+  hedges: 0,
+  hedgesWon: 0,
+  active: 0,
 };
 
 const circuit = (state: CircuitReport["state"], since = 0): CircuitReport => ({
@@ -34,6 +39,8 @@ const circuit = (state: CircuitReport["state"], since = 0): CircuitReport => ({
   until: null,
   reason: null,
   openings: 0,
+  heardAt: since,
+  timeIn: {},
 });
 
 const policy = (name: string, more: Partial<PolicyState> & { errorRate?: number } = {}): PolicyState => {
@@ -44,6 +51,7 @@ const policy = (name: string, more: Partial<PolicyState> & { errorRate?: number 
     reporters: 1,
     windows: { "1m": seen, "5m": quiet, "15m": quiet },
     circuits: [],
+    limits: { concurrency: null, rate: null },
     series: { step: 5_000, requests: [], failures: [], rejected: [], p99: [] },
     ...more,
   };

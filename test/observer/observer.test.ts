@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EventDetails, EventType, PolicyEvent } from "../../src/core/events.ts";
 import { metricsOf, Observer, type PolicySnapshot, windowSpans } from "../../src/observer/index.ts";
-import { type EventBatch, prometheusText } from "../../src/telemetry/index.ts";
+import { type EventBatch, openMetricsText, prometheusText } from "../../src/telemetry/index.ts";
 
 const start = Date.UTC(2026, 0, 1);
 const second = 1_000;
@@ -230,7 +230,7 @@ describe("Observer > circuits", () => {
     expect(circuits()).toEqual([
       expect.objectContaining({ state: "open", since: start, until: start + 15 * second, openings: 1 }),
     ]);
-    expect(observer.totals()[0]?.transitions).toEqual([["prices", "open", 1]]);
+    expect(observer.totals()[0]?.totals.transitions()).toEqual([["prices", "open", 1]]);
   });
 
   it("follows a circuit by its events", () => {
@@ -244,6 +244,8 @@ describe("Observer > circuits", () => {
         until: start + 30 * second,
         reason: "failures",
         openings: 1,
+        heardAt: start,
+        timeIn: { open: 0 },
       },
     ]);
     pass(30 * second);
@@ -253,7 +255,15 @@ describe("Observer > circuits", () => {
     ]);
     pass(second);
     closed();
-    expect(circuits()).toMatchObject([{ state: "closed", reason: null, openings: 1 }]);
+    pass(5 * second);
+    expect(circuits()).toMatchObject([
+      {
+        state: "closed",
+        reason: null,
+        openings: 1,
+        timeIn: { open: 30 * second, "half-open": second, closed: 5 * second },
+      },
+    ]);
     expect(observer.getCircuitState("prices")).toBe("closed");
   });
 
@@ -270,7 +280,7 @@ describe("Observer > circuits", () => {
       pass(100);
     }
     expect(circuits()).toMatchObject([{ state: "open", since: start, openings: 1 }]);
-    expect(observer.totals()[0]?.transitions).toEqual([["prices", "open", 1]]);
+    expect(observer.totals()[0]?.totals.transitions()).toEqual([["prices", "open", 1]]);
   });
 
   it("does not go back to a state that another source tells of late", () => {
@@ -285,10 +295,76 @@ describe("Observer > circuits", () => {
     expect(circuits()).toMatchObject([{ state: "closed", openings: 1 }]);
   });
 
-  it("says nothing of a circuit that nobody told of", () => {
-    const { tell, circuits } = stage();
+  it("knows a circuit that never changed by the calls through it", () => {
+    const { tell, circuits, pass, observer } = stage();
+    const through = [{ circuit: "prices", state: "closed", result: "success" }] as const;
+    tell("request.succeeded", { duration: 5, attempts: 1, circuits: through });
+    pass(3 * second);
+    tell("request.aborted", { duration: 5, attempts: 1, circuits: through });
+    expect(circuits()).toEqual([
+      {
+        circuit: "prices",
+        state: "closed",
+        since: start,
+        until: null,
+        reason: null,
+        openings: 0,
+        heardAt: start + 3 * second,
+        timeIn: { closed: 3 * second },
+      },
+    ]);
+    expect(observer.totals()[0]?.totals.transitions()).toEqual([]);
+  });
+
+  it("takes one that refuses for open, and says when it was last heard of", () => {
+    const { tell, circuits, pass } = stage();
     tell("circuit.rejected", { circuit: "prices" });
-    expect(circuits()).toEqual([]);
+    pass(second);
+    tell("circuit.rejected", { circuit: "prices", state: "half-open" }, { age: 5 * second });
+    expect(circuits()).toMatchObject([{ state: "open", since: start, heardAt: start, openings: 0 }]);
+    pass(second);
+    tell("circuit.rejected", { circuit: "prices", state: "half-open" });
+    expect(circuits()).toMatchObject([{ state: "open", heardAt: start + 2 * second }]);
+  });
+
+  it("tells fifty apart, and counts calls through others under one name", () => {
+    const { tell, circuits, observer } = stage();
+    for (let circuit = 0; circuit < 60; circuit++) tell("circuit.rejected", { circuit: `c${circuit}` });
+    expect(circuits()).toHaveLength(50);
+    const calls = observer.totals()[0]?.totals.calls() ?? [];
+    expect(calls).toHaveLength(51);
+    expect(calls).toContainEqual(["(other)", "open", "rejected", 10]);
+  });
+
+  it("says what a policy allows, as last heard", () => {
+    const { tell, state, window } = stage();
+    expect(state()).toBeUndefined();
+    tell("bulkhead.acquired", { active: 3, limit: 10, waited: 0 });
+    tell("bulkhead.rejected", { active: 10, limit: 10, queued: 0 });
+    tell("bulkhead.acquired", { active: 1, limit: 10, waited: 0 });
+    expect(state()?.limits).toEqual({ concurrency: 10, rate: null });
+    tell("limit.changed", { limit: 8, from: 10 });
+    tell("rate-limit.changed", { limit: 50, from: 100 });
+    expect(state()?.limits).toEqual({ concurrency: 8, rate: 50 });
+    expect(window().active).toBe(10);
+  });
+
+  it("counts what retries and hedges cost, and the load that was shed", () => {
+    const { tell, window } = stage();
+    tell("request.succeeded", { duration: 5, attempts: 1 });
+    tell("request.failed", { duration: 5, attempts: 4, kind: "value" });
+    tell("hedge.started", { hedge: 1, after: 5 });
+    tell("hedge.started", { hedge: 2, after: 5 });
+    tell("hedge.won", { hedge: 2 });
+    tell("rate-limit.rejected", { retryAfter: 5 });
+    tell("throttle.rejected", { probability: 0.5 });
+    expect(window()).toMatchObject({
+      attempts: 5,
+      amplification: 2.5,
+      hedges: 2,
+      hedgesWon: 1,
+      rejected: 2,
+    });
   });
 });
 
@@ -391,16 +467,20 @@ describe("Observer > bounds", () => {
 
 describe("Observer > snapshot", () => {
   it("restores through JSON to the same", () => {
-    const { observer, succeed, fail, opened, pass, fold, now: _ } = stage();
+    const { observer, tell, succeed, fail, opened, closed, pass, fold, now: _ } = stage();
     succeed(5);
     pass(7 * second);
     fail(500);
     opened();
+    pass(second);
+    closed();
+    tell("bulkhead.acquired", { active: 1, limit: 10, waited: 0 });
+    tell("circuit.rejected", { circuit: "prices" });
     fold([], { dropped: 3 });
     const other = new Observer(start);
     for (const policy of observer.policies())
       other.restore(JSON.parse(JSON.stringify(observer.snapshot(policy))));
-    const at = start + 8 * second;
+    const at = start + 9 * second;
     const { reporters: _lost, ...expected } = observer.getPolicyState("prices", at) ?? { reporters: 0 };
     expect(other.getPolicyState("prices", at)).toMatchObject(expected);
     expect(other.totals()).toEqual(observer.totals());
@@ -453,29 +533,84 @@ describe("Observer > the whole system", () => {
 
 describe("metricsOf", () => {
   it("gives what was counted, by policy", () => {
-    const { observer, tell, succeed, fail, opened, closed, fold } = stage();
+    const { observer, tell, succeed, opened, fold } = stage();
     succeed();
     succeed();
-    fail();
+    tell("request.failed", {
+      duration: 10,
+      attempts: 1,
+      kind: "value",
+      circuits: [{ circuit: "prices", state: "closed", result: "failure" }],
+      inTime: 3,
+    });
     tell("retry.attempted", { attempt: 1, delay: 5, kind: "value" });
+    tell("timeout.occurred", { after: 5 });
+    tell("circuit.rejected", { circuit: "prices" });
+    tell("hedge.started", { hedge: 1, after: 5 });
     opened();
-    closed();
+    tell("circuit.closed", { circuit: "prices", from: "half-open", openFor: 7 * second });
     opened();
     fold([], { dropped: 4 });
     const samples = prometheusText(metricsOf(observer))
       .split("\n")
       .filter((line) => line !== "" && !line.startsWith("#"));
-    expect(samples).toEqual([
+    expect(samples.filter((line) => !/_bucket|_sum|_count/.test(line))).toEqual([
       'resilience_requests_total{policy="prices",result="success"} 2',
       'resilience_requests_total{policy="prices",result="failure"} 1',
+      'resilience_requests_total{policy="prices",result="aborted"} 0',
       'resilience_retries_total{policy="prices"} 1',
-      'resilience_timeouts_total{policy="prices"} 0',
-      'resilience_rejections_total{policy="prices"} 0',
+      'resilience_timeout_operations_total{policy="prices",result="success"} 3',
+      'resilience_timeout_operations_total{policy="prices",result="timeout"} 1',
+      'resilience_rejections_total{policy="prices"} 1',
+      'resilience_fallbacks_total{policy="prices"} 0',
+      'resilience_hedges_total{policy="prices",result="won"} 0',
+      'resilience_hedges_total{policy="prices",result="lost"} 1',
+      'resilience_circuit_breaker_calls_total{policy="prices",circuit="prices",state="closed",result="failure"} 1',
+      'resilience_circuit_breaker_calls_total{policy="prices",circuit="prices",state="open",result="rejected"} 1',
       'resilience_circuit_breaker_state_transitions_total{policy="prices",circuit="prices",to="open"} 2',
       'resilience_circuit_breaker_state_transitions_total{policy="prices",circuit="prices",to="closed"} 1',
       'resilience_circuit_breaker_open{policy="prices",circuit="prices"} 1',
       "resilience_events_dropped_total 4",
     ]);
+    expect(samples).toEqual(
+      expect.arrayContaining([
+        'resilience_request_duration_seconds_bucket{policy="prices",le="0.01"} 3',
+        'resilience_request_duration_seconds_count{policy="prices"} 3',
+        'resilience_retry_attempts_bucket{policy="prices",le="1"} 3',
+        'resilience_retry_attempts_sum{policy="prices"} 3',
+        'resilience_circuit_breaker_open_duration_seconds_bucket{policy="prices",circuit="prices",le="5"} 0',
+        'resilience_circuit_breaker_open_duration_seconds_bucket{policy="prices",circuit="prices",le="10"} 1',
+        'resilience_circuit_breaker_open_duration_seconds_sum{policy="prices",circuit="prices"} 7',
+      ]),
+    );
+  });
+
+  it("has every family from the beginning", () => {
+    const names = metricsOf(new Observer(start)).map(({ name }) => name);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        "resilience_circuit_breaker_state_transitions_total",
+        "resilience_circuit_breaker_calls_total",
+        "resilience_circuit_breaker_open_duration_seconds",
+        "resilience_timeout_operations_total",
+        "resilience_retry_attempts",
+      ]),
+    );
+  });
+
+  it("leads from a bucket to the trace of its last call", () => {
+    const { observer, fold, now } = stage();
+    const call = { type: "request.succeeded", policy: "prices", at: now, attempts: 1 } as const;
+    fold([
+      { ...call, duration: 20, traceId: "0af7651916cd43dd8448eb211c80319c" },
+      { ...call, duration: 21, traceId: "4bf92f3577b34da6a3ce929d0e0e4736" },
+      { ...call, duration: 3_000 },
+    ]);
+    const lines = openMetricsText(metricsOf(observer)).split("\n");
+    expect(lines).toContain(
+      `resilience_request_duration_seconds_bucket{policy="prices",le="0.025"} 2 # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736"} 0.021 ${now / 1_000}`,
+    );
+    expect(lines.filter((line) => line.includes("trace_id"))).toHaveLength(1);
   });
 
   it("counts on when a window has forgotten", () => {

@@ -9,7 +9,12 @@ const stamp = { policy: "prices", at: 900 };
 
 /** One good event of each type. */
 const events: { readonly [T in EventType]: object } = {
-  "request.succeeded": { duration: 12.5, attempts: 1 },
+  "request.succeeded": {
+    duration: 12.5,
+    attempts: 1,
+    circuits: [{ circuit: "prices", state: "closed", result: "success" }],
+    inTime: 2,
+  },
   "request.failed": { duration: 12.5, attempts: 3, kind: "timeout" },
   "request.aborted": { duration: 0, attempts: 0 },
   "retry.attempted": { attempt: 1, delay: 100, kind: "TypeError" },
@@ -23,7 +28,7 @@ const events: { readonly [T in EventType]: object } = {
   },
   "circuit.half-opened": { circuit: "prices", from: "open" },
   "circuit.closed": { circuit: "prices", from: "half-open", openFor: 30_000 },
-  "circuit.rejected": { circuit: "prices", retryAfter: 100 },
+  "circuit.rejected": { circuit: "prices", state: "half-open", retryAfter: 100 },
   "store.failed": { circuit: "prices", kind: "timeout", retryIn: 2_000 },
   "bulkhead.acquired": { active: 1, limit: 10, waited: 0 },
   "bulkhead.rejected": { active: 10, limit: 10, queued: 5 },
@@ -77,6 +82,28 @@ describe("readBatch", () => {
   it("keeps the trace and the span of an event", () => {
     const event = { ...all[0], traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
     expect(readBatch({ ...envelope, events: [event] }).batch.events).toEqual([event]);
+  });
+
+  it("keeps of a call through a circuit what it knows", () => {
+    const call = { circuit: "prices", state: "open", result: "ignored" };
+    const event = { type: "request.aborted", ...stamp, duration: 1, attempts: 1 };
+    const { batch } = readBatch({ ...envelope, events: [{ ...event, circuits: [{ ...call, newer: 1 }] }] });
+    expect(batch.events).toEqual([{ ...event, circuits: [call] }]);
+  });
+
+  it.each([
+    "one",
+    [{ circuit: "", state: "open", result: "success" }],
+    [{ circuit: "prices", state: "ajar", result: "success" }],
+    [{ circuit: "prices", state: "open", result: "rejected" }],
+    [null],
+    Array.from({ length: 101 }, () => ({ circuit: "prices", state: "open", result: "success" })),
+  ])("refuses calls through circuits that are none: %j", (circuits) => {
+    const event = { type: "request.succeeded", ...stamp, duration: 1, attempts: 1, circuits };
+    const { rejected } = readBatch({ ...envelope, events: [event] });
+    expect(rejected).toEqual([
+      { index: 0, reason: expect.stringContaining("circuits of request.succeeded is") },
+    ]);
   });
 
   it("takes a batch that dropped nothing and does not say so", () => {

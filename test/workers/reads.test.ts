@@ -82,6 +82,30 @@ describe("reads", () => {
     );
   });
 
+  it.each([
+    ["application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5", "openmetrics"],
+    ["text/plain;version=0.0.4, application/openmetrics-text;q=0.1", "plain"],
+    ["*/*", "plain"],
+    ["application/json", "plain"],
+  ])("/metrics answers Accept: %s with %s", async (accept, format) => {
+    const { observer, fetch } = await testWorker({ env: { PUBLIC_READS: "true" } });
+    await observer.ingest({
+      ...batch,
+      events: [{ ...event, traceId: "4bf92f3577b34da6a3ce929d0e0e4736" }],
+    } as never);
+    const response = await fetch("/metrics", { headers: { accept } });
+    const text = await response.text();
+    const open = format === "openmetrics";
+    expect(response.headers.get("content-type")).toBe(
+      open
+        ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        : "text/plain; version=0.0.4; charset=utf-8",
+    );
+    expect(response.headers.get("vary")).toContain("accept");
+    expect(text.endsWith("# EOF\n")).toBe(open);
+    expect(text.includes('# {trace_id="4bf92f3577b34da6a3ce929d0e0e4736"}')).toBe(open);
+  });
+
   it("/healthz says that the Worker runs and is configured well, to all", async () => {
     const { fetch } = await testWorker();
     const response = await fetch("/healthz");

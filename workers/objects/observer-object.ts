@@ -9,7 +9,7 @@ import {
   type PolicyState,
   type SystemState,
 } from "ninelives/observer";
-import { type EventBatch, prometheusText } from "ninelives/telemetry";
+import { type EventBatch, openMetricsText, prometheusText } from "ninelives/telemetry";
 
 /** Milliseconds between messages to a viewer while events come. */
 const updateEvery = 250;
@@ -70,9 +70,9 @@ export class ObserverObject extends DurableObject<unknown> {
     return this.#observer.getSystemState(Date.now());
   }
 
-  /** The counters in Prometheus' text format. */
-  metrics(): string {
-    return prometheusText(metricsOf(this.#observer));
+  /** The counters in Prometheus' text format, or in OpenMetrics'. */
+  metrics(open = false): string {
+    return (open ? openMetricsText : prometheusText)(metricsOf(this.#observer));
   }
 
   /** A viewer comes, by WebSocket. The Worker has checked that they may. */
@@ -104,6 +104,7 @@ export class ObserverObject extends DurableObject<unknown> {
     kv.put("counted", { events, dropped });
     for (const policy of this.#unstored) kv.put(`policy:${policy}`, this.#observer.snapshot(policy));
     this.#unstored.clear();
+    for (const policy of this.#observer.forgotten.splice(0)) kv.delete(`policy:${policy}`);
   }
 
   /** Comes to tell the viewers after so long, or when it was to come anyway if that is sooner. */

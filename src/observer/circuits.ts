@@ -1,0 +1,109 @@
+import type { CircuitState, PolicyEvent } from "../core/events.ts";
+import type { CircuitReport } from "./system-state.ts";
+
+/** Circuits of one policy that are told apart; calls through further ones count for the last name. */
+const mostCircuits = 50;
+export const otherCircuits = "(other)";
+
+/** What is known of a circuit, without what depends on when one asks. */
+export type CircuitRecord = Omit<CircuitReport, "timeIn"> & {
+  readonly before: Partial<Record<CircuitState, number>>;
+};
+
+/** A circuit came to another state. */
+export interface Change {
+  readonly circuit: string;
+  readonly to: CircuitState;
+}
+
+/** The circuits of one policy, as its events tell of them. */
+export class Circuits {
+  readonly #records = new Map<string, CircuitRecord>();
+
+  /** The name that a circuit's numbers count for. */
+  nameOf(circuit: string): string {
+    return this.#records.has(circuit) || this.#records.size < mostCircuits ? circuit : otherCircuits;
+  }
+
+  /** Takes what an event says of a circuit, and tells when that is news. */
+  take(event: PolicyEvent): Change | undefined {
+    if (!isChange(event)) return undefined;
+    const { circuit, at } = event;
+    const before = this.#records.get(circuit);
+    if (before === undefined && this.#records.size >= mostCircuits) return undefined;
+    // Each isolate tells of the same change, some later than others; only the first telling is one.
+    if (before !== undefined && at < before.since) return undefined;
+    const opened = event.type === "circuit.opened";
+    const state = stateAfter(event);
+    const until = opened && event.openFor !== undefined ? at + event.openFor : null;
+    if (before?.state === state) {
+      const later = (until ?? 0) > (before.until ?? Infinity);
+      this.#records.set(circuit, { ...before, heardAt: at, until: later ? until : before.until });
+      return undefined;
+    }
+    this.#records.set(circuit, {
+      circuit,
+      state,
+      since: at,
+      heardAt: at,
+      until,
+      reason: opened ? event.reason : null,
+      openings: (before?.openings ?? 0) + (opened ? 1 : 0),
+      before: before === undefined ? {} : spent(before, at),
+    });
+    return { circuit, to: state };
+  }
+
+  /** A call went through a circuit, or was refused: it lives, and was closed all along if nobody said otherwise. */
+  saw(circuit: string, state: CircuitState, at: number): void {
+    const known = this.#records.get(circuit);
+    if (known !== undefined) {
+      this.#records.set(circuit, { ...known, heardAt: Math.max(known.heardAt, at) });
+    } else if (this.#records.size < mostCircuits) {
+      const rest = { until: null, reason: null, openings: 0, before: {} };
+      this.#records.set(circuit, { circuit, state, since: at, heardAt: at, ...rest });
+    }
+  }
+
+  state(circuit: string): CircuitState | undefined {
+    return this.#records.get(circuit)?.state;
+  }
+
+  reports(now: number): CircuitReport[] {
+    return [...this.#records.values()].map(({ before, ...known }) => ({
+      ...known,
+      timeIn: spent({ ...known, before }, now),
+    }));
+  }
+
+  snapshot(): CircuitRecord[] {
+    return [...this.#records.values()];
+  }
+
+  /** Takes up where a snapshot was, also one of a version that knew less. */
+  restore(records: readonly (Omit<CircuitRecord, "before" | "heardAt"> & Partial<CircuitRecord>)[]): void {
+    for (const { before = {}, heardAt, ...known } of records)
+      this.#records.set(known.circuit, { ...known, heardAt: heardAt ?? known.since, before });
+  }
+}
+
+type ChangeEvent = Extract<
+  PolicyEvent,
+  { readonly type: "circuit.opened" | "circuit.half-opened" | "circuit.closed" }
+>;
+
+function isChange(event: PolicyEvent): event is ChangeEvent {
+  const { type } = event;
+  return type === "circuit.opened" || type === "circuit.half-opened" || type === "circuit.closed";
+}
+
+function stateAfter(event: ChangeEvent): CircuitState {
+  if (event.type === "circuit.closed") return "closed";
+  if (event.type === "circuit.half-opened") return "half-open";
+  return event.openFor === undefined ? "forced-open" : "open";
+}
+
+/** Milliseconds in each state until `now`. */
+function spent({ before, state, since }: CircuitRecord, now: number): Partial<Record<CircuitState, number>> {
+  return { ...before, [state]: (before[state] ?? 0) + Math.max(0, now - since) };
+}

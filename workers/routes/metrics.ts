@@ -1,0 +1,18 @@
+import { Hono } from "hono";
+import { accepts } from "hono/accepts";
+import { openMetricsType, prometheusType } from "ninelives/telemetry";
+import type { Env } from "../env.ts";
+import { readers } from "../middleware/access.ts";
+
+const plain = "text/plain";
+const openMetrics = "application/openmetrics-text";
+
+/** `/metrics`: Prometheus' text format, or OpenMetrics for who prefers it. */
+export const metricsRoutes = new Hono<{ Bindings: Env }>().get("/", readers, async (c) => {
+  const asked = accepts(c, { header: "Accept", supports: [plain, openMetrics], default: plain });
+  const open = asked === openMetrics;
+  return c.body(await c.env.OBSERVER.getByName("observer").metrics(open), 200, {
+    "content-type": open ? openMetricsType : prometheusType,
+    vary: "accept",
+  });
+});
