@@ -102,6 +102,7 @@ const everywhere = portable.map(tests);
 export default defineConfig({
   test: {
     passWithNoTests: true,
+    globalSetup: "./test/fetch-server/setup.ts",
     reporters: process.env.CI
       ? ["default", ["json", { outputFile: `.reports/${process.pid}.json` }]]
       : ["default"],
