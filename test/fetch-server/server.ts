@@ -112,14 +112,16 @@ function note(request: IncomingMessage, path: string, connection: number): Writa
     path,
     headers: Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, `${value}`])),
     bytes: 0,
-    sha256: hash.copy().digest("hex"),
+    get sha256() {
+      return hash.copy().digest("hex");
+    },
     whole: false,
     connection,
     end: "open",
   };
   request.on("data", (chunk: Buffer) => {
     seen.bytes += chunk.length;
-    seen.sha256 = hash.update(chunk).copy().digest("hex");
+    hash.update(chunk);
   });
   request.on("end", () => {
     seen.whole = true;
