@@ -304,16 +304,19 @@ export function fetchManners(title: string, make: () => Fetch): void {
       });
     });
 
-    it("during an upload", async () => {
+    it("during an upload", { timeout: 30_000 }, async () => {
       const views = [];
       for (const fetch of [make(), native]) {
-        const origin = await realOrigin([{ slowly: true }]);
+        const origin = await realOrigin([{ hold: "upload" }]);
         const controller = new AbortController();
+        // More than the buffers of both ends of a connection hold.
         const body = new Uint8Array(16_000_000);
         const call = told(() => fetch(origin.url(), { method: "POST", body, signal: controller.signal }));
         await origin.until(([seen]) => expect(seen).toBeDefined());
         controller.abort(new RangeError("enough"));
         const caller = await call;
+        // Only who reads on notices that nothing more comes.
+        await origin.release();
         const [seen] = await origin.until(([seen]) => expect(seen?.end).toBe("gone"));
         views.push({ caller, whole: seen?.whole });
       }

@@ -49,7 +49,7 @@ export async function realOrigin(steps: readonly Step[] = [], rest?: Step): Prom
           expected(requests);
           return requests;
         },
-        { timeout: 5_000, interval: 10 },
+        { timeout: 10_000, interval: 10 },
       ),
     async release() {
       await ask("release");

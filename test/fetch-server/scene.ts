@@ -9,8 +9,8 @@ export interface Step {
   readonly body?: string;
   /** A body of so many bytes instead. */
   readonly bytes?: number;
-  /** Goes on when it is released, and not before: with the headers, or with the second half of the body. */
-  readonly hold?: "headers" | "body";
+  /** Goes on when it is released: with reading the upload, with the headers, or with the second half of the body. */
+  readonly hold?: "upload" | "headers" | "body";
   /** Ends the connection instead: before the headers, within them, or after half the body. */
   readonly cut?: "before-headers" | "in-headers" | "in-body";
   /** How it ends the connection. Default `reset`. */
@@ -19,8 +19,6 @@ export interface Step {
   readonly keepAlive?: true;
   /** Answers at once, and lets the upload go unread. */
   readonly early?: true;
-  /** Reads the upload bit by bit. */
-  readonly slowly?: true;
   /** Hides all headers from scripts of other origins that CORS does not show anyway. */
   readonly hidden?: true;
 }

@@ -144,14 +144,13 @@ async function play(
     else socket.resetAndDestroy();
   };
   const number = all.length;
-  if (step.slowly) {
-    request.on("data", () => {
-      request.pause();
-      setTimeout(() => request.resume(), 2);
-    });
+  if (step.early || step.hold === "upload") request.pause();
+  if (step.hold === "upload") {
+    await released;
+    request.resume();
   }
-  if (step.early) request.pause();
-  else if (!request.readableEnded) await Promise.race([once(request, "end"), once(response, "close")]);
+  if (!step.early && !request.readableEnded)
+    await Promise.race([once(request, "end"), once(response, "close")]);
   if (step.hold === "headers") await released;
   if (seen.end !== "open") return;
   if (step.cut === "before-headers") return end();
