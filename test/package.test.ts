@@ -28,6 +28,7 @@ const entryPoints: Record<string, readonly Runtime[]> = {
   "./stores/redis": ["node", "workerd", "browser"],
   "./stores/etcd": ["node", "workerd", "browser"],
   "./stores/compare-and-set": ["node", "workerd", "browser"],
+  "./stores/follower": ["node", "workerd", "browser"],
   "./telemetry": ["node", "workerd", "browser"],
   "./control": ["node", "workerd", "browser"],
   "./observer": ["node", "workerd", "browser"],

@@ -11,6 +11,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { gatewayRoutes } from "./routes/gateway.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { observerRoutes } from "./routes/observer.ts";
+import { sharedRoutes } from "./routes/shared.ts";
 
 /** All routes of the Worker. What none of them knows is a static asset of the dashboard, or nothing. */
 export const app = new Hono<{ Bindings: Env }>()
@@ -21,6 +22,7 @@ export const app = new Hono<{ Bindings: Env }>()
     secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }),
   )
   .route("/v1/events", eventRoutes)
+  .route("/v1/shared", sharedRoutes)
   .route("/v1", controlRoutes)
   .route("/v1", observerRoutes)
   .route("/metrics", metricsRoutes)

@@ -31,3 +31,5 @@ export {
   viewOf,
 } from "../state/coordinator.ts";
 export type { Report, View } from "../state/sync.ts";
+export { type FollowMessage, type FollowRequest, followPath, followProtocol } from "./follow-wire.ts";
+export { largestReport, ReportError, readReport } from "./read-report.ts";

@@ -1,14 +1,17 @@
 import type { MiddlewareHandler } from "hono";
 import { allows, CommandError, type Identity, identify, readTokens } from "ninelives/control";
 import { liveProtocol } from "ninelives/observer";
+import { followProtocol } from "ninelives/stores/durable-object";
 import type { Env } from "../env.ts";
+
+const protocols: readonly string[] = [liveProtocol, followProtocol];
 
 /** The token of a request: in its `Authorization`, or, for a WebSocket, which has none in browsers, as a subprotocol. */
 export function tokenOf(request: Request): string | undefined {
   const bearer = /^Bearer ([\w.~+/=-]+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   if (bearer !== undefined) return bearer;
   const offered = request.headers.get("sec-websocket-protocol")?.split(",") ?? [];
-  if (!offered.some((protocol) => protocol.trim() === liveProtocol)) return undefined;
+  if (!offered.some((protocol) => protocols.includes(protocol.trim()))) return undefined;
   return offered
     .find((protocol) => protocol.trim().startsWith("token."))
     ?.trim()

@@ -4,32 +4,47 @@ import {
   type CircuitRecord,
   command,
   coordinate,
+  type FollowMessage,
+  followProtocol,
+  largestReport,
   type Report,
+  ReportError,
+  readReport,
   type View,
   viewOf,
 } from "ninelives/stores/durable-object";
 
 /** Milliseconds between snapshots of what may be lost: who reported last, and how much. */
 const snapshotEvery = 5_000;
+/** The platform takes 32,768 sockets; telling them all must not take long. */
+const mostFollowers = 10_000;
 
 /**
  * The home of one shared circuit, reached by the circuit's name.
  *
- * What matters is stored before it is told (transitions, permits, votes); counts are stored every few seconds.
+ * What matters is stored before it is told (transitions, permits, votes); counts are stored every few seconds. Reports
+ * come by RPC, or over the sockets of followers, which hibernate with the object and hear of each change at once.
  */
 export class CircuitObject extends DurableObject<unknown> {
   #record: CircuitRecord | undefined;
   #storedAt = 0;
+  #refused = 0;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
     this.#record = state.storage.kv.get<CircuitRecord>("record");
+    state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
-  /** Takes a replica's report and answers with what the fleet knows. */
+  /**
+   * Takes a replica's report and answers with what the fleet knows.
+   *
+   * @throws ReportError when it is none, whoever sent it
+   */
   sync(report: Report): View {
+    const read = this.#read(report);
     const now = Date.now();
-    const [record, view] = coordinate(this.#record, report, now);
+    const [record, view] = coordinate(this.#record, read, now);
     this.#keep(record, now);
     return view;
   }
@@ -47,12 +62,82 @@ export class CircuitObject extends DurableObject<unknown> {
     return this.#record === undefined ? undefined : viewOf(this.#record);
   }
 
+  /** Reports that were none, since the object was started. */
+  refused(): number {
+    return this.#refused;
+  }
+
+  /** A follower comes, by WebSocket. The Worker has checked that it may. */
+  override fetch(request: Request): Response {
+    if (this.ctx.getWebSockets().length >= mostFollowers) return new Response(null, { status: 503 });
+    const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
+    this.ctx.acceptWebSocket(server);
+    // What it missed while it was away.
+    if (this.#record !== undefined) send(server, { view: viewOf(this.#record) });
+    const offered = request.headers.get("sec-websocket-protocol") !== null;
+    return new Response(null, {
+      status: 101,
+      webSocket: client,
+      ...(offered && { headers: { "sec-websocket-protocol": followProtocol } }),
+    });
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+    if (typeof message !== "string" || message.length > largestReport) {
+      this.#refused++;
+      socket.close(1009, `a report is text of at most ${largestReport} characters`);
+      return;
+    }
+    let id = 0;
+    try {
+      const request = JSON.parse(message) as { readonly id: number; readonly report: Report };
+      id = request.id;
+      send(socket, { id, view: this.sync(request.report) });
+    } catch (error) {
+      if (error instanceof SyntaxError) this.#refused++;
+      // What is not ours may hold what nobody should see.
+      const why = error instanceof ReportError || error instanceof SyntaxError ? error.message : "it failed";
+      send(socket, { id, error: why });
+    }
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    socket.close(code === 1005 || code === 1006 ? 1000 : code);
+  }
+
+  override webSocketError(): void {
+    // The close that follows is enough.
+  }
+
+  #read(report: unknown): Report {
+    try {
+      return readReport(report);
+    } catch (error) {
+      this.#refused++;
+      throw error;
+    }
+  }
+
+  /** Stores what must not be lost, and only then lets anybody know. */
   #keep(record: CircuitRecord, now: number): void {
     const before = this.#record;
+    if (before === undefined || matters(before, record) || now - this.#storedAt >= snapshotEvery) {
+      // Another instance may have taken over: then this throws, and what it would have decided never was.
+      this.ctx.storage.kv.put("record", record);
+      this.#storedAt = now;
+    }
     this.#record = record;
-    if (before !== undefined && !matters(before, record) && now - this.#storedAt < snapshotEvery) return;
-    this.ctx.storage.kv.put("record", record);
-    this.#storedAt = now;
+    if (before !== undefined && before.epoch === record.epoch) return;
+    const news: FollowMessage = { view: viewOf(record) };
+    for (const follower of this.ctx.getWebSockets()) send(follower, news);
+  }
+}
+
+function send(follower: WebSocket, message: FollowMessage): void {
+  try {
+    follower.send(JSON.stringify(message));
+  } catch {
+    // It closed between the list and the sending; its close event follows.
   }
 }
 

@@ -10,6 +10,8 @@ const routes = [
   ["POST /v1/events", "takes a batch of events, with an ingest key"],
   ["GET /v1/state", "what the observer sees"],
   ["GET /v1/live", "the same as it goes, by WebSocket"],
+  ["POST /v1/shared/<name>", "takes a replica's report, with a token of the scope share.<name>"],
+  ["GET /v1/shared/<name>", "the same by WebSocket, which hears of each change"],
   ["POST /v1/commands", "does a command { id, name, args }, with a token"],
   ["GET /v1/policies", "the policies of the upstreams, with their versions"],
   ["GET /v1/audit", "what was commanded, by whom, and what became of it"],

@@ -1,0 +1,82 @@
+import { quote } from "../core/duration.ts";
+import type { Report } from "../state/sync.ts";
+
+/** Characters of a report as JSON; one of ours has about 400. */
+export const largestReport = 4_096;
+
+/** What came is no report. The home's record is untouched. */
+export class ReportError extends Error {
+  override readonly name = "ReportError";
+}
+
+const mostCharacters = 64;
+/** Far below what a number can count exactly, so that whoever leaps past it still counts exactly. */
+const largestEpoch = 1e15;
+const most = 1e12;
+
+/**
+ * Reads what a replica sent, of whatever version, and takes only what a report has.
+ *
+ * @throws ReportError that names the field and quotes the value
+ */
+export function readReport(input: unknown): Report {
+  const { replica, seq, epoch, ok, fail, slow, open, wantsProbe, probe, asked, rules } = object(
+    input,
+    "a report",
+  );
+  const { openFor, maximumOpenFor, probes, successesToClose } = object(rules, "rules");
+  return {
+    replica: text(replica, "replica"),
+    seq: whole(seq, "seq", 1, most),
+    epoch: whole(epoch, "epoch", 0, largestEpoch),
+    ok: whole(ok, "ok", 0, most),
+    fail: whole(fail, "fail", 0, most),
+    slow: whole(slow, "slow", 0, most),
+    open: flag(open, "open"),
+    wantsProbe: flag(wantsProbe, "wantsProbe"),
+    ...(probe === undefined ? {} : { probe: readProbe(probe) }),
+    ...(asked === undefined || asked === null ? {} : { asked: duration(asked, "asked") }),
+    rules: {
+      openFor: duration(openFor, "rules.openFor"),
+      maximumOpenFor: duration(maximumOpenFor, "rules.maximumOpenFor"),
+      probes: whole(probes, "rules.probes", 1, most),
+      successesToClose: whole(successesToClose, "rules.successesToClose", 1, most),
+    },
+  };
+}
+
+function readProbe(input: unknown): { permit: string; ok: boolean } {
+  const { permit, ok } = object(input, "probe");
+  return { permit: text(permit, "probe.permit"), ok: flag(ok, "probe.ok") };
+}
+
+function object(value: unknown, field: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  return refuse(field, "an object", value);
+}
+
+function text(value: unknown, field: string): string {
+  if (typeof value === "string" && value !== "" && value.length <= mostCharacters) return value;
+  return refuse(field, `a text of 1 to ${mostCharacters} characters`, value);
+}
+
+function flag(value: unknown, field: string): boolean {
+  return typeof value === "boolean" ? value : refuse(field, "true or false", value);
+}
+
+function whole(value: unknown, field: string, least: number, greatest: number): number {
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= greatest)
+    return value as number;
+  return refuse(field, `a whole number from ${least} to ${greatest}`, value);
+}
+
+/** One that is too long is cut off: a replica sends a report that was refused again and again. */
+function duration(value: unknown, field: string): number {
+  if (typeof value === "number" && value >= 0) return Math.min(value, most);
+  return refuse(field, "milliseconds, 0 or more", value);
+}
+
+function refuse(field: string, wanted: string, found: unknown): never {
+  throw new ReportError(`${field} must be ${wanted}, but is ${quote(found).slice(0, 100)}`);
+}

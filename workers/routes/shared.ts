@@ -1,0 +1,88 @@
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
+import { allows, CommandError } from "ninelives/control";
+import { largestReport, ReportError, readReport } from "ninelives/stores/durable-object";
+import type { Env } from "../env.ts";
+import { identityOf } from "../middleware/access.ts";
+import { problem } from "../middleware/problem.ts";
+
+const longestName = 200;
+
+type Shared = Context<{ Bindings: Env }, "/:name">;
+
+/** Lets in whoever has the scope for this name: `share.shop/*` is for all that begin with `shop/`. */
+const members: MiddlewareHandler<{ Bindings: Env }, "/:name"> = async (c, next) => {
+  const name = c.req.param("name");
+  const identity = await identityOf(c.req.raw, c.env);
+  const scope = `share.${name}`;
+  if (identity.scopes.length === 0)
+    throw new CommandError("unauthenticated", `this needs a token with the scope ${scope}`);
+  if (!allows(identity, scope))
+    throw new CommandError(
+      "forbidden",
+      `${identity.name} may not share ${name}: it needs the scope ${scope}`,
+    );
+  if (name.length > longestName) {
+    return problem({
+      status: 414,
+      type: "name-too-long",
+      detail: `a name has at most ${longestName} characters`,
+    });
+  }
+  return next();
+};
+
+const home = (c: Shared) => c.env.CIRCUITS.getByName(c.req.param("name"));
+
+/** `/v1/shared/<name>`: followers report here, by POST, or open a WebSocket and hear of each change. */
+export const sharedRoutes = new Hono<{ Bindings: Env }>()
+  // A token is all that counts, and no browser sends one by itself.
+  .use(
+    cors({
+      origin: "*",
+      allowMethods: ["POST"],
+      allowHeaders: ["authorization", "content-type"],
+      maxAge: 86_400,
+    }),
+  )
+  .get("/:name", members, async (c) => {
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+      return problem({
+        status: 426,
+        type: "upgrade-required",
+        detail: "this is a WebSocket; a single report comes by POST",
+        headers: { upgrade: "websocket" },
+      });
+    }
+    const { status, webSocket, headers } = await home(c).fetch(c.req.raw);
+    if (status !== 101)
+      return problem({ status: 503, type: "too-many-followers", detail: "there is no room" });
+    // A new one, since middleware adds headers and those of a response that was fetched cannot be changed.
+    return new Response(null, { status: 101, webSocket, headers: new Headers(headers) });
+  })
+  .post(
+    "/:name",
+    members,
+    bodyLimit({
+      maxSize: largestReport,
+      onError: () =>
+        problem({
+          status: 413,
+          type: "report-too-large",
+          detail: `a report has at most ${largestReport} bytes`,
+        }),
+    }),
+    async (c) => {
+      try {
+        const view = await home(c).sync(readReport(await c.req.json()));
+        return c.json(view);
+      } catch (error) {
+        if (error instanceof SyntaxError)
+          return problem({ status: 400, type: "bad-json", detail: "the body is no JSON" });
+        if (error instanceof ReportError)
+          return problem({ status: 422, type: "bad-report", detail: error.message });
+        throw error;
+      }
+    },
+  );
