@@ -41,7 +41,9 @@ async function follow(worker: SharedWorker, name: string) {
     texts.push(data);
     if (data !== "pong") heard.push(JSON.parse(String(data)));
   });
-  socket.addEventListener("close", ({ code }) => closed.push(code));
+  socket.addEventListener("close", ({ code }) => {
+    closed.push(code);
+  });
   socket.accept();
   onTestFinished(() => socket.close());
   let id = 0;
