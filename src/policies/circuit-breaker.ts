@@ -11,7 +11,7 @@ import { as, between, type Check, count, duration, type Readers, settings } from
 import { platform } from "../core/platform.ts";
 import type { Layer, Policy, Service } from "../core/policy.ts";
 import { Circuit, type CircuitRules, type CircuitSnapshot, type CircuitState } from "../state/circuit.ts";
-import { CountWindow, failed, failedSlowly, slow, TimeWindow, type Window } from "../state/window.ts";
+import { CountWindow, failed, type Mark, slow, TimeWindow, type Window } from "../state/window.ts";
 import { announce } from "./announce.ts";
 import type { Fleet, FleetPassage, Probe, SharedStore } from "./fleet.ts";
 
@@ -286,9 +286,8 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
       this.#slowAfter !== Infinity &&
       clock.now() - passage.startedAt > this.#slowAfter;
     const before = circuit.state;
-    const changed = ok
-      ? circuit.succeed(epoch, late ? slow : 0, clock)
-      : circuit.fail(epoch, late ? failedSlowly : failed, clock, retryAfter);
+    const mark = ((ok ? 0 : failed) | (late ? slow : 0)) as Mark;
+    const changed = circuit.record(epoch, mark, clock, ok ? undefined : retryAfter);
     // While a person lets all calls through, in the whole fleet, what this circuit makes of them is nobody's news.
     if (changed && fleet?.bypassed !== true) announce(circuit, this.name, before, context);
     if (passage !== undefined) fleet?.record(passage, ok, late, changed, retryAfter);

@@ -91,7 +91,7 @@ export class Fleet {
     if (gate === "probe") return this.#replica.takePermit();
     if (gate !== "expired") return gate;
     // The home has been silent for long: from here on the circuit finds out by itself, one probe at a time.
-    if (!this.#circuit.forced) this.#circuit.openUntil(0, "fleet", clock);
+    if (!isForced(this.#circuit)) this.#circuit.openUntil(0, "fleet", clock);
     return "pass";
   }
 
@@ -167,7 +167,7 @@ export class Fleet {
       default: {
         // Closed by the fleet's probe, or by a person: either knows better than this circuit's own evidence, but not
         // than what a person made of this circuit.
-        const alone = this.#circuit.state === "closed" || this.#circuit.forced;
+        const alone = this.#circuit.state === "closed" || isForced(this.#circuit);
         if (alone && from === "closed") return;
         const openFor = alone ? 0 : this.#circuit.openedFor(clock);
         if (!alone) this.#circuit.close(clock);
@@ -175,4 +175,9 @@ export class Fleet {
       }
     }
   }
+}
+
+/** Whether a circuit has a state that only a person gives. */
+function isForced({ state }: Circuit): boolean {
+  return state === "forced-open" || state === "disabled" || state === "metrics-only";
 }

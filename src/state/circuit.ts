@@ -1,5 +1,5 @@
 import type { TimeSource } from "./time-source.ts";
-import { slow, type Window, type WindowSnapshot } from "./window.ts";
+import { failed, type Mark, type Window, type WindowSnapshot } from "./window.ts";
 
 export type CircuitState = "closed" | "open" | "half-open" | "forced-open" | "disabled" | "metrics-only";
 
@@ -84,18 +84,9 @@ export class Circuit {
     this.window = window;
   }
 
-  /** Whether it has a state that only a person gives. */
-  get forced(): boolean {
-    return this.state === "forced-open" || this.state === "disabled" || this.state === "metrics-only";
-  }
-
   /** The share of failures in the window; 0 when it is empty. */
   get failureRate(): number {
-    return this.window.calls === 0 ? 0 : this.window.failures / this.window.calls;
-  }
-
-  get slowCallRate(): number {
-    return this.window.calls === 0 ? 0 : this.window.slowCalls / this.window.calls;
+    return this.window.failures / (this.window.calls || 1);
   }
 
   /** Milliseconds that it stays open this time. */
@@ -105,20 +96,9 @@ export class Circuit {
 
   /** Whether a call may pass. An open circuit half-opens here, when its time has come and a call asks. */
   admit(time: TimeSource): boolean {
-    switch (this.state) {
-      case "closed":
-      case "disabled":
-      case "metrics-only":
-        return true;
-      case "forced-open":
-        return false;
-      case "open":
-        if (time.now() < this.#until) return false;
-        this.halfOpen();
-        return this.#probe(time);
-      case "half-open":
-        return this.#probe(time);
-    }
+    if (this.state === "open" && time.now() >= this.#until) this.halfOpen();
+    if (this.state === "half-open") return this.#probe(time);
+    return this.state !== "open" && this.state !== "forced-open";
   }
 
   /** Milliseconds until a refused call may be admitted; `Infinity` while it is forced open. */
@@ -128,37 +108,25 @@ export class Circuit {
     return Math.max(0, at - time.now());
   }
 
-  /** A call that began in `epoch` succeeded, slowly (2) or not (0). Says whether the state changed. */
-  succeed(epoch: number, mark: 0 | 2, time: TimeSource): boolean {
-    if (!this.#counts(epoch)) return false;
-    if (this.state === "closed") {
-      this.#consecutive = 0;
-      this.window.record(mark, time);
-      return mark === slow && this.#judge(time);
-    }
-    if (this.state === "half-open") {
-      if (mark === slow) return this.#reopen(time);
+  /**
+   * A call that began in `epoch` ended. Says whether the state changed.
+   *
+   * @param asked milliseconds that the other side asked to wait: if this failure opens the circuit, it is for so long
+   */
+  record(epoch: number, mark: Mark, time: TimeSource, asked?: number): boolean {
+    const { state } = this;
+    if (epoch !== this.epoch && (state !== "half-open" || epoch < this.#halfOpened)) return false;
+    if (state === "half-open") {
+      if (mark !== 0) return this.open("probe", time, asked);
       this.release(epoch);
       if (++this.#succeeded < this.rules.successesToClose) return false;
       this.close(time);
       return true;
     }
-    if (this.state === "metrics-only") this.window.record(mark, time);
-    return false;
-  }
-
-  /**
-   * A call that began in `epoch` failed. Says whether the state changed.
-   *
-   * @param asked milliseconds that the other side asked to wait: if this failure opens the circuit, it is for so long
-   */
-  fail(epoch: number, mark: 1 | 3, time: TimeSource, asked?: number): boolean {
-    if (!this.#counts(epoch)) return false;
-    if (this.state === "half-open") return this.#reopen(time, asked);
-    if (this.state !== "closed" && this.state !== "metrics-only") return false;
-    this.#consecutive++;
+    if (state !== "closed" && state !== "metrics-only") return false;
+    this.#consecutive = mark & failed ? this.#consecutive + 1 : 0;
     this.window.record(mark, time);
-    return this.state === "closed" && this.#judge(time, asked);
+    return mark !== 0 && state === "closed" && this.#judge(time, asked);
   }
 
   /** A call that began in `epoch` ended without telling anything: its caller gave up, or a policy refused it. */
@@ -168,29 +136,23 @@ export class Circuit {
   }
 
   /** Opens, for as long as the rules say, or as was asked. */
-  open(reason: OpeningReason, time: TimeSource, asked?: number): void {
-    const now = time.now();
-    const soon = now - this.#closedAt <= this.openFor;
-    if (this.state === "half-open" || this.state === "open") this.reopenings++;
-    else this.reopenings = soon ? this.reopenings + 1 : 0;
+  open(reason: OpeningReason, time: TimeSource, asked?: number): true {
+    const soon = this.state === "half-open" || time.now() - this.#closedAt <= this.openFor;
+    this.reopenings = soon ? this.reopenings + 1 : 0;
     this.#asked = asked;
-    this.#leave(now);
-    this.#enter("open", reason);
-    this.#until = now + this.openFor;
+    this.openUntil(this.openFor, reason, time);
+    return true;
   }
 
   /** Opens, or stays open, for so many milliseconds from now: what a fleet decided. */
   openUntil(remaining: number, reason: OpeningReason, time: TimeSource): void {
     const now = time.now();
-    if (this.state !== "open") {
-      this.#leave(now);
-      this.#enter("open", reason);
-    }
+    if (this.state !== "open") this.#enter("open", reason, now);
     this.#until = now + remaining;
   }
 
   halfOpen(): void {
-    this.#enter("half-open", this.reason);
+    this.#enter("half-open", this.reason, 0);
     this.#halfOpened = this.epoch;
     this.#probing = 0;
     this.#succeeded = 0;
@@ -198,15 +160,14 @@ export class Circuit {
 
   close(time: TimeSource): void {
     this.#closedAt = time.now();
-    this.#enter("closed", this.reason);
+    this.#enter("closed", this.reason, this.#closedAt);
     this.#consecutive = 0;
     this.window.clear();
   }
 
   /** Takes a state that only a person gives, until another one is given. */
   force(state: "forced-open" | "disabled" | "metrics-only", time: TimeSource): void {
-    this.#leave(time.now());
-    this.#enter(state, "forced");
+    this.#enter(state, "forced", time.now());
   }
 
   /** As if it were new: closed, with nothing remembered. */
@@ -235,9 +196,9 @@ export class Circuit {
     this.reset(time);
     this.window.restore(snapshot.window, time);
     this.reopenings = snapshot.reopenings;
-    if (snapshot.state === "open") this.openUntil(snapshot.remaining, "failures", time);
-    else if (snapshot.state === "half-open") this.openUntil(0, "failures", time);
-    else if (snapshot.state !== "closed") this.force(snapshot.state, time);
+    const { state, remaining } = snapshot;
+    if (state === "open" || state === "half-open") this.openUntil(remaining, "failures", time);
+    else if (state !== "closed") this.force(state, time);
   }
 
   #probe(time: TimeSource): boolean {
@@ -254,29 +215,17 @@ export class Circuit {
   }
 
   /** Whether the outcome of a call that began in `epoch` tells of the state that holds now. */
-  #counts(epoch: number): boolean {
-    return epoch === this.epoch || (this.state === "half-open" && epoch >= this.#halfOpened);
-  }
-
   #judge(time: TimeSource, asked?: number): boolean {
-    const { rules, window } = this;
+    const { rules, window, failureRate } = this;
     const enough = window.calls >= rules.minimumCalls;
-    if (this.#consecutive >= rules.consecutiveFailures) this.open("failures", time, asked);
-    else if (enough && this.failureRate >= rules.failureRate) this.open("failures", time, asked);
-    else if (enough && this.slowCallRate >= rules.slowCallRate) this.open("slow-calls", time, asked);
-    return this.state === "open";
+    if (this.#consecutive >= rules.consecutiveFailures || (enough && failureRate >= rules.failureRate))
+      return this.open("failures", time, asked);
+    const slow = enough && window.slowCalls / window.calls >= rules.slowCallRate;
+    return slow && this.open("slow-calls", time, asked);
   }
 
-  #reopen(time: TimeSource, asked?: number): true {
-    this.open("probe", time, asked);
-    return true;
-  }
-
-  #leave(now: number): void {
+  #enter(state: CircuitState, reason: OpeningReason, now: number): void {
     if (this.state === "closed") this.#openedAt = now;
-  }
-
-  #enter(state: CircuitState, reason: OpeningReason): void {
     this.state = state;
     this.reason = reason;
     this.epoch++;

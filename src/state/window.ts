@@ -7,19 +7,6 @@ export const failed = 1;
 export const slow = 2;
 export const failedSlowly = 3;
 
-/** How the last calls ended, so that a rate can be told. */
-export interface Window {
-  readonly calls: number;
-  readonly failures: number;
-  readonly slowCalls: number;
-  record(mark: Mark, time: TimeSource): void;
-  /** Drops what has become too old to tell anything. */
-  age(time: TimeSource): void;
-  clear(): void;
-  snapshot(): WindowSnapshot;
-  restore(snapshot: WindowSnapshot, time: TimeSource): void;
-}
-
 /** Plain JSON. What does not fit the window that restores it is dropped. */
 export interface WindowSnapshot {
   readonly calls: number;
@@ -27,20 +14,47 @@ export interface WindowSnapshot {
   readonly slowCalls: number;
 }
 
+/** So many calls, and how they ended. */
+class Tally implements WindowSnapshot {
+  calls = 0;
+  failures = 0;
+  slowCalls = 0;
+
+  add(calls: number, failures: number, slowCalls: number): void {
+    this.calls += calls;
+    this.failures += failures;
+    this.slowCalls += slowCalls;
+  }
+
+  clear(): void {
+    this.calls = this.failures = this.slowCalls = 0;
+  }
+
+  snapshot(): WindowSnapshot {
+    return { calls: this.calls, failures: this.failures, slowCalls: this.slowCalls };
+  }
+}
+
+/** How the last calls ended, so that a rate can be told. */
+export interface Window extends Tally {
+  record(mark: Mark, time: TimeSource): void;
+  /** Drops what has become too old to tell anything. */
+  age(time: TimeSource): void;
+  restore(snapshot: WindowSnapshot, time: TimeSource): void;
+}
+
 /** Milliseconds after which a count window without failure or full turn is forgotten: it tells of another time. */
 const forgottenAfter = 120_000;
 
 /** The last `size` calls. */
-export class CountWindow implements Window {
-  calls = 0;
-  failures = 0;
-  slowCalls = 0;
+export class CountWindow extends Tally implements Window {
   readonly #marks: Uint8Array;
   #next = 0;
   /** When the last failure was recorded, or the ring last came round. */
-  #seen = -Infinity;
+  #seen = Infinity;
 
   constructor(size: number) {
+    super();
     this.#marks = new Uint8Array(size);
   }
 
@@ -51,29 +65,26 @@ export class CountWindow implements Window {
       this.#seen = time.now();
     }
     const marks = this.#marks;
-    if (this.calls === marks.length) this.#count(marks[this.#next] as Mark, -1);
-    marks[this.#next] = mark;
-    this.#count(mark, 1);
-    if (++this.#next === marks.length) {
+    const next = this.#next;
+    const last = marks[next] as Mark;
+    if (this.calls === marks.length) this.add(-1, -(last & failed), -(last >> 1));
+    marks[next] = mark;
+    this.add(1, mark & failed, mark >> 1);
+    this.#next = next + 1;
+    if (this.#next === marks.length) {
       this.#next = 0;
       this.#seen = time.now();
     }
   }
 
   age(time: TimeSource): void {
-    if (this.#seen !== -Infinity && time.now() - this.#seen > forgottenAfter) this.clear();
+    if (this.#seen !== Infinity && time.now() - this.#seen > forgottenAfter) this.clear();
   }
 
-  clear(): void {
-    this.calls = 0;
-    this.failures = 0;
-    this.slowCalls = 0;
+  override clear(): void {
+    super.clear();
     this.#next = 0;
-    this.#seen = -Infinity;
-  }
-
-  snapshot(): WindowSnapshot {
-    return { calls: this.calls, failures: this.failures, slowCalls: this.slowCalls };
+    this.#seen = Infinity;
   }
 
   restore(snapshot: WindowSnapshot, time: TimeSource): void {
@@ -83,83 +94,56 @@ export class CountWindow implements Window {
     const failures = Math.round(snapshot.failures * share);
     const slowCalls = Math.round(snapshot.slowCalls * share);
     // Which call was which is not kept: the failures stand last, so that they leave the window last.
-    for (let call = 1; call <= calls; call++) {
-      const mark = (call > calls - failures ? failed : 0) | (call > calls - slowCalls ? slow : 0);
-      this.record(mark as Mark, time);
+    for (let left = calls; left > 0; left--) {
+      this.record(((left <= failures ? failed : 0) | (left <= slowCalls ? slow : 0)) as Mark, time);
     }
-  }
-
-  #count(mark: Mark, by: 1 | -1): void {
-    this.calls += by;
-    this.failures += by * (mark & failed);
-    this.slowCalls += by * ((mark & slow) >> 1);
   }
 }
 
 const slices = 10;
 
 /** The calls of the last `span` milliseconds, in ten slices: it forgets a tenth at a time. */
-export class TimeWindow implements Window {
-  calls = 0;
-  failures = 0;
-  slowCalls = 0;
+export class TimeWindow extends Tally implements Window {
   readonly #width: number;
-  readonly #slices = Array.from({ length: slices }, () => ({ calls: 0, failures: 0, slowCalls: 0 }));
-  /** The number of the newest slice, counted from the clock's origin. */
+  /** By their numbers, counted from the clock's origin. */
+  readonly #slices = new Map<number, Tally>();
   #newest = -1;
 
   constructor(span: number) {
+    super();
     this.#width = span / slices;
   }
 
   record(mark: Mark, time: TimeSource): void {
-    this.age(time);
-    this.#add(this.#slice(this.#newest), mark & failed, mark >> 1, 1);
+    this.#record(1, mark & failed, mark >> 1, time);
   }
 
   age(time: TimeSource): void {
     const newest = Math.floor(time.now() / this.#width);
-    const stale = Math.min(newest - this.#newest, slices);
-    for (let old = 0; old < stale; old++) {
-      const slice = this.#slice(newest - old);
-      this.#add(slice, -slice.failures, -slice.slowCalls, -slice.calls);
+    if (newest <= this.#newest) return;
+    this.#newest = newest;
+    for (const [number, { calls, failures, slowCalls }] of this.#slices) {
+      if (number > newest - slices) return;
+      this.add(-calls, -failures, -slowCalls);
+      this.#slices.delete(number);
     }
-    if (newest > this.#newest) this.#newest = newest;
   }
 
-  clear(): void {
-    for (const slice of this.#slices) this.#add(slice, -slice.failures, -slice.slowCalls, -slice.calls);
+  override clear(): void {
+    super.clear();
+    this.#slices.clear();
   }
 
-  snapshot(): WindowSnapshot {
-    return { calls: this.calls, failures: this.failures, slowCalls: this.slowCalls };
-  }
-
-  restore(snapshot: WindowSnapshot, time: TimeSource): void {
+  restore({ calls, failures, slowCalls }: WindowSnapshot, time: TimeSource): void {
     this.clear();
+    this.#record(calls, failures, slowCalls, time);
+  }
+
+  #record(calls: number, failures: number, slowCalls: number, time: TimeSource): void {
     this.age(time);
-    this.#add(this.#slice(this.#newest), snapshot.failures, snapshot.slowCalls, snapshot.calls);
-  }
-
-  #slice(number: number): { calls: number; failures: number; slowCalls: number } {
-    return this.#slices[((number % slices) + slices) % slices] as {
-      calls: number;
-      failures: number;
-      slowCalls: number;
-    };
-  }
-
-  #add(
-    slice: { calls: number; failures: number; slowCalls: number },
-    failures: number,
-    slowCalls: number,
-    calls: number,
-  ): void {
-    slice.calls += calls;
-    slice.failures += failures;
-    slice.slowCalls += slowCalls;
-    this.calls += calls;
-    this.failures += failures;
-    this.slowCalls += slowCalls;
+    const slice = this.#slices.get(this.#newest) ?? new Tally();
+    this.#slices.set(this.#newest, slice);
+    slice.add(calls, failures, slowCalls);
+    this.add(calls, failures, slowCalls);
   }
 }

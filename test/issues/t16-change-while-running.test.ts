@@ -19,23 +19,23 @@ describe("T16: a change while it runs", () => {
       successesToClose: 3,
     };
     const circuit = new Circuit(rules, new CountWindow(100));
-    for (let call = 0; call < 5; call++) circuit.fail(circuit.epoch, failed, time);
+    for (let call = 0; call < 5; call++) circuit.record(circuit.epoch, failed, time);
     circuit.rules.minimumCalls = 6;
     expect([circuit.state, circuit.window.failures]).toEqual(["closed", 5]);
-    circuit.fail(circuit.epoch, failed, time);
+    circuit.record(circuit.epoch, failed, time);
     circuit.rules.openFor = 9_000;
     expect([circuit.state, circuit.retryAfter(time)]).toEqual(["open", 1_000]);
     time.at = 1_000;
     for (let probe = 0; probe < 2; probe++) {
       circuit.admit(time);
-      circuit.succeed(circuit.epoch, 0, time);
+      circuit.record(circuit.epoch, 0, time);
     }
     circuit.rules.successesToClose = 4;
     circuit.admit(time);
-    circuit.succeed(circuit.epoch, 0, time);
+    circuit.record(circuit.epoch, 0, time);
     expect(circuit.state).toBe("half-open");
     circuit.admit(time);
-    circuit.succeed(circuit.epoch, 0, time);
+    circuit.record(circuit.epoch, 0, time);
     expect(circuit.state).toBe("closed");
   });
 

@@ -20,9 +20,9 @@ function circuitAt(rules: Partial<CircuitRules> = {}, size = 10) {
   return {
     circuit,
     time,
-    ok: (epoch = circuit.epoch) => circuit.succeed(epoch, 0, time),
-    slow: (epoch = circuit.epoch) => circuit.succeed(epoch, slow, time),
-    fail: (epoch = circuit.epoch) => circuit.fail(epoch, failed, time),
+    ok: (epoch = circuit.epoch) => circuit.record(epoch, 0, time),
+    slow: (epoch = circuit.epoch) => circuit.record(epoch, slow, time),
+    fail: (epoch = circuit.epoch) => circuit.record(epoch, failed, time),
     admit: () => circuit.admit(time),
     open() {
       circuit.open("failures", time);
@@ -130,10 +130,10 @@ describe("Circuit", () => {
   ])("on %s", (_, rules, calls, state, reason) => {
     const { circuit, time } = circuitAt(rules);
     for (const call of calls) {
-      if (call === "s") circuit.succeed(circuit.epoch, 0, time);
-      else if (call === "l") circuit.succeed(circuit.epoch, slow, time);
-      else if (call === "f") circuit.fail(circuit.epoch, failed, time);
-      else circuit.fail(circuit.epoch, failedSlowly, time);
+      if (call === "s") circuit.record(circuit.epoch, 0, time);
+      else if (call === "l") circuit.record(circuit.epoch, slow, time);
+      else if (call === "f") circuit.record(circuit.epoch, failed, time);
+      else circuit.record(circuit.epoch, failedSlowly, time);
     }
     expect(circuit.state).toBe(state);
     if (state === "open") expect(circuit.reason).toBe(reason);
@@ -141,12 +141,14 @@ describe("Circuit", () => {
 
   it("tells its rates, which are 0 when nothing was counted", () => {
     const { circuit, ok, fail, slow } = circuitAt({ minimumCalls: 100 });
-    expect([circuit.failureRate, circuit.slowCallRate]).toEqual([0, 0]);
+    expect([circuit.failureRate, circuit.window.slowCalls / (circuit.window.calls || 1)]).toEqual([0, 0]);
     ok();
     ok();
     fail();
     slow();
-    expect([circuit.failureRate, circuit.slowCallRate]).toEqual([0.25, 0.25]);
+    expect([circuit.failureRate, circuit.window.slowCalls / (circuit.window.calls || 1)]).toEqual([
+      0.25, 0.25,
+    ]);
   });
 
   it("ignores what a call tells that began in another epoch", () => {
@@ -463,7 +465,7 @@ describe("a circuit whose failures ask to wait", () => {
     { asks: "nothing", asked: undefined, lasts: 5_000, openFor: 5_000 },
   ])("stays open for $lasts ms when the failure that opens it asks $asks", ({ asked, lasts, openFor }) => {
     const { circuit, time } = circuitAt({ consecutiveFailures: 1, openFor });
-    expect(circuit.fail(circuit.epoch, failed, time, asked)).toBe(true);
+    expect(circuit.record(circuit.epoch, failed, time, asked)).toBe(true);
     expect([circuit.openFor, circuit.retryAfter(time)]).toEqual([lasts, lasts]);
     time.at = lasts - 1;
     expect(circuit.admit(time)).toBe(false);
@@ -474,7 +476,7 @@ describe("a circuit whose failures ask to wait", () => {
   it("stays open for what a failed probe asks, and by the rules when the next one asks nothing", () => {
     const staged = circuitAt();
     staged.halfOpen();
-    staged.circuit.fail(staged.circuit.epoch, failed, staged.time, 3_000);
+    staged.circuit.record(staged.circuit.epoch, failed, staged.time, 3_000);
     expect(staged.circuit.openFor).toBe(3_000);
     staged.time.at += 3_000;
     staged.admit();
