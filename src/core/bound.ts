@@ -8,8 +8,8 @@ import type { Service } from "./policy.ts";
 /** One call that has until a deadline to answer. It is the leg of that call, too: one object less for each call. */
 class Bounded<S> extends Leg implements Due {
   readonly at: number;
-  before: Due | undefined;
-  after: Due | undefined;
+  before: Due["before"];
+  after: Due["after"];
   timer: TimerHandle;
   readonly #context: Context;
   readonly #deadlines: Deadlines;

@@ -1,29 +1,20 @@
 import type { Clock, TimerHandle } from "./clock.ts";
 
-/** Something that must happen at a time unless it is removed before. */
-export interface Due {
+/** A place in a list of deadlines. */
+interface Place {
   /** By the clock of its queue. */
   readonly at: number;
-  /** Its place in the queue, and its own timer; the queue's to keep. */
-  before: Due | undefined;
-  after: Due | undefined;
+  /** Its neighbours; the queue's to keep. */
+  before: Place | undefined;
+  after: Place | undefined;
+}
+
+/** Something that must happen at a time unless it is removed before. */
+export interface Due extends Place {
+  /** Its own timer; the queue's to keep. */
   timer: TimerHandle;
   /** Called once, when the time has come. */
   expire(): void;
-}
-
-/** What is due and nothing else. */
-export abstract class Deadline implements Due {
-  readonly at: number;
-  before: Due | undefined;
-  after: Due | undefined;
-  timer: TimerHandle;
-
-  constructor(at: number) {
-    this.at = at;
-  }
-
-  abstract expire(): void;
 }
 
 /**
@@ -33,11 +24,13 @@ export abstract class Deadline implements Due {
  * in order of time because most calls of a policy have the same time-out. The timer outlives the calls but keeps no
  * process alive for nobody. Where calls cannot share a timer, each has its own.
  */
-export class Deadlines {
+export class Deadlines implements Place {
+  // The list is a ring, and this is where it begins and ends: before all that is due.
+  readonly at: number = -Infinity;
+  before: Place = this;
+  after: Place = this;
   readonly #clock: Clock;
   readonly #shared: boolean;
-  #first: Due | undefined;
-  #last: Due | undefined;
   #timer: TimerHandle;
   /** When the shared timer fires; `Infinity` when none is set. */
   #fires = Infinity;
@@ -52,10 +45,13 @@ export class Deadlines {
       deadline.timer = this.#clock.setTimer(() => deadline.expire(), deadline.at - now);
       return;
     }
-    const idle = this.#first === undefined;
-    let before = this.#last;
-    while (before !== undefined && before.at > deadline.at) before = before.before;
-    this.#insert(deadline, before);
+    const idle = this.after === this;
+    let { before } = this;
+    while (before.at > deadline.at) before = before.before as Place;
+    const after = before.after as Place;
+    deadline.before = before;
+    deadline.after = after;
+    before.after = after.before = deadline;
     if (deadline.at < this.#fires) this.#arm(deadline.at, now);
     else if (idle) this.#clock.keepAlive(this.#timer, true);
   }
@@ -65,22 +61,10 @@ export class Deadlines {
       this.#clock.clearTimer(deadline.timer);
       return;
     }
-    const { before, after } = deadline;
-    if (before === undefined) this.#first = after;
-    else before.after = after;
-    if (after === undefined) this.#last = before;
-    else after.before = before;
-    if (this.#first === undefined && this.#fires !== Infinity) this.#clock.keepAlive(this.#timer, false);
-  }
-
-  #insert(deadline: Due, before: Due | undefined): void {
-    const after = before === undefined ? this.#first : before.after;
-    deadline.before = before;
-    deadline.after = after;
-    if (before === undefined) this.#first = deadline;
-    else before.after = deadline;
-    if (after === undefined) this.#last = deadline;
-    else after.before = deadline;
+    const { before, after } = deadline as { before: Place; after: Place };
+    before.after = after;
+    after.before = before;
+    if (this.after === this && this.#fires !== Infinity) this.#clock.keepAlive(this.#timer, false);
   }
 
   #arm(at: number, now: number): void {
@@ -92,12 +76,12 @@ export class Deadlines {
   #fire(): void {
     this.#fires = Infinity;
     const now = this.#clock.now();
-    for (let first = this.#first; first !== undefined && first.at <= now; first = this.#first) {
-      this.remove(first);
-      first.expire();
+    for (let first = this.after; first !== this && first.at <= now; first = this.after) {
+      this.remove(first as Due);
+      (first as Due).expire();
     }
     // What expired may have led to new calls at once, and armed the timer for the first of those only.
-    if (this.#first !== undefined && this.#first.at < this.#fires) this.#arm(this.#first.at, now);
+    if (this.after !== this && this.after.at < this.#fires) this.#arm(this.after.at, now);
   }
 }
 

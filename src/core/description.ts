@@ -37,8 +37,8 @@ export type DescribedValue =
   /** A value that has no text: a function, an object. */
   | { readonly opaque: unknown };
 
-/** How a policy was made; {@link describe} makes a description of it when somebody asks. */
-export type Recipe = Description | Joined | Chosen<"policy">;
+/** How a policy was made, or only its name; {@link describe} makes a description of it when somebody asks. */
+export type Recipe = string | Description | Joined | Chosen<"policy">;
 
 /** Policies joined by an operator, flat. */
 export interface Joined {
@@ -73,6 +73,7 @@ export interface DescribedCall {
 
 /** What a policy is made of: a tree with operators and policies, each with the arguments that it was given. */
 export function describe({ recipe }: Described): Description {
+  if (typeof recipe === "string") return { policy: recipe, arguments: [] };
   if ("parts" in recipe) return { operator: recipe.operator, operands: recipe.parts.map(describe) };
   return "table" in recipe ? { policy: recipe.policy, arguments: argumentsOf(recipe) } : recipe;
 }

@@ -67,10 +67,8 @@ export function rejected(reason: unknown): Promise<never> {
 /** Whether it is a rejection by a policy (of this realm or another), and of that kind if one is given. */
 export function isRejected(error: unknown, kind?: RejectionKind): error is RejectedError {
   // By its name: `instanceof` fails for an error of another realm.
-  if (typeof error !== "object" || error === null) return false;
-  const rejection = error as Partial<RejectedError>;
-  if (rejection.name !== "RejectedError" || rejection.kind === undefined) return false;
-  return kind === undefined || rejection.kind === kind;
+  const { name, kind: own } = Object(error) as Partial<RejectedError>;
+  return name === "RejectedError" && own !== undefined && (kind === undefined || own === kind);
 }
 
 /** All branches of an `orElse` or a `race` failed; `errors` are the causes, in order and flattened. */

@@ -21,8 +21,7 @@ export interface Environment {
 
 /** Cancels the body of a Response, which would else hold its connection; lets any other value go. */
 export function cancelBody(value: unknown): void {
-  if (typeof value !== "object" || value === null || !("body" in value)) return;
-  const { body } = value;
+  const { body } = Object(value);
   if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => {});
 }
 

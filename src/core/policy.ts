@@ -7,7 +7,7 @@
  */
 import { tryAtOnce, tryInTurn } from "./branches.ts";
 import type { CallOptions, Context } from "./context.ts";
-import type { Operator, Recipe } from "./description.ts";
+import type { Joined, Operator, Recipe } from "./description.ts";
 import { LayeredPolicy } from "./layered-policy.ts";
 
 /** Anything asynchronous: `fetch`, a query, a telemetry sink, a command. */
@@ -71,17 +71,17 @@ export type Layer = <Q, S>(next: Service<Q, S>) => Service<Q, S>;
  *   return next(request, context);
  * });
  */
-export function definePolicy(recipe: string | Recipe, layer: Layer): Policy {
-  return new LayeredPolicy(named(recipe), layer);
+export function definePolicy(recipe: Recipe, layer: Layer): Policy {
+  return new LayeredPolicy(recipe, layer);
 }
 
 /** Makes a policy of a layer that reads requests of type `Req`, or makes responses of type `Res`. */
 export function definePolicyFor<Req, Res>(
-  recipe: string | Recipe,
+  recipe: Recipe,
   layer: (next: Service<Req, Res>) => Service<Req, Res>,
 ): Policy<Req, Res> {
   // `wrap` and `execute` admit only services of these types, so the layer never meets another one.
-  return new LayeredPolicy(named(recipe), layer as Layer);
+  return new LayeredPolicy(recipe, layer as Layer);
 }
 
 /**
@@ -140,10 +140,6 @@ export function race<const P extends PolicyList>(...branches: P): Policy<Request
 /** Does nothing: the unit of `compose`. */
 export const identity: Policy = definePolicy("identity", (next) => next);
 
-function named(recipe: string | Recipe): Recipe {
-  return typeof recipe === "string" ? { policy: recipe, arguments: [] } : recipe;
-}
-
 /** Joins policies by an operator; parts that the same operator joined already are taken apart, so it is associative. */
 function join<P extends PolicyList>(
   operator: Operator,
@@ -152,16 +148,12 @@ function join<P extends PolicyList>(
 ): Policy<RequestsOf<P>, ResponsesOf<P>> {
   const parts = policies.flatMap((policy) => {
     if (!(policy instanceof LayeredPolicy)) {
-      throw new TypeError(`${names[operator]} takes policies, but got ${typeof policy}`);
+      throw new TypeError(`${operator} takes policies, but got ${typeof policy}`);
     }
-    const { recipe } = policy;
-    return "parts" in recipe && recipe.operator === operator
-      ? (recipe.parts as readonly Policy[])
-      : [policy as Policy];
+    const { operator: own, parts } = policy.recipe as Partial<Joined>;
+    return own === operator && parts ? (parts as readonly Policy[]) : [policy as Policy];
   });
   if (parts.length === 0) return identity;
   if (parts.length === 1) return parts[0] as Policy;
   return new LayeredPolicy({ operator, parts }, layer(parts));
 }
-
-const names = { "+": "compose", "|": "orElse", "&": "race" } as const;

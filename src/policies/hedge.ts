@@ -1,11 +1,10 @@
 import { isAdaptive, type Tunable } from "../core/adaptive.ts";
 import { conclude, type Settled } from "../core/branches.ts";
-import { judgeValue, type Verdict } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
-import { Deadline, type Deadlines, deadlinesByClock } from "../core/deadlines.ts";
+import { type Deadlines, type Due, deadlinesByClock } from "../core/deadlines.ts";
 import type { Duration } from "../core/duration.ts";
 import { RejectedError } from "../core/errors.ts";
-import type { AbortListener } from "../core/leg.ts";
+import type { Leg } from "../core/leg.ts";
 import { count, duration, type Readers, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import { start } from "../core/start.ts";
@@ -50,10 +49,7 @@ export function hedge(afterOrOptions: Tunable<Duration> | HedgeOptions = {}): Po
     return function hedge(request: Q, context: Context): Promise<S> {
       if (!context.concurrent) return next(request, context);
       if (context.leg.aborted) return Promise.reject(context.leg.reason);
-      const deadlines = deadlinesOf(context.environment.clock);
-      return new Promise((resolve, reject) => {
-        new Hedged(read, next, request, context, deadlines, record, resolve, reject).begin();
-      });
+      return callHedged(read, next, request, context, deadlinesOf(context.environment.clock), record);
     };
   });
 }
@@ -63,180 +59,121 @@ function isOptions(given: Tunable<Duration> | HedgeOptions): given is HedgeOptio
 }
 
 /** One call with all its hedges. */
-class Hedged<Q, S> implements AbortListener {
-  readonly #next: Service<Q, S>;
-  readonly #request: Q;
-  readonly #context: Context;
-  readonly #deadlines: Deadlines;
-  readonly #record: ((ms: number) => void) | undefined;
-  readonly #resolve: (value: S) => void;
-  readonly #reject: (reason: unknown) => void;
-  readonly #budget: RetryBudget | undefined;
-  /** Whether nobody further out tells the budget of this call. */
-  readonly #counts: boolean;
-  readonly #after: number;
-  readonly #most: number;
-  readonly #legs: Context[] = [];
-  readonly #failures: Settled<S>[] = [];
-  readonly #begun: number;
-  /** When the last leg was started. */
-  #last: number;
-  #delay: Delay | undefined;
-  #failed = 0;
-  #settled = false;
+function callHedged<Q, S>(
+  read: Readers<typeof table>,
+  next: Service<Q, S>,
+  request: Q,
+  context: Context,
+  deadlines: Deadlines,
+  record: ((ms: number) => void) | undefined,
+): Promise<S> {
+  const { environment, leg } = context;
+  const { clock } = environment;
+  return new Promise((resolve, reject) => {
+    const after = read.after(context);
+    const most = read.hedges(context);
+    const budget = read.budget(context);
+    /** Whether nobody further out tells the budget of this call. */
+    const counts = budget !== undefined && context.isNewTo(budget);
+    const began = clock.now();
+    const legs: Leg[] = [];
+    const failures: Settled<S>[] = [];
+    const listener = {
+      /** The outer leg ended, and with it all of these. */
+      onAbort(reason: unknown): void {
+        end();
+        reject(reason);
+      },
+    };
+    let last = began;
+    let failed = 0;
+    let settled = false;
+    /** When the last leg will have taken too long. */
+    let delay: Due | undefined;
 
-  constructor(
-    read: Readers<typeof table>,
-    next: Service<Q, S>,
-    request: Q,
-    context: Context,
-    deadlines: Deadlines,
-    record: ((ms: number) => void) | undefined,
-    resolve: (value: S) => void,
-    reject: (reason: unknown) => void,
-  ) {
-    this.#next = next;
-    this.#request = request;
-    this.#context = context;
-    this.#deadlines = deadlines;
-    this.#record = record;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#after = read.after(context);
-    this.#most = read.hedges(context);
-    this.#budget = read.budget(context);
-    this.#counts = this.#budget !== undefined && context.isNewTo(this.#budget);
-    this.#begun = this.#last = context.environment.clock.now();
-    if (this.#counts) this.#budget?.begin(this.#begun);
-  }
+    if (counts) budget.begin(began);
+    leg.add(listener);
+    send(began);
 
-  begin(): void {
-    this.#context.leg.add(this);
-    this.#send(this.#begun);
-  }
-
-  /** The outer leg ended, and with it all of these. */
-  onAbort(reason: unknown): void {
-    this.#end();
-    this.#reject(reason);
-  }
-
-  /** The last leg has taken too long. */
-  expired(): void {
-    this.#delay = undefined;
-    this.#hedge();
-  }
-
-  /** Starts a further leg, if one is left and the budget bears it. */
-  #hedge(): void {
-    if (this.#legs.length > this.#most) return;
-    const now = this.#context.environment.clock.now();
-    if (this.#budget?.spend(now) === false) return;
-    this.#context.emit({ type: "hedge.started", hedge: this.#legs.length, after: now - this.#last });
-    this.#send(now);
-  }
-
-  #send(now: number): void {
-    const index = this.#legs.length;
-    const context = this.#context.fork();
-    this.#legs.push(context);
-    this.#last = now;
-    start(this.#next, this.#request, context).then(
-      (value) => this.#returned(index, value),
-      (error: unknown) => this.#threw(index, error),
-    );
-    this.#arm(now);
-  }
-
-  /** Sets the delay until the next leg, in place of the one before. */
-  #arm(now: number): void {
-    this.#disarm();
-    // The service may have ended the call while it was being called.
-    if (this.#settled || this.#legs.length > this.#most) return;
-    if (this.#after === 0) this.#hedge();
-    else {
-      this.#delay = new Delay(this, now + this.#after);
-      this.#deadlines.add(this.#delay, now);
+    function send(now: number): void {
+      const index = legs.length;
+      const inner = context.fork();
+      legs.push(inner.leg);
+      last = now;
+      start(next, request, inner).then(
+        (value) => settle(index, { value }, value),
+        (error: unknown) => settle(index, { error }, undefined),
+      );
+      disarm();
+      // The service may have ended the call while it was being called.
+      if (settled || legs.length > most) return;
+      if (after === 0) hedge();
+      else {
+        delay = { at: now + after, before: undefined, after: undefined, timer: undefined, expire };
+        deadlines.add(delay, now);
+      }
     }
-  }
 
-  #disarm(): void {
-    if (this.#delay !== undefined) this.#deadlines.remove(this.#delay);
-    this.#delay = undefined;
-  }
-
-  #returned(index: number, value: S): void {
-    const { environment } = this.#context;
-    (this.#legs[index] as Context).leg.settle(value);
-    if (this.#settled) {
-      environment.discard(value);
-      return;
+    function expire(): void {
+      delay = undefined;
+      hedge();
     }
-    const verdict = judgeValue(environment, value);
-    if (this.#counts) this.#settle(index, verdict);
-    if (verdict.kind === "failure") this.#fail(index, { value }, verdict);
-    else this.#win(index, value);
-  }
 
-  #threw(index: number, error: unknown): void {
-    (this.#legs[index] as Context).leg.settle(undefined);
-    if (this.#settled) return;
-    const verdict = this.#context.environment.classify({ error });
-    if (this.#counts) this.#settle(index, verdict);
-    this.#fail(index, { error }, verdict);
-  }
-
-  #win(winner: number, value: S): void {
-    const { clock } = this.#context.environment;
-    this.#end();
-    // How long the first leg took or, where a hedge was faster, how long it would have taken at least: without those
-    // the percentile would fall with each hedge that wins. Hedges themselves are seen only when they are fast.
-    if (this.#record !== undefined && this.#failures[0] === undefined)
-      this.#record(clock.now() - this.#begun);
-    if (winner > 0) this.#context.emit({ type: "hedge.won", hedge: winner });
-    this.#resolve(value);
-    if (this.#legs.length === 1) return;
-    const reason = new RejectedError("lost-race", "hedge", "another call was first");
-    for (const [index, { leg }] of this.#legs.entries()) if (index !== winner) leg.abort(reason);
-    for (const lost of this.#failures) {
-      if (lost !== undefined && "value" in lost) this.#context.environment.discard(lost.value);
+    function disarm(): void {
+      if (delay !== undefined) deadlines.remove(delay);
+      delay = undefined;
     }
-  }
 
-  #fail(index: number, outcome: Settled<S>, { retryable }: Verdict): void {
-    this.#failures[index] = outcome;
-    this.#context.fail("error" in outcome ? outcome.error : outcome.value);
-    this.#failed++;
-    // As for a retry: a refusal would only be met again.
-    if (retryable) this.#hedge();
-    if (this.#failed < this.#legs.length) return;
-    this.#end();
-    conclude(this.#failures, this.#context.environment, this.#resolve, this.#reject);
-  }
+    /** Starts a further leg, if one is left and the budget bears it. */
+    function hedge(): void {
+      if (legs.length > most) return;
+      const now = clock.now();
+      if (budget?.spend(now) === false) return;
+      context.emit({ type: "hedge.started", hedge: legs.length, after: now - last });
+      send(now);
+    }
 
-  #end(): void {
-    this.#settled = true;
-    this.#disarm();
-    this.#context.leg.remove(this);
-  }
+    function settle(index: number, outcome: Settled<S>, value: S | undefined): void {
+      legs[index]?.settle(value);
+      if (settled) {
+        if ("value" in outcome) environment.discard(value);
+        return;
+      }
+      const { kind, retryable } = environment.classify(outcome);
+      const ok = kind === "success";
+      // What says nothing of the service is not told to the budget.
+      if (counts && (ok || retryable)) budget.settle(ok, clock.now(), index > 0);
+      if ("value" in outcome && kind !== "failure") {
+        win(index, outcome.value);
+        return;
+      }
+      failures[index] = outcome;
+      context.fail("error" in outcome ? outcome.error : value);
+      failed++;
+      // As for a retry: a refusal would only be met again.
+      if (retryable) hedge();
+      if (failed < legs.length) return;
+      end();
+      conclude(failures, environment, resolve, reject);
+    }
 
-  /** Tells the budget how a leg ended, unless that says nothing of the service. */
-  #settle(index: number, { kind, retryable }: Verdict): void {
-    const ok = kind === "success";
-    if (ok || retryable) this.#budget?.settle(ok, this.#context.environment.clock.now(), index > 0);
-  }
-}
+    function win(winner: number, value: S): void {
+      end();
+      // How long the first leg took or, where a hedge was faster, how long it would have taken at least: without those
+      // the percentile would fall with each hedge that wins. Hedges themselves are seen only when they are fast.
+      if (failures[0] === undefined) record?.(clock.now() - began);
+      if (winner > 0) context.emit({ type: "hedge.won", hedge: winner });
+      resolve(value);
+      if (legs.length === 1) return;
+      const reason = new RejectedError("lost-race", "hedge", "another call was first");
+      for (const [index, other] of legs.entries()) if (index !== winner) other.abort(reason);
+      for (const lost of failures) if (lost !== undefined && "value" in lost) environment.discard(lost.value);
+    }
 
-/** The time when a leg has taken too long. */
-class Delay extends Deadline {
-  readonly #hedged: { expired(): void };
-
-  constructor(hedged: { expired(): void }, at: number) {
-    super(at);
-    this.#hedged = hedged;
-  }
-
-  expire(): void {
-    this.#hedged.expired();
-  }
+    function end(): void {
+      settled = true;
+      disarm();
+      leg.remove(listener);
+    }
+  });
 }

@@ -1,12 +1,16 @@
 import fc from "fast-check";
 import { ManualClock } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
-import { Deadline, Deadlines, deadlinesByClock } from "../../src/core/deadlines.ts";
+import { Deadlines, type Due, deadlinesByClock } from "../../src/core/deadlines.ts";
 
-class Noted extends Deadline {
+class Noted implements Due {
+  readonly at: number;
+  before: Due["before"];
+  after: Due["after"];
+  timer: unknown;
   readonly #note: (at: number) => void;
   constructor(at: number, note: (at: number) => void) {
-    super(at);
+    this.at = at;
     this.#note = note;
   }
   expire(): void {

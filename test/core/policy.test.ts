@@ -181,9 +181,9 @@ describe("compose", () => {
   });
 
   it.each([
-    ["compose", compose],
-    ["orElse", orElse],
-    ["race", race],
+    ["+", compose],
+    ["|", orElse],
+    ["&", race],
   ])("%s of nothing does nothing, and of one policy is that policy", async (_, join) => {
     const only = timeout(5);
     expect(join(only)).toBe(only);
@@ -192,9 +192,9 @@ describe("compose", () => {
   });
 
   it.each([
-    ["compose", compose],
-    ["orElse", orElse],
-    ["race", race],
+    ["+", compose],
+    ["|", orElse],
+    ["&", race],
   ])("%s refuses what is no policy", (name, join) => {
     expect(() => join(retry(), (() => {}) as unknown as AnyPolicy)).toThrow(
       new TypeError(`${name} takes policies, but got function`),
