@@ -21,13 +21,19 @@ function examples(document: string, text: string): Example[] {
   }));
 }
 
-/** Two worlds, since the types of Workers and those of pages and Node cannot meet in one program. */
+/** Worlds apart, since the types of Workers, of service workers, and of pages and Node cannot meet in one program. */
 const worlds = {
   workers: { types: ["@cloudflare/workers-types"], lib: ["ES2024"] },
+  serviceWorkers: { types: [], lib: ["ES2024", "WebWorker"] },
   everywhere: { types: ["node"], lib: ["ES2024", "DOM", "DOM.Iterable"] },
 };
-const worldOf = ({ code }: Example): keyof typeof worlds =>
-  /from "(?:cloudflare:|ninelives\/(?:hono|workers)|hono)/.test(code) ? "workers" : "everywhere";
+
+function worldOf({ code }: Example): keyof typeof worlds {
+  if (code.includes("ServiceWorkerGlobalScope")) return "serviceWorkers";
+  return /from "(?:cloudflare:|ninelives\/(?:hono|workers)|hono["/](?!client))/.test(code)
+    ? "workers"
+    : "everywhere";
+}
 
 /** Type-checks each example as a module of its own and gives what tsc complains of, by document and line. */
 async function complaints(all: readonly Example[]): Promise<string[]> {
