@@ -1,12 +1,13 @@
 import { createStore, update } from "idb-keyval";
+import type { Context } from "../core/context.ts";
 import { environment } from "../core/environment.ts";
 import { compose, orElse, type Policy } from "../core/policy.ts";
 import { answer } from "../policies/answer.ts";
+import { circuitBreaker } from "../policies/circuit-breaker.ts";
 import { type SharedStore, sharedBy } from "../policies/fleet.ts";
 import { timeout } from "../policies/timeout.ts";
 import { type CircuitRecord, coordinate, viewOf } from "../state/coordinator.ts";
 import type { Report, View } from "../state/sync.ts";
-import { memoryStore } from "./memory.ts";
 
 export interface IndexedDbStoreOptions {
   /** The database, which belongs to the store alone. Default `ninelives`. */
@@ -17,7 +18,6 @@ export interface IndexedDbStoreOptions {
 interface Sync {
   readonly name: string;
   readonly report: Report;
-  readonly onNews: (view: View) => void;
 }
 
 interface News {
@@ -25,22 +25,31 @@ interface News {
   readonly view: View;
 }
 
+type Connection = ReturnType<typeof createStore>;
+
+/** Structural, so that it compiles for every world: only pages hide. */
+interface Page {
+  addEventListener?(type: "pagehide", listener: () => void): void;
+}
+
 /**
  * A home that all tabs and workers of one origin share.
  *
  * Tabs have one network between them, so any one of them may open a circuit for all. Each change is told to the others
- * by BroadcastChannel at once. Where the database is missing, blocked, full or lost, the store goes on in memory: the
- * tab is then alone, and nothing fails.
+ * by BroadcastChannel at once. Where the database is missing, blocked, full, lost or wiped, the tab goes on alone with
+ * what it knows, brings that along when the database is back, and nothing fails.
  *
  * @example
  * const circuit = circuitBreaker({ name: "prices", shared: indexedDbStore() });
  */
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore {
   const database = options.database ?? "ninelives";
-  const memory = memoryStore({ quorum: "any" });
+  /** What this tab saw last of each record, or made of it alone. */
+  const known = new Map<string, CircuitRecord>();
   const listeners = new Map<string, Map<string, (view: View) => void>>();
-  let opened: ReturnType<typeof createStore> | undefined;
+  let opened: Connection | undefined;
   let channel: BroadcastChannel | undefined;
+  let leaves = false;
 
   /** Tells all circuits of this tab, save the one whose report it was. */
   function tell({ name, view }: News, reporter?: string): void {
@@ -52,7 +61,14 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
       const joined: BroadcastChannel & { unref?: () => void } = new BroadcastChannel(database);
       // Under Node a channel that listens would keep the process alive.
       joined.unref?.();
-      joined.addEventListener("message", ({ data }: MessageEvent<News>) => tell(data));
+      joined.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+        if (isNews(data)) tell(data);
+      });
+      if (!leaves) {
+        leaves = true;
+        // An open channel would keep a page from going back to where it was; the next report joins again.
+        (globalThis as Page).addEventListener?.("pagehide", leave);
+      }
       return joined;
     } catch {
       // Where there is none, tabs hear of changes when they next report.
@@ -60,58 +76,98 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
     }
   }
 
-  function open(): ReturnType<typeof createStore> {
+  function leave(): void {
+    channel?.close();
+    channel = undefined;
+  }
+
+  function open(): Connection {
     const connect = createStore(database, "circuits");
-    return (mode, use) =>
+    const connection: Connection = (mode, use) =>
       connect(mode, (circuits) => {
         const { db } = circuits.transaction;
         // Who wants to delete the database need not wait for this tab to close.
         db.onversionchange = () => {
           db.close();
-          opened = undefined;
+          drop(connection);
         };
         return use(circuits);
       });
+    return connection;
   }
 
-  async function inDatabase({ name, report }: Sync): Promise<View> {
-    // A connection that failed once is never used again: the next report opens a new one.
+  /** A connection that failed once is never used again: the next report opens a new one. */
+  function drop(connection: Connection): void {
+    if (opened === connection) opened = undefined;
+  }
+
+  /** Takes note of a record, and tells this tab's circuits when a new epoch began: that is then the news. */
+  function learn({ name, report }: Sync, before: CircuitRecord | undefined, record: CircuitRecord) {
+    known.set(name, record);
+    if (record.epoch === before?.epoch) return undefined;
+    const news: News = { name, view: viewOf(record) };
+    tell(news, report.replica);
+    return news;
+  }
+
+  async function inDatabase(sync: Sync, { signal }: Context): Promise<View> {
     opened ??= open();
-    let changed: CircuitRecord | undefined;
-    let view: View | undefined;
+    const connection = opened;
+    // One that hangs, as Safari's may, is given up too.
+    signal.addEventListener("abort", () => drop(connection));
+    let before: CircuitRecord | undefined;
+    let decided: [CircuitRecord, View] | undefined;
     try {
       await update<CircuitRecord>(
-        name,
-        (before) => {
-          const [record, seen] = coordinate(before, report, Date.now(), "any");
-          changed = record.epoch === before?.epoch ? undefined : record;
-          view = seen;
-          return record;
+        sync.name,
+        (stored) => {
+          // Nobody waits for it any more: the tab has decided alone.
+          if (signal.aborted) throw signal.reason;
+          before = newest(stored, known.get(sync.name));
+          decided = coordinate(before, sync.report, Date.now(), "any");
+          return decided[0];
         },
-        opened,
+        connection,
       );
     } catch (error) {
-      opened = undefined;
+      drop(connection);
       throw error;
     }
-    if (changed !== undefined) {
-      const news: News = { name, view: viewOf(changed) };
-      channel?.postMessage(news);
-      tell(news, report.replica);
-    }
-    return view as View;
+    const [record, view] = decided as [CircuitRecord, View];
+    const news = learn(sync, before, record);
+    if (news !== undefined) channel?.postMessage(news);
+    return view;
   }
 
-  const alone = answer<View, Sync>(({ name, report, onNews }) => memory.sync(name, report, onNews));
-  const lasting: Policy<Sync, View> = compose(environment({}), orElse(timeout("2s"), alone));
-  const sync = lasting.wrap(inDatabase);
+  const alone = answer<View, Sync>((sync) => {
+    const before = known.get(sync.name);
+    const [record, view] = coordinate(before, sync.report, Date.now(), "any");
+    learn(sync, before, record);
+    return view;
+  });
+  // After three failures in a row it is spared for a while.
+  const lasting = circuitBreaker({ name: "indexedDbStore", consecutiveFailures: 3, openFor: "10s" });
+  const policy: Policy<Sync, View> = compose(environment({}), orElse(compose(lasting, timeout("2s")), alone));
+  const sync = policy.wrap(inDatabase);
 
   return sharedBy({
     sync(name, report, onNews) {
       const heard = listeners.get(name) ?? new Map<string, (view: View) => void>();
       listeners.set(name, heard.set(report.replica, onNews));
       channel ??= join();
-      return sync({ name, report, onNews });
+      return sync({ name, report });
     },
   });
+}
+
+/** The record to go on with: a database that was wiped, or was out of reach for long, knows less than this tab. */
+function newest(stored: unknown, own: CircuitRecord | undefined): CircuitRecord | undefined {
+  const record = typeof stored === "object" && stored !== null ? (stored as CircuitRecord) : undefined;
+  return own !== undefined && own.epoch > (record?.epoch ?? 0) ? own : record;
+}
+
+/** Tabs of another version may say anything. */
+function isNews(data: unknown): data is News {
+  const news = data as Partial<News> | null | undefined;
+  return typeof news?.name === "string" && typeof news.view?.epoch === "number";
 }
