@@ -6,3 +6,4 @@ export {
   resilientFetch,
 } from "./resilient-fetch.ts";
 export { parseRetryAfter } from "./retry-after.ts";
+export { type ToResponseOptions, toResponse } from "./to-response.ts";

@@ -1,5 +1,6 @@
-import { isRejected } from "ninelives";
+import { AllFailedError, isRejected } from "ninelives";
 import { CommandError, type CommandFailure, type Problem } from "ninelives/control";
+import { toResponse } from "ninelives/fetch";
 import { BatchError } from "ninelives/telemetry";
 
 /** What a problem is called, its status, and what a reader should know. */
@@ -9,17 +10,15 @@ export interface ProblemDetails {
   readonly type: string;
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /** An answer that says what is wrong (RFC 9457). */
-export function problem({ status, type, detail, headers, members }: ProblemDetails): Response {
+export function problem({ status, type, detail, headers }: ProblemDetails): Response {
   const body: Problem = {
     type: `urn:ninelives:problem:${type}`,
     title: type.replaceAll("-", " "),
     status,
     detail,
-    ...members,
   };
   return new Response(JSON.stringify(body), {
     status,
@@ -36,8 +35,6 @@ const commandStatus: Readonly<Record<CommandFailure, number>> = {
   "invalid-arguments": 422,
 };
 
-const rejectionStatus: Readonly<Record<string, number>> = { timeout: 504, "rate-limited": 429 };
-
 /** The answer to an error. What is not ours is told without its message, which may hold what nobody should see. */
 export function problemOf(error: unknown): Response {
   if (error instanceof CommandError) {
@@ -48,20 +45,7 @@ export function problemOf(error: unknown): Response {
   if (error instanceof BatchError) {
     return problem({ status: error.status, type: error.problem, detail: error.message });
   }
-  if (isRejected(error)) {
-    const seconds =
-      error.retryAfter === undefined ? undefined : Math.max(1, Math.ceil(error.retryAfter / 1_000));
-    return problem({
-      status: rejectionStatus[error.kind] ?? 503,
-      type: error.kind,
-      detail: error.message,
-      headers: seconds === undefined ? {} : { "retry-after": String(seconds) },
-      members: {
-        policy: error.policy,
-        ...(error.retryAfter !== undefined && { retryAfter: error.retryAfter }),
-      },
-    });
-  }
+  if (isRejected(error) || error instanceof AllFailedError) return toResponse(error, { details: true });
   console.error(error);
   return problem({ status: 500, type: "internal", detail: "something went wrong that should not have" });
 }

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { isRejected } from "ninelives";
+import { AllFailedError, isRejected } from "ninelives";
 import { targetOf } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
 import { passOn, requestHeaders } from "../forwarding.ts";
@@ -39,7 +39,7 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", a
     const forwarded = { target, method: request.method, headers, body: request.body };
     return passOn(await route.call(forwarded, { repeatable, signal: request.signal, key: name }));
   } catch (error) {
-    if (isRejected(error)) return problemOf(error);
+    if (isRejected(error) || error instanceof AllFailedError) return problemOf(error);
     console.warn(`upstream ${name}`, error);
     return problem({ status: 502, type: "bad-gateway", detail: `${name} could not be reached` });
   }
