@@ -30,6 +30,8 @@ export interface Trace {
   /** The span that the attempts are parts of, where there is one. */
   readonly parentId?: string | undefined;
   readonly sampled: boolean;
+  /** Whether the trace's id was drawn at random, as its beginner says. */
+  readonly random?: boolean | undefined;
   /** What vendors put into `tracestate`. */
   readonly state?: string | undefined;
 }

@@ -1,4 +1,8 @@
 export { classifyHttp } from "./classify.ts";
+export type { DeadlineDialect } from "./deadline-dialects.ts";
+export { type DeadlineHeaderOptions, deadlineHeader } from "./deadline-header.ts";
+export { type IncomingDeadlineOptions, incomingDeadline } from "./incoming-deadline.ts";
+export type { Origins } from "./origins.ts";
 export {
   type FetchCall,
   type ResilientFetchOptions,
@@ -7,3 +11,5 @@ export {
 } from "./resilient-fetch.ts";
 export { parseRetryAfter } from "./retry-after.ts";
 export { type ToResponseOptions, toResponse } from "./to-response.ts";
+export { type TraceContextOptions, traceContext } from "./trace-context.ts";
+export { incomingTrace } from "./traceparent.ts";
