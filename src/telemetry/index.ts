@@ -14,6 +14,11 @@ export {
   type RejectedEvent,
   readBatch,
 } from "./batch-format.ts";
+export { filtered, sampled } from "./narrow.ts";
+export { type OtlpOptions, otlp, type Signal } from "./otlp/otlp.ts";
+export type { Attributes, AttributeValue } from "./otlp/wire.ts";
 export { DeliveryError, type OverHttpOptions, overHttp } from "./over-http.ts";
 export { openMetricsText, openMetricsType, prometheusText, prometheusType } from "./prometheus.ts";
-export { consoleSink, type MemorySink, memorySink, multicast } from "./sinks.ts";
+export { isAtLeast, type Severity, severityOf } from "./severity.ts";
+export { consoleSink, type MemorySink, memorySink, multicast, nullSink } from "./sinks.ts";
+export { type EventReader, type StreamSink, type StreamSinkOptions, streamSink } from "./stream-sink.ts";

@@ -16,6 +16,9 @@ export function multicast(...sinks: readonly EventSink[]): EventSink {
   };
 }
 
+/** Takes events and does nothing with them. With it in an environment events are made all the same: leave it out to save that. */
+export const nullSink: EventSink = { emit() {} };
+
 /** A sink that keeps the last events. */
 export interface MemorySink extends EventSink {
   /** Oldest first. */

@@ -1,0 +1,115 @@
+import { known } from "../../core/check.ts";
+import { quote } from "../../core/duration.ts";
+import type { Service } from "../../core/policy.ts";
+import type { EventBatch } from "../batch-format.ts";
+import { DeliveryError } from "../over-http.ts";
+import { logsOf } from "./logs.ts";
+import { metricsOf } from "./metrics.ts";
+import { tracesOf } from "./traces.ts";
+import { type Attributes, resourceOf } from "./wire.ts";
+
+export type Signal = "metrics" | "traces" | "logs";
+
+export interface OtlpOptions {
+  /** Where the collector is: signals go to `<url>/v1/metrics`, `/v1/traces` and `/v1/logs`. */
+  readonly url: string;
+  /** Such as an API key. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What is sent. Default all three. */
+  readonly signals?: readonly Signal[];
+  /** What the events come from; `service.name` should be among it. */
+  readonly resource?: Attributes;
+  /** Hears of records that the collector took the request for and did not keep. */
+  readonly onRejected?: (signal: Signal, count: number, message: string) => void;
+  /** Default: the global `fetch` at each call. */
+  readonly fetch?: typeof fetch;
+}
+
+const signals: readonly Signal[] = ["metrics", "traces", "logs"];
+/** Senders whose last batch is remembered. */
+const mostSenders = 10_000;
+
+/**
+ * Sends batches to an OpenTelemetry collector: metrics of what calls came to, spans of attempts that are traced, logs of
+ * what is worth one.
+ *
+ * It is what `batch` delivers to, and fails as `overHttp` does: what may pass is tried again by the batch's own policy,
+ * and then only those signals that were not taken.
+ *
+ * Source: OTLP 1.9 over HTTP with JSON.
+ *
+ * @throws DeliveryError when the collector does not take a signal
+ * @example
+ * const sink = batch({
+ *   deliver: otlp({ url: "https://otel.example.com", resource: { "service.name": "shop" } }),
+ *   source: "node",
+ * });
+ */
+export function otlp(options: OtlpOptions): Service<EventBatch, void> {
+  known(options, "otlp", ["url", "headers", "signals", "resource", "onRejected", "fetch"]);
+  const chosen = options.signals ?? signals;
+  for (const signal of chosen)
+    if (!signals.includes(signal))
+      throw new TypeError(`otlp: signals must be of ${signals.join(", ")}, but one is ${quote(signal)}`);
+  const base = options.url.replace(/\/+$/, "");
+  /** When the last batch of a sender was made: its counts are those since then. */
+  const before = new Map<string, number>();
+  /** Signals of a batch that the collector has. */
+  const taken = new WeakMap<EventBatch, Set<Signal>>();
+
+  return async function otlp(batch, { signal: ending }) {
+    const resource = resourceOf(batch, options.resource ?? {});
+    const done = taken.get(batch) ?? new Set();
+    taken.set(batch, done);
+    const since = before.get(batch.source.id) ?? Math.min(batch.sentAt, ...batch.events.map(({ at }) => at));
+    const bodies = {
+      metrics: () => metricsOf(batch, resource, since),
+      traces: () => tracesOf(batch, resource),
+      logs: () => logsOf(batch, resource),
+    };
+    const sending = chosen
+      .filter((signal) => !done.has(signal))
+      .map(async (signal) => {
+        const body = bodies[signal]();
+        if (body !== undefined) await send(signal, body, ending);
+        done.add(signal);
+      });
+    const failed = (await Promise.allSettled(sending)).find(({ status }) => status === "rejected");
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+    before.delete(batch.source.id);
+    if (before.size >= mostSenders) before.delete(before.keys().next().value as string);
+    before.set(batch.source.id, batch.sentAt);
+  };
+
+  async function send(signal: Signal, body: object, ending: AbortSignal): Promise<void> {
+    const fetch = options.fetch ?? globalThis.fetch;
+    const response = await fetch(`${base}/v1/${signal}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...options.headers },
+      body: JSON.stringify(body),
+      signal: ending,
+    });
+    if (!response.ok) {
+      await response.body?.cancel().catch(() => {});
+      throw new DeliveryError(response.status);
+    }
+    const partial = partialOf(await response.text().catch(() => ""));
+    if (partial !== undefined) options.onRejected?.(signal, partial.count, partial.message);
+  }
+}
+
+/** What a collector says that it did not keep. That is never sent again. */
+function partialOf(text: string): { readonly count: number; readonly message: string } | undefined {
+  let answer: { partialSuccess?: Record<string, unknown> } | null;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const partial = answer?.partialSuccess;
+  if (typeof partial !== "object" || partial === null) return undefined;
+  const { rejectedDataPoints, rejectedSpans, rejectedLogRecords, errorMessage } = partial;
+  const count = Number(rejectedDataPoints ?? rejectedSpans ?? rejectedLogRecords ?? 0);
+  const message = typeof errorMessage === "string" ? errorMessage : "";
+  return count > 0 || message !== "" ? { count, message } : undefined;
+}

@@ -1,0 +1,66 @@
+import type { PolicyEvent } from "../../core/events.ts";
+import type { EventBatch } from "../batch-format.ts";
+import { attributes, type KeyValue, nanoseconds, type Resource, scope } from "./wire.ts";
+
+type SpanEnded = Extract<PolicyEvent, { readonly type: "span.ended" }>;
+
+interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly flags: number;
+  readonly name: string;
+  readonly kind: number;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
+  readonly attributes: readonly KeyValue[];
+  readonly status: { readonly code?: number };
+}
+
+export interface TracesRequest {
+  readonly resourceSpans: readonly {
+    readonly resource: Resource;
+    readonly scopeSpans: readonly { readonly scope: typeof scope; readonly spans: readonly Span[] }[];
+  }[];
+}
+
+/** SPAN_KIND_CLIENT and SPAN_KIND_INTERNAL, STATUS_CODE_ERROR. */
+const client = 3;
+const failed = 2;
+const sampledFlag = 1;
+
+/** The spans of a batch that are sampled, or nothing when there is none. */
+export function tracesOf(batch: EventBatch, resource: Resource): TracesRequest | undefined {
+  const spans = batch.events.flatMap((event) =>
+    event.type === "span.ended" && event.sampled ? spanOf(event) : [],
+  );
+  if (spans.length === 0) return undefined;
+  return { resourceSpans: [{ resource, scopeSpans: [{ scope, spans }] }] };
+}
+
+/** Source: OpenTelemetry's conventions for HTTP client spans: one span an attempt, `resend_count` from the first retry on. */
+function spanOf(event: SpanEnded): Span[] {
+  const { traceId, spanId, parentId, at, duration, resends, status, kind, policy, key } = event;
+  if (traceId === undefined || spanId === undefined) return [];
+  const error = kind ?? (status !== undefined && status >= 400 ? String(status) : undefined);
+  return [
+    {
+      traceId,
+      spanId,
+      ...(parentId !== undefined && { parentSpanId: parentId }),
+      flags: sampledFlag,
+      name: policy,
+      kind: client,
+      startTimeUnixNano: nanoseconds(at - duration),
+      endTimeUnixNano: nanoseconds(at),
+      attributes: attributes({
+        "resilience.policy": policy,
+        "resilience.key": key,
+        "http.response.status_code": status,
+        "http.request.resend_count": resends === 0 ? undefined : resends,
+        "error.type": error,
+      }),
+      status: error === undefined ? {} : { code: failed },
+    },
+  ];
+}
