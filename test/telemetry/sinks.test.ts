@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PolicyEvent } from "../../src/core/events.ts";
-import { consoleSink, memorySink, multicast } from "../../src/telemetry/index.ts";
+import {
+  consoleSink,
+  filtered,
+  memorySink,
+  multicast,
+  nullSink,
+  sampled,
+  severityOf,
+} from "../../src/telemetry/index.ts";
 import { recordingSink } from "../../src/testing/index.ts";
 
 const event = (at: number): PolicyEvent => ({ type: "timeout.occurred", policy: "prices", at, after: 5 });
@@ -55,5 +63,79 @@ describe("consoleSink", () => {
     sink.emit(event(2));
     expect(lines.map((line) => JSON.parse(line))).toEqual([{ ...event(1), policy: "two\nlines" }, event(2)]);
     expect(lines.join("").includes("\n")).toBe(false);
+  });
+});
+
+describe("nullSink", () => {
+  it("takes what comes", () => {
+    expect(nullSink.emit(event(1))).toBeUndefined();
+  });
+});
+
+describe("filtered", () => {
+  it("lets through what is wanted", () => {
+    const sink = recordingSink();
+    const odd = filtered(({ at }) => at % 2 === 1, sink);
+    for (const at of [1, 2, 3]) odd.emit(event(at));
+    expect(sink.events.map(({ at }) => at)).toEqual([1, 3]);
+  });
+});
+
+describe("sampled", () => {
+  const call = (traceId?: string): PolicyEvent => ({
+    type: "request.succeeded",
+    policy: "prices",
+    at: 1,
+    duration: 5,
+    attempts: 1,
+    traceId,
+  });
+
+  it("lets a share through, and all that warns", () => {
+    const sink = recordingSink();
+    const chances = [0.09, 0.1, 0.5];
+    const some = sampled(0.1, sink, () => chances.shift() ?? 1);
+    for (let calls = 0; calls < 3; calls++) some.emit(call());
+    expect(sink.events).toEqual([call()]);
+    some.emit(event(5));
+    expect(sink.events).toEqual([call(), event(5)]);
+  });
+
+  it("keeps the events of a trace together, on whichever machine", () => {
+    const ids = [
+      "0af7651916cd43dd8448000000000000",
+      "0af7651916cd43dd84480fffffffffff",
+      "0af7651916cd43dd8448ffffffffffff",
+    ];
+    const kept = (rate: number) => {
+      const sink = recordingSink();
+      const some = sampled(rate, sink, () => 0);
+      for (const id of ids) {
+        some.emit(call(id));
+        some.emit(call(id));
+      }
+      return sink.events.map(({ traceId }) => ids.indexOf(traceId ?? ""));
+    };
+    expect(kept(0)).toEqual([]);
+    expect(kept(0.01)).toEqual([0, 0]);
+    expect(kept(0.1)).toEqual([0, 0, 1, 1]);
+    expect(kept(1)).toEqual([0, 0, 1, 1, 2, 2]);
+  });
+
+  it.each([-0.1, 1.1, Number.NaN])("refuses the rate %d", (rate) => {
+    expect(() => sampled(rate, nullSink)).toThrow("sampled: rate must be a number from 0 to 1");
+  });
+});
+
+describe("severityOf", () => {
+  it.each([
+    ["request.succeeded", "debug"],
+    ["retry.attempted", "info"],
+    ["timeout.occurred", "warn"],
+    ["circuit.opened", "error"],
+    ["something.new", "info"],
+    ["toString", "info"],
+  ])("%s is %s", (type, severity) => {
+    expect(severityOf({ type } as PolicyEvent)).toBe(severity);
   });
 });
