@@ -1,0 +1,92 @@
+import { Agent, request } from "node:http";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BareWorkerd } from "./bare-workerd.ts";
+import { freePort } from "./running-demo.ts";
+
+const requests = 10_000;
+
+interface Calls {
+  readonly CIRCUITS: number;
+  readonly OBSERVER: number;
+  readonly CONTROL: number;
+}
+
+let edge: BareWorkerd;
+const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+
+beforeAll(async () => {
+  edge = await BareWorkerd.start({
+    entry: "test/workers/counting-worker.ts",
+    port: await freePort(),
+    vars: {
+      UPSTREAMS: JSON.stringify({ origin: { service: "ORIGIN" } }),
+      PUBLIC_READS: "false",
+    },
+  });
+}, 60_000);
+
+afterAll(async () => {
+  agent.destroy();
+  await edge?.remove();
+});
+
+const status = (): Promise<number | undefined> =>
+  new Promise((resolve, reject) => {
+    request(`${edge.origin}/gateway/origin/some/path`, { agent }, (response) => {
+      response.resume().on("end", () => resolve(response.statusCode));
+    })
+      .on("error", reject)
+      .end();
+  });
+
+/** Sends so many requests through the gateway, sixteen at a time, and gives how they were answered. */
+async function send(count: number): Promise<Map<number | undefined, number>> {
+  const answers = new Map<number | undefined, number>();
+  let left = count;
+  await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      while (left-- > 0) {
+        const answer = await status();
+        answers.set(answer, (answers.get(answer) ?? 0) + 1);
+      }
+    }),
+  );
+  return answers;
+}
+
+/** What was called since this was asked last. */
+async function calls(query = ""): Promise<Calls> {
+  return (await (await fetch(`${edge.origin}/calls${query}`)).json()) as Calls;
+}
+
+describe("the gateway in plain workerd", () => {
+  it("costs at most 20 calls of circuits' objects for 10,000 requests", { timeout: 300_000 }, async () => {
+    await calls();
+    const began = performance.now();
+    expect(await send(requests)).toEqual(new Map([[200, requests]]));
+    const seconds = (performance.now() - began) / 1_000;
+    const { CIRCUITS, OBSERVER, CONTROL } = await calls();
+    console.log(
+      `${requests} requests in ${seconds.toFixed(1)} s: circuit calls ${CIRCUITS}, telemetry ${OBSERVER}, documents ${CONTROL}`,
+    );
+    expect(CIRCUITS).toBeGreaterThan(0);
+    expect(CIRCUITS).toBeLessThanOrEqual(20);
+  });
+
+  it("waits for none of them: all requests are answered while no object answers", {
+    timeout: 300_000,
+  }, async () => {
+    await calls("?mute=true");
+    // A report rides along with a request only every 2 s.
+    await expect
+      .poll(
+        async () => {
+          expect(await send(100)).toEqual(new Map([[200, 100]]));
+          return (await calls("?mute=true")).CIRCUITS;
+        },
+        { timeout: 60_000, interval: 100 },
+      )
+      .toBeGreaterThan(0);
+    expect(await send(1_000)).toEqual(new Map([[200, 1_000]]));
+  });
+});
