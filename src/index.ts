@@ -111,4 +111,15 @@ export type { CircuitSnapshot } from "./state/circuit.ts";
 export type { ConcurrencyLimit, LimitBounds } from "./state/concurrency-limit.ts";
 export type { Rate, RateLimiter, RateLimiterSnapshot } from "./state/rate-limiter.ts";
 export type { RetryBudget } from "./state/retry-budget.ts";
-export type { Report, Store, View } from "./state/sync.ts";
+export type {
+  CircuitReport,
+  CircuitView,
+  LeaseReport,
+  LeaseView,
+  LimiterReport,
+  LimiterView,
+  Report,
+  SharedRules,
+  Store,
+  View,
+} from "./state/sync.ts";

@@ -7,7 +7,7 @@ import { platform } from "../core/platform.ts";
 import type { Service } from "../core/policy.ts";
 import type { Circuit, CircuitState } from "../state/circuit.ts";
 import { Replica } from "../state/replica.ts";
-import type { Store, View } from "../state/sync.ts";
+import type { CircuitView, Store, View } from "../state/sync.ts";
 
 /** The leave to send one probe for the whole fleet, until a time by the replica's clock. */
 export interface Probe {
@@ -43,6 +43,11 @@ export function sharedBy(store: Store): SharedStore {
     sync: (name, report, onNews) => store.sync(name, report, onNews),
     fleet: (name, circuit) => new Fleet(name, circuit, store),
   };
+}
+
+/** Homes of old versions say no kind. */
+function isCircuit(view: View): view is CircuitView {
+  return view.kind === undefined || view.kind === "circuit";
 }
 
 /**
@@ -132,6 +137,7 @@ export class Fleet {
     const report = replica.report(sentAt, open, () => random().toString(36).slice(2, 12));
     try {
       const view = await this.#store.sync(this.#name, report, (news) => this.#hear(news, clock));
+      if (!isCircuit(view)) throw new TypeError(`the home holds a ${view.kind} under this name`);
       const before = this.state ?? "closed";
       if (replica.answered(report, view, sentAt, clock.now())) this.#follow(before, view, clock, context);
     } catch (error) {
@@ -144,11 +150,12 @@ export class Fleet {
 
   #hear(view: View, clock: Clock): void {
     const before = this.state ?? "closed";
-    if (this.#replica.hear(view, clock.now())) this.#follow(before, view, clock, this.#context);
+    if (isCircuit(view) && this.#replica.hear(view, clock.now()))
+      this.#follow(before, view, clock, this.#context);
   }
 
   /** The fleet began a new epoch: the circuit itself follows where it must, and the sink hears of it. */
-  #follow(from: CircuitState, view: View, clock: Clock, context: Context | undefined): void {
+  #follow(from: CircuitState, view: CircuitView, clock: Clock, context: Context | undefined): void {
     const circuit = this.#name;
     switch (view.state) {
       case "open":

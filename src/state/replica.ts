@@ -1,4 +1,4 @@
-import type { Report, SharedRules, View } from "./sync.ts";
+import type { CircuitReport as Report, SharedRules, CircuitView as View } from "./sync.ts";
 
 /** Milliseconds after which a report that got no answer may be sent again. */
 const leaseFor = 5_000;

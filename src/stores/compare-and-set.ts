@@ -4,7 +4,7 @@ import { exponential } from "../policies/backoff.ts";
 import { type SharedStore, sharedBy } from "../policies/fleet.ts";
 import { retry } from "../policies/retry.ts";
 import { timeout } from "../policies/timeout.ts";
-import { type CircuitRecord, coordinate, type Quorum } from "../state/coordinator.ts";
+import { coordinate, type Quorum, type SharedRecord } from "../state/coordinator.ts";
 import type { Report } from "../state/sync.ts";
 
 /** What a home keeps under a name. */
@@ -70,7 +70,7 @@ export function compareAndSetStore<V>(
 }
 
 /** What is no record counts as lost: replicas that are ahead of a new one are followed. */
-function recordIn(text: string | undefined): CircuitRecord | undefined {
+function recordIn(text: string | undefined): SharedRecord | undefined {
   try {
     return text === undefined ? undefined : JSON.parse(text);
   } catch {

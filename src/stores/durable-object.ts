@@ -27,9 +27,15 @@ export {
   type CircuitRecord,
   command,
   coordinate,
+  endsIn,
+  expire,
+  isNews,
+  mustStore,
   type Quorum,
+  revive,
+  type SharedRecord,
   viewOf,
 } from "../state/coordinator.ts";
-export type { Report, View } from "../state/sync.ts";
+export type { CircuitView, Report, View } from "../state/sync.ts";
 export { type FollowMessage, type FollowRequest, followPath, followProtocol } from "./follow-wire.ts";
 export { largestReport, ReportError, readReport } from "./read-report.ts";

@@ -6,7 +6,7 @@ import { answer } from "../policies/answer.ts";
 import { circuitBreaker } from "../policies/circuit-breaker.ts";
 import { type SharedStore, sharedBy } from "../policies/fleet.ts";
 import { timeout } from "../policies/timeout.ts";
-import { type CircuitRecord, coordinate, viewOf } from "../state/coordinator.ts";
+import { coordinate, type SharedRecord, viewOf } from "../state/coordinator.ts";
 import type { Report, View } from "../state/sync.ts";
 
 export interface IndexedDbStoreOptions {
@@ -45,7 +45,7 @@ interface Page {
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore {
   const database = options.database ?? "ninelives";
   /** What this tab saw last of each record, or made of it alone. */
-  const known = new Map<string, CircuitRecord>();
+  const known = new Map<string, SharedRecord>();
   const listeners = new Map<string, Map<string, (view: View) => void>>();
   let opened: Connection | undefined;
   let channel: BroadcastChannel | undefined;
@@ -102,7 +102,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
   }
 
   /** Takes note of a record, and tells this tab's circuits when a new epoch began: that is then the news. */
-  function learn({ name, report }: Sync, before: CircuitRecord | undefined, record: CircuitRecord) {
+  function learn({ name, report }: Sync, before: SharedRecord | undefined, record: SharedRecord) {
     known.set(name, record);
     if (record.epoch === before?.epoch) return undefined;
     const news: News = { name, view: viewOf(record) };
@@ -115,10 +115,10 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
     const connection = opened;
     // One that hangs, as Safari's may, is given up too.
     signal.addEventListener("abort", () => drop(connection));
-    let before: CircuitRecord | undefined;
-    let decided: [CircuitRecord, View] | undefined;
+    let before: SharedRecord | undefined;
+    let decided: [SharedRecord, View] | undefined;
     try {
-      await update<CircuitRecord>(
+      await update<SharedRecord>(
         sync.name,
         (stored) => {
           // Nobody waits for it any more: the tab has decided alone.
@@ -133,7 +133,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
       drop(connection);
       throw error;
     }
-    const [record, view] = decided as [CircuitRecord, View];
+    const [record, view] = decided as [SharedRecord, View];
     const news = learn(sync, before, record);
     if (news !== undefined) channel?.postMessage(news);
     return view;
@@ -161,8 +161,8 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
 }
 
 /** The record to go on with: a database that was wiped, or was out of reach for long, knows less than this tab. */
-function newest(stored: unknown, own: CircuitRecord | undefined): CircuitRecord | undefined {
-  const record = typeof stored === "object" && stored !== null ? (stored as CircuitRecord) : undefined;
+function newest(stored: unknown, own: SharedRecord | undefined): SharedRecord | undefined {
+  const record = typeof stored === "object" && stored !== null ? (stored as SharedRecord) : undefined;
   return own !== undefined && own.epoch > (record?.epoch ?? 0) ? own : record;
 }
 

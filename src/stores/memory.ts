@@ -1,6 +1,6 @@
 import { systemClock } from "../core/clock.ts";
 import { type SharedStore, sharedBy } from "../policies/fleet.ts";
-import { type CircuitRecord, coordinate, type Quorum, viewOf } from "../state/coordinator.ts";
+import { coordinate, isNews, type Quorum, type SharedRecord, viewOf } from "../state/coordinator.ts";
 import type { View } from "../state/sync.ts";
 
 export interface MemoryStoreOptions {
@@ -20,7 +20,7 @@ export interface MemoryStoreOptions {
  */
 export function memoryStore(options: MemoryStoreOptions = {}): SharedStore {
   const { quorum = "majority", clock = systemClock } = options;
-  const records = new Map<string, CircuitRecord>();
+  const records = new Map<string, SharedRecord>();
   const listeners = new Map<string, Map<string, (view: View) => void>>();
 
   return sharedBy({
@@ -30,7 +30,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): SharedStore {
       records.set(name, record);
       const heard = listeners.get(name) ?? new Map<string, (view: View) => void>();
       listeners.set(name, heard.set(report.replica, onNews));
-      if (record.epoch !== before?.epoch) {
+      if (isNews(before, record)) {
         for (const [replica, listener] of heard) if (replica !== report.replica) listener(viewOf(record));
       }
       return view;

@@ -1,5 +1,5 @@
 import { quote } from "../core/duration.ts";
-import type { Report } from "../state/sync.ts";
+import type { CircuitReport, Report, SharedRules } from "../state/sync.ts";
 
 /** Characters of a report as JSON; one of ours has about 400. */
 export const largestReport = 4_096;
@@ -15,33 +15,60 @@ const largestEpoch = 1e15;
 const most = 1e12;
 
 /**
- * Reads what a replica sent, of whatever version, and takes only what a report has.
+ * Reads what a replica sent, of whatever version, and takes only what a report has. Nobody may speak for more than one
+ * replica.
  *
  * @throws ReportError that names the field and quotes the value
  */
 export function readReport(input: unknown): Report {
-  const { replica, seq, epoch, ok, fail, slow, open, wantsProbe, probe, asked, rules } = object(
-    input,
-    "a report",
-  );
-  const { openFor, maximumOpenFor, probes, successesToClose } = object(rules, "rules");
-  return {
+  const fields = object(input, "a report");
+  const { kind, replica, seq, epoch } = fields;
+  const head = {
     replica: text(replica, "replica"),
     seq: whole(seq, "seq", 1, most),
     epoch: whole(epoch, "epoch", 0, largestEpoch),
+  };
+  if (kind === undefined || kind === "circuit") return { ...head, ...ofCircuit(fields) };
+  if (kind === "limiter") {
+    const { demand, lease } = fields;
+    return { kind, ...head, demand: number(demand, "demand"), lease: whole(lease, "lease", 0, most) };
+  }
+  if (kind === "lease") {
+    const { wants, ttl } = fields;
+    return { kind, ...head, wants: flag(wants, "wants"), ttl: duration(ttl, "ttl") };
+  }
+  return refuse("kind", "circuit, limiter or lease", kind);
+}
+
+function ofCircuit(fields: Record<string, unknown>): Omit<CircuitReport, "replica" | "seq" | "epoch"> {
+  const { ok, fail, slow, open, few, wantsProbe, probe, asked, rules } = fields;
+  return {
     ok: whole(ok, "ok", 0, most),
     fail: whole(fail, "fail", 0, most),
     slow: whole(slow, "slow", 0, most),
     open: flag(open, "open"),
+    ...(few === undefined ? {} : { few: flag(few, "few") }),
     wantsProbe: flag(wantsProbe, "wantsProbe"),
     ...(probe === undefined ? {} : { probe: readProbe(probe) }),
     ...(asked === undefined || asked === null ? {} : { asked: duration(asked, "asked") }),
-    rules: {
-      openFor: duration(openFor, "rules.openFor"),
-      maximumOpenFor: duration(maximumOpenFor, "rules.maximumOpenFor"),
-      probes: whole(probes, "rules.probes", 1, most),
-      successesToClose: whole(successesToClose, "rules.successesToClose", 1, most),
-    },
+    rules: readRules(rules),
+  };
+}
+
+function readRules(input: unknown): SharedRules {
+  const rules = object(input, "rules");
+  const { openFor, maximumOpenFor, probes, successesToClose, minimumCalls, failureRate, slowCallRate } =
+    rules;
+  return {
+    openFor: duration(openFor, "rules.openFor"),
+    maximumOpenFor: duration(maximumOpenFor, "rules.maximumOpenFor"),
+    probes: whole(probes, "rules.probes", 1, most),
+    successesToClose: whole(successesToClose, "rules.successesToClose", 1, most),
+    ...(minimumCalls === undefined
+      ? {}
+      : { minimumCalls: whole(minimumCalls, "rules.minimumCalls", 1, most) }),
+    ...(failureRate === undefined ? {} : { failureRate: number(failureRate, "rules.failureRate") }),
+    ...(slowCallRate === undefined ? {} : { slowCallRate: number(slowCallRate, "rules.slowCallRate") }),
   };
 }
 
@@ -69,6 +96,10 @@ function whole(value: unknown, field: string, least: number, greatest: number): 
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= greatest)
     return value as number;
   return refuse(field, `a whole number from ${least} to ${greatest}`, value);
+}
+
+function number(value: unknown, field: string): number {
+  return typeof value === "number" && value >= 0 ? value : refuse(field, "a number, 0 or more", value);
 }
 
 /** One that is too long is cut off: a replica sends a report that was refused again and again. */

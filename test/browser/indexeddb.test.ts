@@ -73,7 +73,7 @@ describe("indexedDbStore", () => {
     const view = await store.sync("prices", report({ ...vote, epoch }), deaf);
     // The first report made the record: that is news too.
     await expect(news).resolves.toMatchObject({ name: "prices" });
-    expect(view.state).toBe("open");
+    expect(view).toMatchObject({ state: "open" });
     frame.remove();
   });
 
@@ -179,7 +179,7 @@ describe("indexedDbStore, without its database", () => {
       deleting.onblocked = () => reject(new Error("the store holds on to its database"));
     });
     const after = await store.sync("prices", report({ seq: 2, epoch: before.epoch }), deaf);
-    expect(after.state).toBe("closed");
+    expect(after).toMatchObject({ state: "closed" });
     expect(await get("prices", createStore(name, "circuits"))).toBeDefined();
   });
 

@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Report, SharedRules, Store, View } from "../../src/state/sync.ts";
+import type {
+  LeaseReport,
+  LeaseView,
+  LimiterReport,
+  LimiterView,
+  CircuitReport as Report,
+  SharedRules,
+  Store,
+  CircuitView as View,
+} from "../../src/state/sync.ts";
 
 export const rules: SharedRules = {
   openFor: 30_000,
@@ -30,18 +39,28 @@ export interface StoreUnderTest {
   readonly quorum: "majority" | "any";
 }
 
+interface CircuitHome {
+  sync(name: string, report: Report, onNews: (view: View) => void): Promise<View>;
+}
+
 /**
  * What every home of shared circuits does.
  *
- * @param fresh makes a store in which no circuit is known
+ * @param make makes a store in which no circuit is known
  */
-export function storeContract(name: string, fresh: () => StoreUnderTest | Promise<StoreUnderTest>): void {
+export function storeContract(name: string, make: () => StoreUnderTest | Promise<StoreUnderTest>): void {
+  /** Of circuits, whose reports are answered with their views. */
+  async function fresh(): Promise<{ store: CircuitHome; quorum: StoreUnderTest["quorum"] }> {
+    const { store, quorum } = await make();
+    return { store: store as unknown as CircuitHome, quorum };
+  }
+
   let named = 0;
   /** A name that no test before has used: some homes outlive a test. */
   const circuit = () => `contract-${++named}`;
 
   /** Opens a circuit by the votes of two replicas, which is a majority of two. */
-  async function opened(store: Store, name: string, more: Partial<SharedRules> = {}): Promise<View> {
+  async function opened(store: CircuitHome, name: string, more: Partial<SharedRules> = {}): Promise<View> {
     const vote = { open: true, fail: 10, rules: { ...rules, ...more } };
     const { epoch } = await store.sync(name, report({ rules: vote.rules }), deaf);
     await store.sync(name, report({ replica: "two", rules: vote.rules }), deaf);
@@ -223,6 +242,52 @@ export function storeContract(name: string, fresh: () => StoreUnderTest | Promis
         }),
         { numRuns: 20 },
       );
+    });
+
+    it("shares a limit so that no more than all of it is leased", async () => {
+      const { store } = await make();
+      const name = circuit();
+      const ask = (replica: string, seq: number): Promise<LimiterView> =>
+        store.sync(name, { kind: "limiter", replica, seq, epoch: 1, demand: 0.4, lease: 0 }, deaf) as never;
+      expect(await ask("one", 1)).toMatchObject({ kind: "limiter", share: 1, fleet: 1 });
+      const views = await Promise.all(["two", "three", "four"].map((replica) => ask(replica, 1)));
+      for (const { share, ttl } of views) expect([share, ttl]).toEqual([0, 0]);
+      // It got all of it when it was alone, and may use that until it says that it knows of the smaller lease.
+      const again: LimiterReport = {
+        kind: "limiter",
+        replica: "one",
+        seq: 2,
+        epoch: 1,
+        demand: 0.4,
+        lease: 1,
+      };
+      expect(await store.sync(name, again, deaf)).toMatchObject({ share: 0.25, fleet: 4 });
+      expect(await ask("two", 2)).toMatchObject({ share: 0 });
+      await store.sync(name, { ...again, seq: 3, lease: 2 }, deaf);
+      expect(await ask("two", 3)).toMatchObject({ share: 0.25 });
+    });
+
+    it("gives a lease to one of fifty, and to the next one with a higher token when it is given up", async () => {
+      const { store } = await make();
+      const name = circuit();
+      const campaign = (replica: string, more: Partial<LeaseReport> = {}): Promise<LeaseView> =>
+        store.sync(
+          name,
+          { kind: "lease", replica, seq: 1, epoch: 0, wants: true, ttl: 30_000, ...more },
+          deaf,
+        ) as never;
+      const candidates = Array.from({ length: 50 }, (_, number) => `candidate ${number}`);
+      const views = await Promise.all(candidates.map((replica) => campaign(replica)));
+      expect(views.filter(({ held }) => held)).toHaveLength(1);
+      const first = views.findIndex(({ held }) => held);
+      const { epoch, remaining } = views[first] as LeaseView;
+      expect(remaining).toBeGreaterThan(20_000);
+      const next = candidates[(first + 1) % 50] ?? "";
+      expect(await campaign(next, { seq: 2, epoch })).toMatchObject({ held: false, epoch });
+      await campaign(candidates[first] ?? "", { seq: 2, epoch, wants: false });
+      const taken = await campaign(next, { seq: 3, epoch });
+      expect(taken.held).toBe(true);
+      expect(taken.epoch).toBeGreaterThan(epoch);
     });
   });
 }

@@ -4,7 +4,7 @@ import { memoryStore } from "ninelives/stores/memory";
 import { ManualClock, seededRandom } from "ninelives/testing";
 import { expect, it } from "vitest";
 import { coordinate } from "../../src/state/coordinator.ts";
-import type { Report } from "../../src/state/sync.ts";
+import type { CircuitReport as Report } from "../../src/state/sync.ts";
 import { stage } from "../policies/stage.ts";
 
 it.each([2, 10])("T14: of %d nodes with a half-open circuit exactly one probes", async (size) => {

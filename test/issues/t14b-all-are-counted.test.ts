@@ -1,15 +1,15 @@
 // stoma's Redis store reads, adds and writes: of ten concurrent failures from ten nodes it counts one.
-import { circuitBreaker, type Store, sharedBy } from "ninelives";
+import { circuitBreaker, type Report, type Store, sharedBy, type View } from "ninelives";
 import { ManualClock, seededRandom } from "ninelives/testing";
 import { expect, it } from "vitest";
-import { type CircuitRecord, coordinate } from "../../src/state/coordinator.ts";
+import { type CircuitRecord, coordinate, type SharedRecord } from "../../src/state/coordinator.ts";
 import { stage } from "../policies/stage.ts";
 
 it("T14b: concurrent failures from ten nodes are all counted, and a majority of distinct nodes opens", async () => {
   const clock = new ManualClock();
-  let record: CircuitRecord | undefined;
+  let record: SharedRecord | undefined;
   const store: Store = {
-    async sync(_, report) {
+    async sync(_: string, report: Report): Promise<View> {
       const [after, view] = coordinate(record, report, clock.now());
       record = after;
       return view;
@@ -26,7 +26,7 @@ it("T14b: concurrent failures from ten nodes are all counted, and a majority of 
   });
   for (const { succeed } of nodes) await succeed();
   for (const { fail } of nodes) await fail();
-  await clock.advance(2_000);
+  await clock.advance(2_100);
   for (const { call } of nodes) call();
   await clock.advance(0);
   expect((record as CircuitRecord | undefined)?.counts.fail).toBe(10);

@@ -1,12 +1,12 @@
 import {
+  type Report as AnyReport,
+  type View as AnyView,
   type CircuitBreakerOptions,
   type CircuitState,
   circuitBreaker,
   isRejected,
-  type Report,
   type Store,
   sharedBy,
-  type View,
 } from "ninelives";
 import { ManualClock, seededRandom } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
@@ -17,6 +17,7 @@ import {
   coordinate,
   viewOf,
 } from "../../src/state/coordinator.ts";
+import type { CircuitReport as Report, CircuitView as View } from "../../src/state/sync.ts";
 import { type StageOptions, stage } from "./stage.ts";
 
 const down = new Error("down");
@@ -32,7 +33,8 @@ function home(clock: ManualClock, { pushes = false } = {}) {
     way: "open" as "open" | "cut" | "answers lost" | "silent",
     error: new Error("unreachable") as unknown,
     store: {
-      async sync(_: string, report: Report, onNews: (view: View) => void): Promise<View> {
+      async sync(_: string, said: AnyReport, onNews: (view: AnyView) => void): Promise<AnyView> {
+        const report = said as Report;
         staged.reports.push(report);
         listeners.set(report.replica, onNews);
         if (staged.way === "cut") throw staged.error;
@@ -168,7 +170,8 @@ describe("circuitBreaker with a shared home", () => {
     expect(third.circuit.state).toBe("closed");
     await clock.advance(999);
     await third.succeed();
-    await clock.advance(1);
+    // Its slot is after those of the two others.
+    await clock.advance(21);
     await third.succeed();
     expect(third.circuit.state).not.toBe("closed");
     const calls = third.origin.calls.length;
@@ -444,6 +447,24 @@ describe("circuitBreaker with a shared home", () => {
     });
   });
 
+  it("takes a home that holds something else under its name for one that failed, and goes on alone", async () => {
+    const clock = new ManualClock();
+    const lease: AnyView = { kind: "lease", epoch: 9, held: false, remaining: 0, nextSync: 2_000 };
+    const heard: ((view: AnyView) => void)[] = [];
+    const shared: Store = {
+      async sync(_, _report, onNews) {
+        heard.push(onNews);
+        return lease;
+      },
+    };
+    const circuit = circuitBreaker({ shared: sharedBy(shared) });
+    const { succeed, sink } = stage(circuit, { clock });
+    expect((await succeed()).seen).toEqual({ value: "ok" });
+    expect(sink.of("store.failed")).toEqual([expect.objectContaining({ kind: "TypeError" })]);
+    heard[0]?.(lease);
+    expect(circuit.state).toBe("closed");
+  });
+
   it("counts a caller's abort as nothing", async () => {
     const { shared, replicas, clock, meet } = fleet(1);
     await meet();
@@ -465,7 +486,7 @@ describe("circuitBreaker with a shared home", () => {
     const clock = new ManualClock();
     const shared = home(clock);
     const hung: (() => void)[] = [];
-    const sent: Report[] = [];
+    const sent: AnyReport[] = [];
     const store: Store = {
       sync(name, report, onNews) {
         sent.push(report);

@@ -5,11 +5,15 @@ import {
   type CircuitRecord,
   command,
   coordinate,
+  endsIn,
+  expire,
+  mustStore,
   newRecord,
   type Quorum,
+  revive,
   viewOf,
 } from "../../src/state/coordinator.ts";
-import type { Report, View } from "../../src/state/sync.ts";
+import type { CircuitReport as Report, CircuitView as View } from "../../src/state/sync.ts";
 
 const rules = { openFor: 1_000, maximumOpenFor: 8_000, probes: 1, successesToClose: 1 };
 
@@ -417,17 +421,21 @@ describe("coordinate", () => {
       expect(staged.record.state).toBe("open");
     });
 
-    it("may be made again by the one that failed once the others are forgotten", () => {
+    it("that failed in one of two opens it again as soon as the other is gone", () => {
       const staged = home();
       staged.halfOpen("a", "b");
       const { permit } = staged.report("a", { wantsProbe: true });
       staged.report("a", { probe: { permit: permit?.id ?? "", ok: false } });
-      const waits: boolean[] = [];
-      for (let minute = 0; minute < 3; minute++) {
-        waits.push(staged.report("a", { wantsProbe: true }).permit === undefined);
-        staged.now += 60_000;
+      const began = staged.now;
+      while (staged.record.state === "half-open") {
+        expect(staged.report("a", { wantsProbe: true })).not.toHaveProperty("permit");
+        staged.now += 500;
       }
-      expect(waits).toEqual([true, false, false]);
+      // Two gaps of the other one, and no more.
+      expect(staged.now - began).toBeLessThanOrEqual(5_000);
+      expect(staged.record).toMatchObject({ state: "open", reason: "probe" });
+      staged.now += staged.record.openFor;
+      expect(staged.report("a", { wantsProbe: true }).permit).toBeDefined();
     });
 
     it("that fails twice in one replica of two still is one failing prober", () => {
@@ -493,11 +501,173 @@ describe("coordinate", () => {
     expect(known).not.toContain("r1");
   });
 
-  it("asks a large fleet for fewer reports of each, and a half-open one for more", () => {
+  it("asks no second for more than a hundred reports, and a half-open fleet for more of each", () => {
     const staged = home();
-    for (let index = 0; index < 250; index++) staged.report(`r${index}`);
-    expect(viewOf(staged.record).nextSync).toBe(2_500);
-    expect(viewOf({ ...staged.record, state: "half-open" }).nextSync).toBe(625);
+    const asked = Array.from({ length: 250 }, (_, index) => staged.report(`r${index}`).nextSync);
+    expect([asked[0], asked[99], asked[100], asked[249]]).toEqual([2_000, 2_990, 3_000, 4_490]);
+    expect(viewOf({ ...staged.record, state: "half-open" }).nextSync).toBe(500);
+  });
+
+  describe("counts as judgement", () => {
+    const judged = { ...rules, minimumCalls: 20, failureRate: 0.5, slowCallRate: 0.8 };
+    const few = { few: true, rules: judged };
+
+    it("open where no replica has calls enough of its own, but the fleet has", () => {
+      const staged = home();
+      const fleet = Array.from({ length: 10 }, (_, index) => `r${index}`);
+      staged.vote(fleet, false);
+      const states = fleet.map((replica) => {
+        staged.report(replica, { ...few, fail: 3, ok: 1 });
+        return staged.record.state;
+      });
+      // Six are a majority, and hold 24 calls.
+      expect(states.indexOf("open")).toBe(5);
+    });
+
+    it("do not open below the minimum of calls, however bad", () => {
+      const staged = home();
+      staged.vote(["a", "b", "c"], false);
+      for (const replica of ["a", "b", "c"]) staged.report(replica, { ...few, fail: 6 });
+      expect(staged.record.state).toBe("closed");
+      staged.report("a", { ...few, fail: 2 });
+      expect(staged.record.state).toBe("open");
+    });
+
+    it.each<[string, Partial<Report>]>([
+      ["of replicas that judge by themselves", { ...few, few: false, fail: 50 }],
+      ["that are good", { ...few, ok: 30, fail: 20 }],
+      ["without rules to judge by", { few: true, fail: 50 }],
+      ["of no calls", few],
+    ])("do not open: %s", (_, says) => {
+      const staged = home();
+      staged.vote(["a", "b"], false);
+      for (const replica of ["a", "b", "a", "b"]) staged.report(replica, says);
+      expect(staged.record.state).toBe("closed");
+    });
+
+    it("open for slow calls, and by counts and votes together", () => {
+      const staged = home();
+      staged.vote(["a", "b", "c"], false);
+      staged.report("a", { ...few, ok: 25, slow: 20 });
+      expect(staged.record.state).toBe("closed");
+      staged.report("b", { open: true, rules: judged });
+      expect(staged.record.state).toBe("open");
+    });
+
+    it("of a minority do not open, however many calls it made", () => {
+      const staged = home();
+      staged.vote(["a", "b", "c", "d", "e"], false);
+      for (const replica of ["a", "b"]) staged.report(replica, { ...few, fail: 10_000 });
+      expect(staged.record.state).toBe("closed");
+    });
+
+    it("are worth half after half a minute", () => {
+      const staged = home();
+      staged.report("a", { ...few, fail: 8 });
+      staged.now = 30_000;
+      staged.report("a", { ...few, slow: 4, ok: 8 });
+      expect(staged.record.members[0]).toMatchObject({ calls: 12, fails: 4, slows: 4 });
+    });
+  });
+
+  describe("a fleet that is too large to be remembered", () => {
+    /** So many, each of which has reported in its slot since. */
+    function crowd(size: number) {
+      const staged = home();
+      for (let index = 0; index < size; index++) staged.report(`r${index}`);
+      return staged;
+    }
+
+    it("is counted by the reports that it was asked for, and forgotten slowly", () => {
+      const staged = crowd(1_000);
+      expect(staged.record.members.length).toBe(256);
+      expect(staged.record.fleet).toBe(1_000);
+      const restored = JSON.parse(JSON.stringify(staged.record)) as CircuitRecord;
+      staged.record = restored;
+      staged.now = 60_000;
+      staged.report("r0");
+      expect(staged.record.fleet).toBeCloseTo(500);
+    });
+
+    it("reports news at once with a probability that makes forty of them", () => {
+      expect(crowd(40).report("r0")).not.toHaveProperty("urgency");
+      expect(crowd(1_000).report("r0").urgency).toBeCloseTo(0.04);
+    });
+
+    it("opens when most of those that are remembered say so, as long as all keep reporting", () => {
+      const staged = crowd(1_000);
+      staged.now = 1_000;
+      let votes = 0;
+      while (staged.record.state === "closed" && votes < 300) staged.report(`r${votes++}`, { open: true });
+      expect(votes).toBeGreaterThanOrEqual(129);
+      expect(votes).toBeLessThanOrEqual(140);
+    });
+
+    it("is not opened by a minority when the others fall silent", () => {
+      const staged = crowd(1_000);
+      staged.now = 15_000;
+      for (let index = 0; index < 300; index++) staged.report(`r${index}`, { open: true });
+      expect(staged.record.state).toBe("closed");
+    });
+
+    it("counts no report twice, though it may have forgotten who sent it", () => {
+      const staged = crowd(400);
+      const { counts } = staged.record;
+      staged.send({ replica: "r0", seq: 2, epoch: 1, ...quiet, fail: 5 });
+      expect(staged.record.counts).toEqual(counts);
+      staged.send({ replica: "r0", seq: 3, epoch: 1, ...quiet, fail: 5 });
+      expect(staged.record.counts.fail).toBe(5);
+    });
+  });
+
+  it("counts a region as the replicas that it speaks for", () => {
+    const staged = home();
+    staged.report("west", { size: 300 });
+    staged.report("east", { size: 200 });
+    staged.report("north", { size: 200 });
+    expect(staged.record.fleet).toBe(700);
+    staged.report("west", { size: 300, open: true });
+    expect(staged.record.state).toBe("closed");
+    staged.report("east", { size: 200, open: true });
+    expect(staged.record.state).toBe("open");
+  });
+
+  it("takes up a record of the first version", () => {
+    const staged = home();
+    staged.vote(["a", "b"], false);
+    const { kind, slots, version, members, ...old } = staged.record;
+    const first = members.map(({ replica, seq, seen, gap, open }) => ({ replica, seq, seen, gap, open }));
+    const stored = { ...old, version: 1, members: first } as unknown as CircuitRecord;
+    expect(viewOf(stored)).toEqual(viewOf(staged.record));
+    expect(revive(stored)).toMatchObject({ version: 2, kind: "circuit" });
+    expect(mustStore(stored, staged.record)).toBe(false);
+    expect(endsIn(stored)).toBeUndefined();
+    expect(expire(stored, 10)).toBe(stored);
+    expect(command(stored, "open", 0)).toMatchObject({ version: 2, state: "forced-open" });
+    staged.record = stored;
+    staged.report("a", { open: true, fail: 2 });
+    expect(staged.report("b", { open: true, fail: 1 })).toMatchObject({ state: "open", epoch: 2 });
+  });
+
+  it("must store what a crash must not undo: epochs, permits, votes", () => {
+    const staged = home();
+    staged.vote(["a", "b", "c"], false);
+    const steps: [string, () => void, boolean][] = [
+      ["counts", () => staged.report("a", { ok: 5 }), false],
+      ["a vote", () => staged.report("a", { open: true }), true],
+      ["the same vote", () => staged.report("a", { open: true }), false],
+      ["a transition", () => staged.report("b", { open: true }), true],
+    ];
+    for (const [what, act, must] of steps) {
+      const before = staged.record;
+      act();
+      expect(mustStore(before, staged.record), what).toBe(must);
+    }
+    staged.now += 1_000;
+    staged.report("a");
+    const before = staged.record;
+    staged.report("a", { wantsProbe: true });
+    expect(mustStore(before, staged.record)).toBe(true);
   });
 
   it("gives the same record and view for the same report and time", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Replica } from "../../src/state/replica.ts";
-import type { Report, View } from "../../src/state/sync.ts";
+import type { CircuitReport as Report, CircuitView as View } from "../../src/state/sync.ts";
 
 const rules = { openFor: 1_000, maximumOpenFor: 8_000, probes: 1, successesToClose: 1 };
 const closed: View = {

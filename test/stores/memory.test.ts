@@ -32,6 +32,7 @@ describe("memoryStore", () => {
     const vote = { seq: 2, epoch, open: true, fail: 9 };
     await store.sync("prices", report(vote), listen("one"));
     const view = await store.sync("prices", report({ ...vote, replica: "two" }), listen("two"));
-    expect(heard).toEqual([["one", view]]);
+    // The slot for the next report is the reporter's own.
+    expect(heard).toEqual([["one", { ...view, nextSync: 2_000 }]]);
   });
 });

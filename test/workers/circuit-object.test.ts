@@ -1,19 +1,23 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { type CircuitRecord, durableObjectStore, type Report } from "ninelives/stores/durable-object";
+import { type CircuitRecord, type CircuitView, durableObjectStore } from "ninelives/stores/durable-object";
 import { describe, expect, it } from "vitest";
+import type { CircuitReport as Report } from "../../src/state/sync.ts";
 import { deaf, report, rules, storeContract } from "../contracts/store.ts";
 
 storeContract("Durable Object", () => ({ store: durableObjectStore(env.CIRCUITS), quorum: "majority" }));
 
 let made = 0;
 const fresh = () => env.CIRCUITS.getByName(`circuit ${++made}`);
+/** Of a circuit, whose reports are answered with its views. */
+const sync = (circuit: ReturnType<typeof fresh>, report: Report) =>
+  circuit.sync(report) as Promise<CircuitView>;
 const vote = { seq: 2, open: true, fail: 9 };
 const brief = { ...rules, openFor: 0 };
 
 async function opened(circuit: ReturnType<typeof fresh>, more: Partial<Report> = {}) {
-  const { epoch } = await circuit.sync(report(more));
-  return circuit.sync(report({ ...more, ...vote, epoch }));
+  const { epoch } = await sync(circuit, report(more));
+  return sync(circuit, report({ ...more, ...vote, epoch }));
 }
 
 describe("CircuitObject", () => {
@@ -22,7 +26,7 @@ describe("CircuitObject", () => {
     const before = await opened(circuit);
     expect(before.state).toBe("open");
     await evictDurableObject(circuit);
-    const after = await circuit.sync(report({ seq: 3, epoch: before.epoch }));
+    const after = await sync(circuit, report({ seq: 3, epoch: before.epoch }));
     expect(after).toMatchObject({ state: "open", epoch: before.epoch, openFor: before.openFor });
     expect(after.remaining).toBeLessThanOrEqual(before.remaining);
     expect(after.remaining).toBeGreaterThan(before.remaining - 5_000);
@@ -31,35 +35,35 @@ describe("CircuitObject", () => {
   it("a permit survives its eviction: nobody else gets one, and its probe counts", async () => {
     const circuit = fresh();
     await opened(circuit, { rules: brief });
-    const given = await circuit.sync(report({ seq: 3, wantsProbe: true, rules: brief }));
+    const given = await sync(circuit, report({ seq: 3, wantsProbe: true, rules: brief }));
     expect(given.permit).toBeDefined();
     await evictDurableObject(circuit);
-    const other = await circuit.sync(report({ replica: "two", wantsProbe: true, rules: brief }));
+    const other = await sync(circuit, report({ replica: "two", wantsProbe: true, rules: brief }));
     expect(other).toMatchObject({ state: "half-open", epoch: given.epoch });
     expect(other).not.toHaveProperty("permit");
     const probe = { permit: given.permit?.id ?? "", ok: true };
-    const closed = await circuit.sync(report({ seq: 4, epoch: given.epoch, probe, rules: brief }));
+    const closed = await sync(circuit, report({ seq: 4, epoch: given.epoch, probe, rules: brief }));
     expect(closed.state).toBe("closed");
   });
 
   it("a vote survives its eviction", async () => {
     const circuit = fresh();
-    const { epoch } = await circuit.sync(report());
-    await circuit.sync(report({ replica: "two" }));
-    expect(await circuit.sync(report({ ...vote, epoch }))).toMatchObject({ state: "closed" });
+    const { epoch } = await sync(circuit, report());
+    await sync(circuit, report({ replica: "two" }));
+    expect(await sync(circuit, report({ ...vote, epoch }))).toMatchObject({ state: "closed" });
     await evictDurableObject(circuit);
-    expect(await circuit.sync(report({ ...vote, replica: "two", epoch }))).toMatchObject({ state: "open" });
+    expect(await sync(circuit, report({ ...vote, replica: "two", epoch }))).toMatchObject({ state: "open" });
   });
 
   it("stores what matters before it is told, and counts only now and then", async () => {
     const circuit = fresh();
     const stored = () =>
       runInDurableObject(circuit, (_, state) => state.storage.kv.get<CircuitRecord>("record"));
-    const { epoch } = await circuit.sync(report());
+    const { epoch } = await sync(circuit, report());
     expect((await stored())?.epoch).toBe(epoch);
-    await circuit.sync(report({ seq: 2, epoch, ok: 10 }));
+    await sync(circuit, report({ seq: 2, epoch, ok: 10 }));
     expect((await stored())?.counts.ok).toBe(0);
-    const view = await circuit.sync(report({ ...vote, seq: 3, epoch }));
+    const view = await sync(circuit, report({ ...vote, seq: 3, epoch }));
     expect(await stored()).toMatchObject({ state: "open", epoch: view.epoch });
   });
 
@@ -69,7 +73,7 @@ describe("CircuitObject", () => {
     const probers = (from: number) =>
       Promise.all(
         Array.from({ length: 25 }, (_, number) =>
-          circuit.sync(report({ replica: `prober ${from + number}`, wantsProbe: true, rules: brief })),
+          sync(circuit, report({ replica: `prober ${from + number}`, wantsProbe: true, rules: brief })),
         ),
       );
     const first = await probers(0);
@@ -85,7 +89,7 @@ describe("CircuitObject", () => {
     expect(forced).toMatchObject({ state: "forced-open", reason: "forced" });
     await evictDurableObject(circuit);
     expect(await circuit.view()).toEqual(forced);
-    expect(await circuit.sync(report({ ok: 100 }))).toMatchObject({ state: "forced-open" });
+    expect(await sync(circuit, report({ ok: 100 }))).toMatchObject({ state: "forced-open" });
     expect(await circuit.command("close")).toMatchObject({ state: "closed" });
     expect(await circuit.command("open")).toMatchObject({ state: "forced-open" });
     expect((await circuit.command("reset")).epoch).toBeGreaterThan(forced.epoch);
@@ -96,7 +100,7 @@ describe("CircuitObject", () => {
     const before = await opened(circuit);
     await runInDurableObject(circuit, (_, state) => state.storage.deleteAll());
     await evictDurableObject(circuit);
-    const after = await circuit.sync(report({ seq: 3, epoch: before.epoch }));
+    const after = await sync(circuit, report({ seq: 3, epoch: before.epoch }));
     expect(after.epoch).toBeGreaterThan(before.epoch);
   });
 });

@@ -1,15 +1,19 @@
 import { DurableObject } from "cloudflare:workers";
 import {
   type CircuitCommand,
-  type CircuitRecord,
+  type CircuitView,
   command,
   coordinate,
   type FollowMessage,
   followProtocol,
+  isNews,
   largestReport,
+  mustStore,
   type Report,
   ReportError,
   readReport,
+  revive,
+  type SharedRecord,
   type View,
   viewOf,
 } from "ninelives/stores/durable-object";
@@ -26,13 +30,14 @@ const mostFollowers = 10_000;
  * come by RPC, or over the sockets of followers, which hibernate with the object and hear of each change at once.
  */
 export class CircuitObject extends DurableObject<unknown> {
-  #record: CircuitRecord | undefined;
+  #record: SharedRecord | undefined;
   #storedAt = 0;
   #refused = 0;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
-    this.#record = state.storage.kv.get<CircuitRecord>("record");
+    const stored = state.storage.kv.get<SharedRecord>("record");
+    this.#record = stored && revive(stored);
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
@@ -50,7 +55,7 @@ export class CircuitObject extends DurableObject<unknown> {
   }
 
   /** Does as a person says. */
-  command(what: CircuitCommand): View {
+  command(what: CircuitCommand): CircuitView {
     const now = Date.now();
     const record = command(this.#record, what, now);
     this.#keep(record, now);
@@ -58,8 +63,8 @@ export class CircuitObject extends DurableObject<unknown> {
   }
 
   /** What is known of the circuit now. */
-  view(): View | undefined {
-    return this.#record === undefined ? undefined : viewOf(this.#record);
+  view(): CircuitView | undefined {
+    return this.#record?.kind === "circuit" ? viewOf(this.#record) : undefined;
   }
 
   /** Reports that were none, since the object was started. */
@@ -119,15 +124,15 @@ export class CircuitObject extends DurableObject<unknown> {
   }
 
   /** Stores what must not be lost, and only then lets anybody know. */
-  #keep(record: CircuitRecord, now: number): void {
+  #keep(record: SharedRecord, now: number): void {
     const before = this.#record;
-    if (before === undefined || matters(before, record) || now - this.#storedAt >= snapshotEvery) {
+    if (mustStore(before, record) || now - this.#storedAt >= snapshotEvery) {
       // Another instance may have taken over: then this throws, and what it would have decided never was.
       this.ctx.storage.kv.put("record", record);
       this.#storedAt = now;
     }
     this.#record = record;
-    if (before !== undefined && before.epoch === record.epoch) return;
+    if (!isNews(before, record)) return;
     const news: FollowMessage = { view: viewOf(record) };
     for (const follower of this.ctx.getWebSockets()) send(follower, news);
   }
@@ -139,19 +144,4 @@ function send(follower: WebSocket, message: FollowMessage): void {
   } catch {
     // It closed between the list and the sending; its close event follows.
   }
-}
-
-function matters(before: CircuitRecord, after: CircuitRecord): boolean {
-  return (
-    before.epoch !== after.epoch ||
-    before.permitsGiven !== after.permitsGiven ||
-    before.permits.length !== after.permits.length ||
-    before.successes !== after.successes ||
-    before.failers.length !== after.failers.length ||
-    votes(before) !== votes(after)
-  );
-}
-
-function votes({ members }: CircuitRecord): number {
-  return members.filter(({ open }) => open).length;
 }

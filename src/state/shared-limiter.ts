@@ -1,0 +1,136 @@
+import {
+  ask,
+  enrol,
+  interval,
+  type Member,
+  mostMembers,
+  pass,
+  recall,
+  type Shared,
+  standing,
+  unshared,
+  urgency,
+} from "./members.ts";
+import type { LimiterReport, LimiterView } from "./sync.ts";
+
+/** What a home keeps of one shared rate limit. It knows shares only: what they are shares of, the replicas know. */
+export interface LimiterRecord extends Shared<LimiterMember> {
+  readonly version: 2;
+  readonly kind: "limiter";
+  /** Until when nothing is leased: leases that a lost record gave may still hold. */
+  readonly quietUntil: number;
+}
+
+interface LimiterMember extends Member {
+  readonly demand: number;
+  /** What it may be using: the lease that it was given last, and those before of which it may not know that they ended. */
+  readonly leases: readonly Lease[];
+}
+
+interface Lease {
+  /** The report that it answered. */
+  readonly seq: number;
+  readonly share: number;
+  readonly until: number;
+}
+
+/** Milliseconds for which a share is leased at least: three reports may be lost. */
+const leaseFor = 3 * interval;
+/** Shares below this are none. */
+const leastShare = 1e-6;
+
+/** Decides how the rate of a fleet is shared, by what each could use. */
+export function coordinateLimiter(
+  stored: LimiterRecord | undefined,
+  report: LimiterReport,
+  now: number,
+): [LimiterRecord, LimiterView] {
+  let record = pass(stored ?? newRecord(now), now);
+  if (report.epoch > record.epoch) {
+    // The record was lost, and with it who holds what.
+    record = reviveLimiter({ ...record, epoch: report.epoch + 1 });
+  }
+  const [known, repeated] = recall(record, report);
+  if (!repeated) {
+    const leases = (known?.leases ?? []).filter(
+      ({ seq, until }) => seq >= report.lease && until > record.time,
+    );
+    const says = { demand: report.demand, leases };
+    const { time } = record;
+    record = enrol(record, report, known, says, ({ leases }) => leases.some(({ until }) => until > time));
+  }
+  const [asked, nextSync] = ask(record, report.replica, repeated, interval);
+  const [leased, lease] = grant(asked, report);
+  const view: LimiterView = {
+    ...limiterView(leased),
+    nextSync,
+    share: lease?.share ?? 0,
+    ttl: lease === undefined ? 0 : lease.until - leased.time,
+  };
+  return [leased, view];
+}
+
+/** What any replica may know of a rate limit, without a report of its own. */
+export function limiterView(record: LimiterRecord): LimiterView {
+  const urgent = urgency(record.fleet);
+  return {
+    kind: "limiter",
+    epoch: record.epoch,
+    share: 0,
+    ttl: 0,
+    fleet: Math.max(1, Math.round(record.fleet)),
+    nextSync: interval,
+    ...(urgent < 1 && { urgency: urgent }),
+  };
+}
+
+/** Leases nothing until all that may have been leased has ended. */
+export function reviveLimiter(record: LimiterRecord): LimiterRecord {
+  return { ...record, quietUntil: record.time + leaseFor };
+}
+
+function newRecord(now: number): LimiterRecord {
+  return { version: 2, kind: "limiter", ...unshared(now), quietUntil: 0 };
+}
+
+/** Leases a share, of what nobody else may be using. */
+function grant(record: LimiterRecord, report: LimiterReport): [LimiterRecord, Lease | undefined] {
+  const { time, members, quietUntil } = record;
+  const mine = members.find(({ replica }) => replica === report.replica);
+  // In a fleet too large to be remembered each keeps to its part.
+  if (mine === undefined || time < quietUntil || record.fleet > mostMembers) return [record, undefined];
+  const given = mine.leases.find(({ seq, until }) => seq === report.seq && until > time);
+  if (given !== undefined) return [record, given];
+  const others = members.filter((member) => member !== mine);
+  const free = 1 - others.reduce((sum, member) => sum + inUse(member, time), 0);
+  const demands = standing(record).map(({ demand }) => demand);
+  const share = Math.min(free, fairShare(demands, mine.demand));
+  if (share < leastShare) return [record, undefined];
+  const lease = { seq: report.seq, share, until: time + leaseFor };
+  const changed = { ...mine, leases: [...mine.leases, lease] };
+  return [{ ...record, members: members.map((member) => (member === mine ? changed : member)) }, lease];
+}
+
+/** The most that a replica may be using. */
+function inUse({ leases }: LimiterMember, time: number): number {
+  return leases.reduce((most, { share, until }) => (until > time ? Math.max(most, share) : most), 0);
+}
+
+/**
+ * The fair share of one among these demands: nobody gets more than it could use as long as another wants more than its
+ * part, and what is left over is divided evenly.
+ *
+ * Source: max-min fairness, Bertsekas and Gallager, Data Networks, 1992, 6.5.2.
+ */
+function fairShare(demands: readonly number[], mine: number): number {
+  let left = 1;
+  let takers = demands.length;
+  for (const demand of [...demands].sort((a, b) => a - b)) {
+    const part = left / takers;
+    // From here on all want more than their part.
+    if (demand > part) return Math.min(mine, part);
+    left -= demand;
+    takers--;
+  }
+  return mine + left / demands.length;
+}

@@ -1,0 +1,183 @@
+import { describe, expect, it } from "vitest";
+import {
+  coordinate,
+  isNews,
+  type LimiterRecord,
+  mustStore,
+  revive,
+  viewOf,
+} from "../../src/state/coordinator.ts";
+import type { LimiterReport, LimiterView } from "../../src/state/sync.ts";
+
+/** A home whose clock the test sets, and replicas that hold what they were leased last. */
+function home() {
+  const seqs = new Map<string, number>();
+  const held = new Map<string, number>();
+  const staged = {
+    record: undefined as LimiterRecord | undefined,
+    now: 0,
+    send(report: LimiterReport): LimiterView {
+      const [after, view] = coordinate(staged.record, report, staged.now);
+      staged.record = JSON.parse(JSON.stringify(after));
+      return view;
+    },
+    /** A report whose answer arrives. */
+    report(replica: string, demand: number, says: Partial<LimiterReport> = {}): LimiterView {
+      const seq = (seqs.get(replica) ?? 0) + 1;
+      seqs.set(replica, seq);
+      const { epoch = 0 } = staged.record ?? {};
+      const view = staged.send({
+        kind: "limiter",
+        replica,
+        seq,
+        epoch,
+        demand,
+        lease: held.get(replica) ?? 0,
+        ...says,
+      });
+      if (view.ttl > 0) held.set(replica, seq);
+      return view;
+    },
+    /** All report again and again, until what they hold is what they will. */
+    settle(demands: Readonly<Record<string, number>>): Record<string, number> {
+      let shares: Record<string, number> = {};
+      for (let round = 0; round < 5; round++) {
+        shares = {};
+        for (const [replica, demand] of Object.entries(demands)) {
+          shares[replica] = Math.round(staged.report(replica, demand).share * 1_000) / 1_000;
+        }
+        staged.now += 2_000;
+      }
+      return shares;
+    },
+  };
+  return staged;
+}
+
+describe("coordinate, of a limiter", () => {
+  it("leases all of it to who is alone, for three reports' time", () => {
+    expect(home().report("a", 0.1)).toEqual({
+      kind: "limiter",
+      epoch: 1,
+      share: 1,
+      ttl: 6_000,
+      fleet: 1,
+      nextSync: 2_000,
+    });
+  });
+
+  it.each<[string, Record<string, number>, Record<string, number>]>([
+    ["evenly to those that want the same", { a: 2, b: 2 }, { a: 0.5, b: 0.5 }],
+    ["evenly to those that want nothing", { a: 0, b: 0, c: 0, d: 0 }, { a: 0.25, b: 0.25, c: 0.25, d: 0.25 }],
+    ["more to who could use more, and the rest evenly", { a: 0.6, b: 0.2 }, { a: 0.7, b: 0.3 }],
+    [
+      "no less than its part to who wants that, whatever others want",
+      { a: 9, b: 0.4, c: 0.1 },
+      { a: 0.5, b: 0.4, c: 0.1 },
+    ],
+    ["all that is wanted where it is all", { a: 0.9, b: 0.1 }, { a: 0.9, b: 0.1 }],
+  ])("leases %s", (_, demands, shares) => {
+    expect(home().settle(demands)).toEqual(shares);
+  });
+
+  it("leases nothing twice: a share that is to shrink counts until its replica says that it has the smaller one", () => {
+    const staged = home();
+    staged.report("a", 1);
+    expect(staged.report("b", 1)).toMatchObject({ share: 0, ttl: 0, fleet: 2 });
+    // This answer is lost: it goes on with all of the limit.
+    staged.report("a", 1, { seq: 2 });
+    expect(staged.report("b", 1)).toMatchObject({ share: 0 });
+    staged.report("a", 1, { seq: 3, lease: 2 });
+    expect(staged.report("b", 1)).toMatchObject({ share: 0.5 });
+  });
+
+  it("leases what was another's when that has ended", () => {
+    const staged = home();
+    staged.report("a", 1);
+    staged.now = 5_999;
+    expect(staged.report("b", 1).share).toBe(0);
+    staged.now = 6_000;
+    expect(staged.report("b", 1).share).toBe(1);
+  });
+
+  it("gives the same lease to a repeated report, with what is left of it", () => {
+    const staged = home();
+    const report: LimiterReport = { kind: "limiter", replica: "a", seq: 1, epoch: 0, demand: 1, lease: 0 };
+    staged.send(report);
+    staged.now = 1_500;
+    expect(staged.send(report)).toMatchObject({ share: 1, ttl: 4_500, nextSync: 500 });
+    staged.now = 7_000;
+    expect(staged.send(report)).toMatchObject({ share: 1, ttl: 6_000 });
+  });
+
+  it("leases nothing while leases of a record that was lost may hold", () => {
+    const staged = home();
+    staged.now = 1_000;
+    expect(staged.report("a", 1, { epoch: 7 })).toMatchObject({ epoch: 8, share: 0 });
+    staged.now = 6_999;
+    expect(staged.report("a", 1).share).toBe(0);
+    staged.now = 7_000;
+    expect(staged.report("a", 1).share).toBe(1);
+  });
+
+  it("leases nothing for a while in a home that was restarted", () => {
+    const staged = home();
+    staged.report("a", 1);
+    staged.record = revive(staged.record as LimiterRecord) as LimiterRecord;
+    staged.now = 5_000;
+    expect(staged.report("a", 1).share).toBe(0);
+    staged.now = 6_000;
+    expect(staged.report("a", 1).share).toBe(1);
+  });
+
+  it("leaves each to its part in a fleet that is too large to be remembered, and forgets no lease that holds", () => {
+    const staged = home();
+    const views = Array.from({ length: 300 }, (_, index) => staged.report(`r${index}`, 0.001));
+    expect(views[0]?.share).toBe(1);
+    expect(views[299]).toMatchObject({ share: 0, fleet: 300, urgency: 40 / 300 });
+    expect(staged.record?.members[0]).toMatchObject({ replica: "r0", leases: [{ share: 1 }] });
+    staged.now = 2_500;
+    expect(staged.report("r0", 0.001).fleet).toBeGreaterThan(256);
+    staged.now = 20_000;
+    for (let index = 0; index < 300; index++) staged.report(`r${index}`, 0.001);
+    staged.now = 21_000;
+    expect(staged.report("r1", 0.001)).toMatchObject({ share: 0, ttl: 0 });
+  });
+
+  it("does not take in who comes while all that are remembered hold leases", () => {
+    const staged = home();
+    for (let index = 0; index < 256; index++) staged.report(`r${index}`, 0.001);
+    const { time, members } = staged.record as LimiterRecord;
+    const leases = [{ seq: 0, share: 1 / 256, until: time + 9_000 }];
+    staged.record = {
+      ...(staged.record as LimiterRecord),
+      members: members.map((member) => ({ ...member, leases })),
+    };
+    expect(staged.report("new", 1)).toMatchObject({ share: 0, nextSync: expect.any(Number) });
+    expect(staged.record.members.map(({ replica }) => replica)).not.toContain("new");
+  });
+
+  it("tells without a report how many there are, and leases nothing by it", () => {
+    const staged = home();
+    staged.report("a", 1);
+    expect(viewOf(staged.record as LimiterRecord)).toEqual({
+      kind: "limiter",
+      epoch: 1,
+      share: 0,
+      ttl: 0,
+      fleet: 1,
+      nextSync: 2_000,
+    });
+  });
+
+  it("is no news and need not be stored at once, save its beginning and a leap", () => {
+    const staged = home();
+    staged.report("a", 1);
+    const before = staged.record as LimiterRecord;
+    staged.report("a", 0.5);
+    const after = staged.record as LimiterRecord;
+    expect([isNews(before, after), mustStore(before, after)]).toEqual([false, false]);
+    expect([isNews(undefined, after), mustStore(undefined, after)]).toEqual([true, true]);
+    expect(mustStore(before, { ...after, epoch: 9 })).toBe(true);
+  });
+});
