@@ -34,7 +34,10 @@ describe("indexedDbStore", () => {
     const { epoch } = await one.sync("prices", report(), deaf);
     const changedAt = performance.now();
     const view = await one.sync("prices", report({ ...vote, epoch }), deaf);
-    await vi.waitFor(() => expect(heard).toEqual([{ ...view, nextSync: 2_000 }]), { timeout: 1_000, interval: 5 });
+    await vi.waitFor(() => expect(heard).toEqual([{ ...view, nextSync: 2_000 }]), {
+      timeout: 1_000,
+      interval: 5,
+    });
     expect(performance.now() - changedAt).toBeLessThan(1_000);
   });
 
