@@ -1,99 +1,104 @@
 import type { TimerHandle } from "./clock.ts";
 import type { Context } from "./context.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
-import { RejectedError, rejected } from "./errors.ts";
+import { RejectedError } from "./errors.ts";
+import { type Exit, type Passage, pass, passageOf } from "./exit.ts";
 import { Leg } from "./leg.ts";
 import type { Service } from "./policy.ts";
 
 /** One call that has until a deadline to answer. It is the leg of that call, too: one object less for each call. */
-class Bounded<S> extends Leg implements Due {
-  readonly at: number;
-  before: Due["before"];
-  after: Due["after"];
-  timer: TimerHandle;
-  readonly #context: Context;
-  readonly #deadlines: Deadlines;
-  readonly #within: number;
-  #resolve!: (value: S) => void;
-  #reject!: (reason: unknown) => void;
-  #settled = false;
+class Bounded<S> extends Leg implements Due, Exit<S> {
+  // As in Leg, set by the constructor and not defined as fields.
+  declare readonly at: number;
+  declare before: Due["before"];
+  declare after: Due["after"];
+  declare timer: TimerHandle;
+  declare private readonly context: Context;
+  declare private readonly exit: Exit<S>;
+  declare private readonly within: number;
+  declare private readonly deadlines: Deadlines;
+  declare private settled: boolean;
 
   /** @param context of the call around it */
-  constructor(context: Context, at: number, within: number, deadlines: Deadlines) {
+  constructor(context: Context, exit: Exit<S>, at: number, within: number, deadlines: Deadlines) {
     super(context.parent, undefined, true);
     this.at = at;
-    this.#context = context;
-    this.#within = within;
-    this.#deadlines = deadlines;
+    this.before = undefined;
+    this.after = undefined;
+    this.timer = undefined;
+    this.context = context;
+    this.exit = exit;
+    this.within = within;
+    this.deadlines = deadlines;
+    this.settled = false;
   }
 
-  begin<Q>(next: Service<Q, S>, request: Q, now: number): Promise<S> {
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-      this.#deadlines.add(this, now);
-      this.link();
-      let answer: Promise<S>;
-      try {
-        answer = next(request, this.#context.bound(this.at, this));
-      } catch (error) {
-        this.#fail(error);
-        return;
-      }
-      answer.then(
-        (value) => this.#succeed(value),
-        (error: unknown) => this.#fail(error),
-      );
-    });
+  begin<Q>(inner: Passage<Q, S>, request: Q, now: number): unknown {
+    this.deadlines.add(this, now);
+    this.link();
+    return pass(inner, request, this.context.bound(this.at, this), this);
   }
 
   /** The outer leg ended: nobody waits for the service any more. */
   override onAbort(reason: unknown): void {
-    if (!this.#settled) {
-      this.#end();
-      this.#reject(reason);
-    }
+    const waiting = !this.settled;
+    if (waiting) this.end();
     this.abort(reason);
+    if (waiting) this.exit.fail(reason);
   }
 
   expire(): void {
-    this.#settled = true;
-    const error = new RejectedError("timeout", "timeout", `no answer within ${this.#within} ms`, {
-      context: this.#context,
+    this.settled = true;
+    const error = new RejectedError("timeout", "timeout", `no answer within ${this.within} ms`, {
+      context: this.context,
     });
-    this.#context.emit({ type: "timeout.occurred", after: this.#within });
+    this.context.emit({ type: "timeout.occurred", after: this.within });
     this.abort(error);
-    this.#reject(error);
+    this.exit.fail(error);
   }
 
-  #succeed(value: S): void {
-    if (this.#settled) {
-      this.#context.environment.discard(value);
-      return;
-    }
-    this.#end();
+  succeed(value: S): unknown {
+    if (this.settled) return this.context.environment.discard(value);
+    this.end();
     this.settle(value);
-    this.#resolve(value);
+    return this.exit.succeed(value);
   }
 
-  #fail(error: unknown): void {
-    if (this.#settled) return;
-    this.#end();
+  fail(error: unknown): unknown {
+    if (this.settled) return undefined;
+    this.end();
     this.settle(undefined);
-    this.#reject(error);
+    return this.exit.fail(error);
   }
 
-  #end(): void {
-    this.#settled = true;
-    this.#deadlines.remove(this);
+  private end(): void {
+    this.settled = true;
+    this.deadlines.remove(this);
   }
 }
 
 /**
- * Calls a service and gives up on it after `ms` milliseconds, or at the context's deadline if that is sooner.
+ * Calls what is within and gives up on it after `ms` milliseconds, or at the context's deadline if that is sooner.
  *
  * Its signal is then aborted; what it returns all the same is discarded.
  */
+export function passInTime<Q, S>(
+  inner: Passage<Q, S>,
+  request: Q,
+  context: Context,
+  exit: Exit<S>,
+  ms: number,
+  deadlines: Deadlines,
+): unknown {
+  if (context.aborted) return exit.fail(context.leg.reason);
+  const now = context.environment.clock.now();
+  const at = Math.min(now + ms, context.deadline);
+  const within = Math.round(at - now);
+  if (within <= 0) return exit.fail(new RejectedError("timeout", "timeout", "no time left", { context }));
+  return new Bounded<S>(context, exit, at, within, deadlines).begin(inner, request, now);
+}
+
+/** The same for a service. */
 export function bound<Q, S>(
   next: Service<Q, S>,
   request: Q,
@@ -101,10 +106,7 @@ export function bound<Q, S>(
   ms: number,
   deadlines: Deadlines,
 ): Promise<S> {
-  if (context.aborted) return rejected(context.leg.reason);
-  const now = context.environment.clock.now();
-  const at = Math.min(now + ms, context.deadline);
-  const within = Math.round(at - now);
-  if (within <= 0) return rejected(new RejectedError("timeout", "timeout", "no time left", { context }));
-  return new Bounded<S>(context, at, within, deadlines).begin(next, request, now);
+  return new Promise((succeed, fail) => {
+    passInTime(passageOf(next), request, context, { succeed, fail }, ms, deadlines);
+  });
 }

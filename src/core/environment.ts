@@ -4,10 +4,10 @@ import { judgeValue } from "./classify.ts";
 import type { Clock } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { type EventSink, kindOf } from "./events.ts";
+import { type Exit, pass, through } from "./exit.ts";
 import type { Environment } from "./platform.ts";
 import { definePolicy, type Policy, type Service } from "./policy.ts";
 import type { Random } from "./random.ts";
-import { start } from "./start.ts";
 
 export interface EnvironmentOptions {
   /** What events call the policy within. Default `default`. */
@@ -41,34 +41,57 @@ export function environment(given: EnvironmentOptions): Policy {
   known(given, "environment", options);
   let outer: Environment | undefined;
   let merged: Environment;
-  return definePolicy("environment", <Q, S>(next: Service<Q, S>) => {
-    return function environment(request: Q, context: Context): Promise<S> {
-      if (outer !== context.environment) {
-        outer = context.environment;
-        merged = { ...outer, ...given };
-      }
-      const inner = context.within(merged);
-      return given.sink === undefined ? next(request, inner) : report(next, request, inner);
-    };
-  });
+  return definePolicy("environment", <Q, S>(next: Service<Q, S>) =>
+    through(
+      next,
+      (inner) =>
+        function environment(request: Q, context: Context, exit: Exit<S>): unknown {
+          if (outer !== context.environment) {
+            outer = context.environment;
+            merged = { ...outer, ...given };
+          }
+          const within = context.within(merged);
+          return pass(inner, request, within, given.sink === undefined ? exit : new Report(within, exit));
+        },
+    ),
+  );
 }
 
-function report<Q, S>(next: Service<Q, S>, request: Q, context: Context): Promise<S> {
-  const { clock } = context.environment;
-  const began = clock.now();
-  return start(next, request, context).then(
-    (value) => {
-      const measures = { duration: clock.now() - began, attempts: context.sends };
+/** Tells how a call ended. */
+class Report<S> implements Exit<S> {
+  readonly #context: Context;
+  readonly #exit: Exit<S>;
+  readonly #began: number;
+
+  constructor(context: Context, exit: Exit<S>) {
+    this.#context = context;
+    this.#exit = exit;
+    this.#began = context.environment.clock.now();
+  }
+
+  succeed(value: S): unknown {
+    const context = this.#context;
+    try {
+      const measures = this.#measures();
       if (judgeValue(context.environment, value).kind === "failure") {
         context.emit({ type: "request.failed", ...measures, kind: "value" });
       } else context.emit({ type: "request.succeeded", ...measures });
-      return value;
-    },
-    (error: unknown) => {
-      const measures = { duration: clock.now() - began, attempts: context.sends };
-      if (context.leg.aborted) context.emit({ type: "request.aborted", ...measures });
-      else context.emit({ type: "request.failed", ...measures, kind: kindOf(error) });
-      throw error;
-    },
-  );
+    } catch (thrown) {
+      return this.#exit.fail(thrown);
+    }
+    return this.#exit.succeed(value);
+  }
+
+  fail(error: unknown): unknown {
+    const context = this.#context;
+    const measures = this.#measures();
+    if (context.leg.aborted) context.emit({ type: "request.aborted", ...measures });
+    else context.emit({ type: "request.failed", ...measures, kind: kindOf(error) });
+    return this.#exit.fail(error);
+  }
+
+  #measures(): { duration: number; attempts: number } {
+    const { environment, sends } = this.#context;
+    return { duration: environment.clock.now() - this.#began, attempts: sends };
+  }
 }

@@ -1,6 +1,7 @@
 import { judgeValue, pushesBack } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import { isRejected } from "../core/errors.ts";
+import { type Exit, pass, through } from "../core/exit.ts";
 import { as, count, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import type { LimitBounds } from "../state/concurrency-limit.ts";
@@ -69,29 +70,39 @@ export function adaptiveLimit(chosen: AdaptiveLimitOptions = {}): AdaptiveLimit 
     context.emit({ type: "limit.changed", limit, from });
   }
 
-  const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
-    /** Its handlers come before those that free the slot, so that a limit that grew lets in those that wait at once. */
-    function measured(request: Q, context: Context): Promise<S> {
-      const { environment } = context;
-      const running = compartment.active;
-      const began = environment.clock.now();
-      const answer = next(request, context);
-      answer.then(
-        (value) => {
-          const verdict = judgeValue(environment, value);
-          if (verdict.kind === "success") record(context, began, running, false);
-          else if (pushesBack(verdict)) record(context, began, running, true);
-        },
-        (error: unknown) => {
-          if (overloaded(error, context)) record(context, began, running, true);
-        },
-      );
-      return answer;
-    }
-    return function adaptiveLimit(request: Q, context: Context): Promise<S> {
-      return compartment.enter(measured, request, context);
-    };
-  });
+  const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) =>
+    through(next, (inner) => {
+      /** Within the slot, so that a limit that grew lets in those that wait at once. */
+      function measured(request: Q, context: Context, exit: Exit<S>): unknown {
+        const { environment } = context;
+        const running = compartment.active;
+        const began = environment.clock.now();
+        return pass(inner, request, context, {
+          succeed(value) {
+            try {
+              const verdict = judgeValue(environment, value);
+              if (verdict.kind === "success") record(context, began, running, false);
+              else if (pushesBack(verdict)) record(context, began, running, true);
+            } catch (thrown) {
+              return exit.fail(thrown);
+            }
+            return exit.succeed(value);
+          },
+          fail(error) {
+            try {
+              if (overloaded(error, context)) record(context, began, running, true);
+            } catch (thrown) {
+              return exit.fail(thrown);
+            }
+            return exit.fail(error);
+          },
+        });
+      }
+      return function adaptiveLimit(request: Q, context: Context, exit: Exit<S>): unknown {
+        return compartment.enter(measured, request, context, exit);
+      };
+    }),
+  );
 
   return Object.defineProperties(policy, {
     limit: { get: () => limit, enumerable: true },

@@ -1,5 +1,6 @@
 import type { Tunable } from "../core/adaptive.ts";
 import type { Context } from "../core/context.ts";
+import { type Exit, through } from "../core/exit.ts";
 import { count, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import { Compartment } from "./compartment.ts";
@@ -40,11 +41,15 @@ export function bulkhead(limitOrOptions: number | BulkheadOptions): Bulkhead {
   demandMaximumWait("bulkhead", chosen);
   const compartment = new Compartment("bulkhead", read.limit, read, chosen.order, chosen.limit);
 
-  const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
-    return function bulkhead(request: Q, context: Context): Promise<S> {
-      return compartment.enter(next, request, context);
-    };
-  });
+  const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) =>
+    through(
+      next,
+      (inner) =>
+        function bulkhead(request: Q, context: Context, exit: Exit<S>): unknown {
+          return compartment.enter(inner, request, context, exit);
+        },
+    ),
+  );
 
   return Object.defineProperties(policy, {
     active: { get: () => compartment.active, enumerable: true },

@@ -4,7 +4,8 @@ import { failure, judgeValue, type Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
 import { Context } from "../core/context.ts";
 import { type Duration, refuse } from "../core/duration.ts";
-import { isRejected, RejectedError, rejected } from "../core/errors.ts";
+import { isRejected, RejectedError } from "../core/errors.ts";
+import { type Exit, type Passage, pass, passageOf, through } from "../core/exit.ts";
 import { LayeredPolicy } from "../core/layered-policy.ts";
 import type { AbortListener } from "../core/leg.ts";
 import { as, between, type Check, count, duration, type Readers, settings } from "../core/options.ts";
@@ -131,9 +132,13 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
 
   override readonly layer: Layer = <Q, S>(next: Service<Q, S>) => {
     const breaker = this;
-    return function circuitBreaker(request: Q, context: Context): Promise<S> {
-      return breaker.#call(next, request, context);
-    };
+    return through(
+      next,
+      (inner) =>
+        function circuitBreaker(request: Q, context: Context, exit: Exit<S>): unknown {
+          return breaker.#call(next, inner, request, context, exit);
+        },
+    );
   };
 
   constructor(chosen: CircuitBreakerOptions) {
@@ -213,101 +218,125 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   }
 
   /** Lets a call pass or refuses it, first by what the fleet says and then by the circuit itself. */
-  #call<Q, S>(next: Service<Q, S>, request: Q, context: Context): Promise<S> {
+  #call<Q, S>(
+    next: Service<Q, S>,
+    inner: Passage<Q, S>,
+    request: Q,
+    context: Context,
+    exit: Exit<S>,
+  ): unknown {
     const circuit = this.#circuit;
-    const fleet = this.#fleet;
     const { clock } = context.environment;
     this.#clock = clock;
     if (this.#read !== undefined) this.#tune(this.#read, context);
-    if (fleet !== undefined) {
-      const gate = fleet.gate(context);
-      if (gate === "refuse") return this.#refuse(context, fleet.retryAfter(clock));
-      if (gate === "bypass") return this.#pass(next, request, context, undefined);
-      if (gate !== "pass") return this.#pass(fleet.cutOff(next, gate), request, context, gate);
+    if (this.#fleet !== undefined) {
+      const gate = this.#fleet.gate(context);
+      if (gate === "refuse") return exit.fail(this.#refusal(context, this.#fleet.retryAfter(clock)));
+      if (gate === "bypass") return pass(inner, request, context, this.#admit(context, exit, undefined));
+      if (gate !== "pass") {
+        const probe = this.#admit(context, exit, gate);
+        return pass(passageOf(this.#fleet.cutOff(next, gate)), request, context, probe);
+      }
     }
-    const before = circuit.state;
-    if (!circuit.admit(clock)) return this.#refuse(context, circuit.retryAfter(clock));
-    if (circuit.state !== before) announce(circuit, this.name, before, context);
-    return this.#pass(next, request, context, undefined);
+    if (circuit.state !== "closed") {
+      const before = circuit.state;
+      if (!circuit.admit(clock)) return exit.fail(this.#refusal(context, circuit.retryAfter(clock)));
+      if (circuit.state !== before) announce(circuit, this.name, before, context);
+    }
+    return pass(inner, request, context, this.#admit(context, exit, undefined));
   }
 
-  /** Sends a call that may pass, and takes note of how it ends. */
-  #pass<Q, S>(next: Service<Q, S>, request: Q, context: Context, probe: Probe | undefined): Promise<S> {
+  /** What takes note of how a call ends that may pass. */
+  #admit<S>(context: Context, exit: Exit<S>, probe: Probe | undefined): Exit<S> {
     const { state, epoch } = this.#circuit;
     // A probe gives its permit back at the abort, and a timeout further out is a failure, even if the service never
     // settles. Elsewhere nobody need listen, and the epoch is all that a call must remember.
     const listens = context.bounded || probe !== undefined || state === "half-open";
-    const passage =
-      listens || this.#fleet !== undefined || this.#slowAfter !== Infinity
-        ? new Passage(
-            this,
-            context,
-            probe,
-            epoch,
-            this.#fleet?.epoch ?? 0,
-            this.#slowAfter === Infinity ? 0 : this.#clock.now(),
-            listens,
-          )
-        : undefined;
-    const end = (verdict: Verdict): void =>
-      passage === undefined ? this.record(verdict, epoch, context, undefined) : passage.end(verdict);
-    let answer: Promise<S>;
-    try {
-      answer = next(request, context);
-    } catch (error) {
-      end(judgeError(error, context));
-      throw error;
-    }
-    return answer.then(
-      (value) => {
-        end(judgeValue(context.environment, value));
-        return value;
-      },
-      (error: unknown) => {
-        end(judgeError(error, context));
-        throw error;
-      },
-    );
+    const timed = this.#slowAfter !== Infinity;
+    if (!listens && this.#fleet === undefined && !timed) return new Admission(this, context, exit, epoch);
+    const fleetEpoch = this.#fleet?.epoch ?? 0;
+    const startedAt = timed ? this.#clock.now() : 0;
+    return new Watch(this, context, exit, epoch, probe, fleetEpoch, startedAt, listens);
   }
 
-  /** A call has ended, or nobody waits for it any more. */
-  record({ kind, retryAfter }: Verdict, epoch: number, context: Context, passage: Passage | undefined): void {
+  /**
+   * A call has ended, or nobody waits for it any more. Says whether the state changed.
+   *
+   * @param late whether it took longer than a call should
+   */
+  record({ kind, retryAfter }: Verdict, epoch: number, context: Context, late: boolean): boolean {
     const circuit = this.#circuit;
-    const fleet = this.#fleet;
-    const clock = this.#clock;
-    if (kind === "ignored") {
-      circuit.release(epoch);
-      if (passage !== undefined) fleet?.ignore(passage, clock);
-      return;
-    }
-    const ok = kind === "success";
-    const late =
-      passage !== undefined &&
-      this.#slowAfter !== Infinity &&
-      clock.now() - passage.startedAt > this.#slowAfter;
     const before = circuit.state;
-    const mark = ((ok ? 0 : failed) | (late ? slow : 0)) as Mark;
-    const changed = circuit.record(epoch, mark, clock, ok ? undefined : retryAfter);
+    let changed = false;
+    if (kind === "ignored") circuit.release(epoch);
+    else {
+      const ok = kind === "success";
+      const mark = ((ok ? 0 : failed) | (late ? slow : 0)) as Mark;
+      changed = circuit.record(epoch, mark, this.#clock, ok ? undefined : retryAfter);
+    }
     // While a person lets all calls through, in the whole fleet, what this circuit makes of them is nobody's news.
-    if (changed && fleet?.bypassed !== true) announce(circuit, this.name, before, context);
-    if (passage !== undefined) fleet?.record(passage, ok, late, changed, retryAfter);
+    if (changed && this.#fleet?.bypassed !== true) announce(circuit, this.name, before, context);
+    return changed;
   }
 
-  #refuse(context: Context, retryAfter: number): Promise<never> {
+  /** The same for a call of which more must be known. */
+  recordWatched(verdict: Verdict, watch: Watch<never>): void {
+    const slowAfter = this.#slowAfter;
+    const ignored = verdict.kind === "ignored";
+    const late = !ignored && slowAfter !== Infinity && this.#clock.now() - watch.startedAt > slowAfter;
+    const changed = this.record(verdict, watch.epoch, watch.context, late);
+    if (ignored) this.#fleet?.ignore(watch, this.#clock);
+    else this.#fleet?.record(watch, verdict.kind === "success", late, changed, verdict.retryAfter);
+  }
+
+  #refusal(context: Context, retryAfter: number): RejectedError {
     const details = retryAfter === Infinity ? {} : { retryAfter };
     context.emit({ type: "circuit.rejected", circuit: this.name, ...details });
-    return rejected(
-      new RejectedError("circuit-open", this.name, `circuit ${this.name} is open`, { ...details, context }),
-    );
+    const message = `circuit ${this.name} is open`;
+    return new RejectedError("circuit-open", this.name, message, { ...details, context });
   }
 }
 
-/** One call between its admission and its end, where more than its epoch must be known of it. */
-class Passage implements AbortListener, FleetPassage {
-  readonly #breaker: Breaker;
+/** One call between its admission and its end. */
+class Admission<S> implements Exit<S> {
+  readonly breaker: Breaker;
   readonly context: Context;
-  readonly probe: Probe | undefined;
+  readonly exit: Exit<S>;
   readonly epoch: number;
+
+  constructor(breaker: Breaker, context: Context, exit: Exit<S>, epoch: number) {
+    this.breaker = breaker;
+    this.context = context;
+    this.exit = exit;
+    this.epoch = epoch;
+  }
+
+  succeed(value: S): unknown {
+    try {
+      this.end(judgeValue(this.context.environment, value));
+    } catch (thrown) {
+      return this.exit.fail(thrown);
+    }
+    return this.exit.succeed(value);
+  }
+
+  fail(error: unknown): unknown {
+    try {
+      this.end(judgeError(error, this.context));
+    } catch (thrown) {
+      return this.exit.fail(thrown);
+    }
+    return this.exit.fail(error);
+  }
+
+  protected end(verdict: Verdict): void {
+    this.breaker.record(verdict, this.epoch, this.context, false);
+  }
+}
+
+/** One call of which more must be known than its epoch. */
+class Watch<S> extends Admission<S> implements AbortListener, FleetPassage {
+  readonly probe: Probe | undefined;
   readonly fleetEpoch: number;
   readonly startedAt: number;
   readonly #listens: boolean;
@@ -316,16 +345,15 @@ class Passage implements AbortListener, FleetPassage {
   constructor(
     breaker: Breaker,
     context: Context,
-    probe: Probe | undefined,
+    exit: Exit<S>,
     epoch: number,
+    probe: Probe | undefined,
     fleetEpoch: number,
     startedAt: number,
     listens: boolean,
   ) {
-    this.#breaker = breaker;
-    this.context = context;
+    super(breaker, context, exit, epoch);
     this.probe = probe;
-    this.epoch = epoch;
     this.fleetEpoch = fleetEpoch;
     this.startedAt = startedAt;
     this.#listens = listens;
@@ -336,11 +364,11 @@ class Passage implements AbortListener, FleetPassage {
     this.end(isRejected(reason, "timeout") ? failure : ignored);
   }
 
-  end(verdict: Verdict): void {
+  protected override end(verdict: Verdict): void {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#listens) this.context.parent?.remove(this);
-    this.#breaker.record(verdict, this.epoch, this.context, this);
+    this.breaker.recordWatched(verdict, this);
   }
 }
 

@@ -1,8 +1,8 @@
 import { type Adaptive, isAdaptive } from "../core/adaptive.ts";
 import type { Context } from "../core/context.ts";
 import { RejectedError } from "../core/errors.ts";
+import { type Exit, type Passage, pass } from "../core/exit.ts";
 import type { Readers } from "../core/options.ts";
-import type { Service } from "../core/policy.ts";
 import { Line } from "../state/line.ts";
 import type { queueTable } from "./queue-options.ts";
 import { Waiter, type WaitingLine } from "./waiter.ts";
@@ -19,11 +19,6 @@ export class Compartment implements WaitingLine {
   readonly #line: Line<Waiter>;
   readonly #changes: Adaptive<unknown> | undefined;
   #unsubscribe: (() => void) | undefined;
-  readonly #release = (): void => {
-    this.active--;
-    if (this.#line.size > 0) this.#admit();
-  };
-
   /** @param source the limit as the user gave it: when an adaptive one grows, those that wait enter at once */
   constructor(
     policy: string,
@@ -45,22 +40,22 @@ export class Compartment implements WaitingLine {
   }
 
   /** Sends a call when there is a slot for it. */
-  enter<Q, S>(next: Service<Q, S>, request: Q, context: Context): Promise<S> {
+  enter<Q, S>(inner: Passage<Q, S>, request: Q, context: Context, exit: Exit<S>): unknown {
     if (this.#line.size > 0) this.#admit();
     this.limit = this.#limitFor(context);
-    if (this.active < this.limit) return this.#run(next, request, context, 0);
-    if (context.leg.aborted) return Promise.reject(context.leg.reason);
+    if (this.active < this.limit) return this.#run(inner, request, context, exit, 0);
+    if (context.leg.aborted) return exit.fail(context.leg.reason);
     const priority = this.#read.priority(context);
     if (this.queued >= this.#read.queue(context) && !this.#makesRoom(priority)) {
-      const why = `all ${this.limit} slots and ${this.queued} places are taken`;
-      return Promise.reject(this.full(context, why));
+      return exit.fail(this.full(context, `all ${this.limit} slots and ${this.queued} places are taken`));
     }
     const wait = Math.min(this.#read.maximumWait(context), context.remaining());
-    return new Promise<S>((resolve, reject) => {
-      const run = (waited: number) => resolve(this.#run(next, request, context, waited));
+    return new Promise<unknown>((resolve) => {
+      const run = (waited: number) => resolve(this.#run(inner, request, context, exit, waited));
+      const refuse = (reason: unknown) => resolve(exit.fail(reason));
       // Only while somebody waits: an adaptive value may outlive many policies that read it.
       this.#unsubscribe ??= this.#changes?.subscribe(() => this.#admit());
-      this.#line.add(new Waiter(this, context, priority, wait, run, reject));
+      this.#line.add(new Waiter(this, context, priority, wait, run, refuse));
     });
   }
 
@@ -78,18 +73,16 @@ export class Compartment implements WaitingLine {
     return new RejectedError("bulkhead-full", this.#policy, why, { context });
   }
 
-  #run<Q, S>(next: Service<Q, S>, request: Q, context: Context, waited: number): Promise<S> {
+  /** A call that had a slot has settled. */
+  release(): void {
+    this.active--;
+    if (this.#line.size > 0) this.#admit();
+  }
+
+  #run<Q, S>(inner: Passage<Q, S>, request: Q, context: Context, exit: Exit<S>, waited: number): unknown {
     const active = ++this.active;
     if (context.observed) context.emit({ type: "bulkhead.acquired", active, limit: this.limit, waited });
-    let answer: Promise<S>;
-    try {
-      answer = next(request, context);
-    } catch (error) {
-      this.#release();
-      return Promise.reject(error);
-    }
-    answer.then(this.#release, this.#release);
-    return answer;
+    return pass(inner, request, context, new Slot(this, exit));
   }
 
   /** A limit that has shrunk takes its slots back as they come free; one that has grown lets more in. */
@@ -112,5 +105,26 @@ export class Compartment implements WaitingLine {
     if (last === undefined || last.priority >= priority) return false;
     last.refuse("a call of higher priority took its place");
     return true;
+  }
+}
+
+/** One call that runs. */
+class Slot<S> implements Exit<S> {
+  readonly #compartment: Compartment;
+  readonly #exit: Exit<S>;
+
+  constructor(compartment: Compartment, exit: Exit<S>) {
+    this.#compartment = compartment;
+    this.#exit = exit;
+  }
+
+  succeed(value: S): unknown {
+    this.#compartment.release();
+    return this.#exit.succeed(value);
+  }
+
+  fail(error: unknown): unknown {
+    this.#compartment.release();
+    return this.#exit.fail(error);
   }
 }

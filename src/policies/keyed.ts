@@ -1,5 +1,6 @@
 import { known, whole } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
+import { type Exit, type Passage, pass, passageOf, through } from "../core/exit.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 
 export interface KeyedOptions {
@@ -45,16 +46,18 @@ export function keyed(factory: (key: string) => Policy, options: KeyedOptions = 
 
   const recipe = { policy: "keyed", given: { factory, ...options }, table: { factory: {}, maximumKeys: {} } };
   const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
-    const linked = new WeakMap<Policy, Service<Q, S>>();
-    return function keyed(request: Q, context: Context): Promise<S> {
+    const linked = new WeakMap<Policy, Passage<Q, S>>();
+    function keyed(request: Q, context: Context, exit: Exit<S>): unknown {
       const chosen = of(context.key ?? "");
-      let service = linked.get(chosen);
-      if (service === undefined) {
-        service = chosen.layer(next);
-        linked.set(chosen, service);
+      let passage = linked.get(chosen);
+      if (passage === undefined) {
+        passage = passageOf(chosen.layer(next));
+        linked.set(chosen, passage);
       }
-      return service(request, context);
-    };
+      return pass(passage, request, context, exit);
+    }
+    // Any of its policies may let a caller go early.
+    return through(next, () => keyed, true);
   });
   return Object.assign(policy, { of, keys: () => [...policies.keys()] });
 }

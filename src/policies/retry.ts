@@ -3,9 +3,9 @@ import { judgeValue, type Outcome, type Verdict } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
 import { kindOf } from "../core/events.ts";
+import { type Exit, type Passage, pass, through } from "../core/exit.ts";
 import { callable, count, duration, type Readers, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
-import { start } from "../core/start.ts";
 import type { RetryBudget } from "../state/retry-budget.ts";
 import {
   type AnyBackoff,
@@ -62,19 +62,24 @@ export const retryOptions: Table = table;
 export function retry(attemptsOrOptions: number | RetryOptions = {}): Policy {
   const chosen = typeof attemptsOrOptions === "number" ? { attempts: attemptsOrOptions } : attemptsOrOptions;
   const { read, recipe } = settings("retry", chosen, table);
-  return definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
-    return function retry(request: Q, context: Context): Promise<S> {
-      return new Tries(read, next, request, context).attempt();
-    };
-  });
+  return definePolicy(recipe, <Q, S>(next: Service<Q, S>) =>
+    through(
+      next,
+      (inner) =>
+        function retry(request: Q, context: Context, exit: Exit<S>): unknown {
+          return new Tries(read, inner, request, context, exit).attempt();
+        },
+    ),
+  );
 }
 
 /** One call with all its attempts. */
-class Tries<Q, S> {
+class Tries<Q, S> implements Exit<S> {
   readonly #read: Readers<typeof table>;
-  readonly #next: Service<Q, S>;
+  readonly #inner: Passage<Q, S>;
   readonly #request: Q;
   readonly #context: Context;
+  readonly #exit: Exit<S>;
   readonly #budget: RetryBudget | undefined;
   /** Whether nobody further out tells the budget of this call. */
   readonly #counts: boolean;
@@ -83,11 +88,18 @@ class Tries<Q, S> {
   #made = 0;
   #waited = 0;
 
-  constructor(read: Readers<typeof table>, next: Service<Q, S>, request: Q, context: Context) {
+  constructor(
+    read: Readers<typeof table>,
+    inner: Passage<Q, S>,
+    request: Q,
+    context: Context,
+    exit: Exit<S>,
+  ) {
     this.#read = read;
-    this.#next = next;
+    this.#inner = inner;
     this.#request = request;
     this.#context = context;
+    this.#exit = exit;
     this.#budget = read.budget(context);
     this.#within = read.within(context) ?? Infinity;
     this.#started = this.#within === Infinity ? 0 : context.environment.clock.now();
@@ -95,37 +107,46 @@ class Tries<Q, S> {
     if (this.#counts) this.#budget?.begin(context.environment.clock.now());
   }
 
-  attempt(): Promise<S> {
+  attempt(): unknown {
     const number = ++this.#made;
     const context = number === this.#context.attempt ? this.#context : this.#context.withAttempt(number);
-    return start(this.#next, this.#request, context).then(
-      (value) => this.#returned(value),
-      (error: unknown) => this.#threw(error),
-    );
+    return pass(this.#inner, this.#request, context, this);
   }
 
-  #returned(value: S): S | Promise<S> {
-    const verdict = judgeValue(this.#context.environment, value);
-    if (this.#counts) this.#settle(verdict);
-    if (verdict.kind === "success") return value;
-    const delay = this.#plan({ value }, verdict, "value");
-    if (delay === undefined) return value;
-    this.#context.environment.discard(value);
-    return this.#again(delay, value);
+  succeed(value: S): unknown {
+    let delay: number | undefined;
+    try {
+      const verdict = judgeValue(this.#context.environment, value);
+      if (this.#counts) this.#settle(verdict);
+      if (verdict.kind !== "success") {
+        delay = this.#plan({ value }, verdict, "value");
+        if (delay !== undefined) this.#context.environment.discard(value);
+      }
+    } catch (thrown) {
+      return this.#exit.fail(thrown);
+    }
+    return delay === undefined ? this.#exit.succeed(value) : this.#again(delay, value);
   }
 
-  #threw(error: unknown): Promise<S> {
-    const outcome = { error };
-    const verdict = this.#context.environment.classify(outcome);
-    if (this.#counts) this.#settle(verdict);
-    const delay = this.#plan(outcome, verdict, kindOf(error));
-    if (delay === undefined) throw error;
-    return this.#again(delay, error);
+  fail(error: unknown): unknown {
+    let delay: number | undefined;
+    try {
+      const outcome = { error };
+      const verdict = this.#context.environment.classify(outcome);
+      if (this.#counts) this.#settle(verdict);
+      delay = this.#plan(outcome, verdict, kindOf(error));
+    } catch (thrown) {
+      return this.#exit.fail(thrown);
+    }
+    return delay === undefined ? this.#exit.fail(error) : this.#again(delay, error);
   }
 
-  #again(delay: number, cause: unknown): Promise<S> {
+  #again(delay: number, cause: unknown): Promise<unknown> {
     this.#context.fail(cause);
-    return this.#context.sleep(delay).then(() => this.attempt());
+    return this.#context.sleep(delay).then(
+      () => this.attempt(),
+      (reason: unknown) => this.#exit.fail(reason),
+    );
   }
 
   /** How long to wait for the next attempt, if there is to be one. */

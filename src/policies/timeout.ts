@@ -1,8 +1,9 @@
 import { type Tunable, tunable } from "../core/adaptive.ts";
-import { bound } from "../core/bound.ts";
+import { passInTime } from "../core/bound.ts";
 import type { Context } from "../core/context.ts";
 import { deadlinesByClock } from "../core/deadlines.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
+import { type Exit, through } from "../core/exit.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 
 /**
@@ -22,9 +23,15 @@ export function timeout(after: Tunable<Duration>): Policy {
   const allowed = tunable(after, milliseconds, "timeout: after");
   const deadlinesOf = deadlinesByClock();
   const recipe = { policy: "timeout", given: { after }, table: { after: { check: milliseconds } } };
-  return definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
-    return function timeout(request: Q, context: Context): Promise<S> {
-      return bound(next, request, context, allowed(context), deadlinesOf(context.environment.clock));
-    };
-  });
+  return definePolicy(recipe, <Q, S>(next: Service<Q, S>) =>
+    through(
+      next,
+      (inner) =>
+        function timeout(request: Q, context: Context, exit: Exit<S>): unknown {
+          const deadlines = deadlinesOf(context.environment.clock);
+          return passInTime(inner, request, context, exit, allowed(context), deadlines);
+        },
+      true,
+    ),
+  );
 }

@@ -2,6 +2,7 @@ import type { Tunable } from "../core/adaptive.ts";
 import { type CallOptions, Context } from "../core/context.ts";
 import { quote } from "../core/duration.ts";
 import { RejectedError, rejected } from "../core/errors.ts";
+import { through } from "../core/exit.ts";
 import { as, type Check, count, settings, type Table } from "../core/options.ts";
 import { definePolicy } from "../core/policy.ts";
 import { Compartment } from "../policies/compartment.ts";
@@ -74,9 +75,8 @@ export function workerPool<Req, Res>(options: WorkerPoolOptions): WorkerPool<Req
     read.size(context) ?? (globalThis as Page).navigator?.hardwareConcurrency ?? 4;
   const compartment = new Compartment("workerPool", sizeFor, read, options.order, options.size);
   const crew = new Crew(threads, read.module(begun), read.export(begun), compartment);
-  const call = definePolicy(
-    recipe,
-    (next) => (request, context) => compartment.enter(next, request, context),
+  const call = definePolicy(recipe, (next) =>
+    through(next, (inner) => (request, context, exit) => compartment.enter(inner, request, context, exit)),
   ).wrap((input: Req, context: Context) => crew.run(input, context) as Promise<Res>);
   return Object.defineProperties(Object.assign(call, { close: () => crew.close() }), {
     active: { get: () => compartment.active, enumerable: true },
