@@ -67,9 +67,11 @@ export class CountWindow extends Tally implements Window {
     const marks = this.#marks;
     const next = this.#next;
     const last = marks[next] as Mark;
-    if (this.calls === marks.length) this.add(-1, -(last & failed), -(last >> 1));
     marks[next] = mark;
-    this.add(1, mark & failed, mark >> 1);
+    // A success after a success changes nothing but the ring, and that is nearly every call.
+    if (this.calls < marks.length) this.calls++;
+    else if (last !== 0) this.add(0, -(last & failed), -(last >> 1));
+    if (mark !== 0) this.add(0, mark & failed, mark >> 1);
     this.#next = next + 1;
     if (this.#next === marks.length) {
       this.#next = 0;
