@@ -5,11 +5,13 @@ import type { DescribedCall } from "../core/description.ts";
 import type { Duration } from "../core/duration.ts";
 import { between } from "../core/options.ts";
 import { AimdRate } from "../state/aimd-rate.ts";
+import type { Rate } from "../state/rate-limiter.ts";
 import { judgeError } from "./verdict.ts";
 
 /** How a rate follows what the service says; it makes a follower for each policy that uses it. */
 export interface RateFeedback extends DescribedCall {
-  follower(): RateFollower;
+  /** @param apply puts a rate into force, for those too that wait */
+  follower(apply: (rate: Rate, now: number) => void): RateFollower;
 }
 
 export interface AimdRateOptions {
@@ -45,44 +47,70 @@ export function aimdRate(options: AimdRateOptions = {}): RateFeedback {
       given: options,
       table: { decrease: { named: true }, increase: {}, minimum: {}, maximumPause: { duration: true } },
     },
-    follower: () => new RateFollower(new AimdRate(decrease, increase, minimum), maximumPause),
+    follower: (apply) => new RateFollower(new AimdRate(decrease, increase, minimum), maximumPause, apply),
   };
 }
 
 /** Listens to the answers that calls under a rate limit get. */
 export class RateFollower {
-  readonly rate: AimdRate;
+  /** The share of the rate in force. */
+  share = 1;
+  readonly #machine: AimdRate;
   readonly #maximumPause: number;
+  readonly #apply: (rate: Rate, now: number) => void;
+  /** The whole rate. */
+  #rate!: Rate;
 
-  constructor(rate: AimdRate, maximumPause: number) {
-    this.rate = rate;
+  constructor(machine: AimdRate, maximumPause: number, apply: (rate: Rate, now: number) => void) {
+    this.#machine = machine;
     this.#maximumPause = maximumPause;
+    this.#apply = apply;
+  }
+
+  /** Until when nothing should go. */
+  get pausedUntil(): number {
+    return this.#machine.pausedUntil;
+  }
+
+  /** As much of a rate as the service bears now. */
+  scaled(rate: Rate, context: Context, now: number): Rate {
+    const { limit, per } = rate;
+    const share = this.#machine.share(per, now);
+    if (share !== this.share) {
+      context.emit({ type: "rate-limit.changed", limit: limit * share, from: limit * this.share });
+    }
+    this.share = share;
+    this.#rate = rate;
+    return shareOf(rate, share);
   }
 
   /**
    * Takes note of what an answer says.
    *
    * @param began when its call went out
-   * @param changed is called when it asked for less
    */
-  hear(
-    answer: Promise<unknown>,
-    context: Context,
-    began: number,
-    changed: (context: Context, now: number) => void,
-  ): void {
+  hear(answer: Promise<unknown>, context: Context, began: number): void {
     const { environment } = context;
     const note = (verdict: Verdict | undefined): void => {
       if (verdict === undefined || !pushesBack(verdict)) return;
       const now = environment.clock.now();
-      this.rate.pause(Math.min(verdict.retryAfter ?? 0, this.#maximumPause), now);
+      this.#machine.pause(Math.min(verdict.retryAfter ?? 0, this.#maximumPause), now);
       // An answer that succeeded and says when to come back gave a hint, and was no sign of too much.
-      if (verdict.kind !== "success") this.rate.lower(began, now);
-      changed(context, now);
+      if (verdict.kind !== "success") this.#machine.lower(began, now);
+      // What was asked for holds from now on, and not only from the next call.
+      this.#apply(this.scaled(this.#rate, context, now), now);
     };
     answer.then(
       (value) => note(judgeValue(environment, value)),
       (error: unknown) => note(judgeError(error, context)),
     );
   }
+}
+
+/** A share of a rate: whole calls, in as much more time as makes up for the fraction. */
+function shareOf({ limit, per, burst }: Rate, share: number): Rate {
+  if (share === 1) return { limit, per, burst };
+  const exact = limit * share;
+  const whole = Math.max(1, Math.floor(exact));
+  return { limit: whole, per: (per * whole) / exact, burst: Math.max(1, Math.floor(burst * share)) };
 }

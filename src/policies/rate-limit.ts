@@ -6,7 +6,7 @@ import { RejectedError } from "../core/errors.ts";
 import { as, count, duration, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import { type Rate, type RateLimiter, type RateLimiterSnapshot, rounding } from "../state/rate-limiter.ts";
-import type { Turn, Turns } from "../state/turns.ts";
+import type { Turn } from "../state/turns.ts";
 import { type RateAlgorithm, tokenBucket } from "./rate-algorithms.ts";
 import type { RateFeedback } from "./rate-feedback.ts";
 import { RateMeter } from "./rate-meter.ts";
@@ -69,28 +69,14 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
   const { read, recipe } = settings("rateLimit", chosen, table);
   const { algorithm = table.algorithm.initial, limiter } = chosen;
   refuseContradictions(chosen, algorithm);
-  const follower = chosen.feedback?.follower();
   const meter = new RateMeter(algorithm, limiter);
+  const follower = chosen.feedback?.follower((rate, now) => meter.at(rate, now));
 
-  /** The turns at the rate that holds for this call. */
-  function turnsFor(context: Context, now: number): Turns {
+  /** What the options say for a call; nothing when the limiter has a rate of its own. */
+  function rateFor(context: Context): Rate | undefined {
     const limit = read.limit(context);
-    if (limit === undefined) return meter.given;
-    return turnsAt(context, now, limit, read.per(context), read.burst(context) ?? limit);
-  }
-
-  function turnsAt(context: Context, now: number, limit: number, per: number, burst: number): Turns {
-    const share = follower === undefined ? 1 : follower.rate.share(per, now);
-    if (share !== meter.share) {
-      context.emit({ type: "rate-limit.changed", limit: limit * share, from: limit * meter.share });
-    }
-    return meter.at(now, limit, per, burst, share);
-  }
-
-  /** The service asked for less: that holds from now on, and not only from the next call. */
-  function lowered(context: Context, now: number): void {
-    const { limit, per, burst } = meter.rate;
-    turnsAt(context, now, limit, per, burst);
+    if (limit === undefined) return undefined;
+    return { limit, per: read.per(context), burst: read.burst(context) ?? limit };
   }
 
   function refuse(context: Context, wait: number): Promise<never> {
@@ -103,7 +89,7 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
   const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     function send(request: Q, context: Context, now: number): Promise<S> {
       const answer = next(request, context);
-      follower?.hear(answer, context, now, lowered);
+      follower?.hear(answer, context, now);
       return answer;
     }
 
@@ -111,8 +97,9 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
     function enter(request: Q, context: Context, came: number, now: number): Promise<S> {
       const most = read.maximumWait(context);
       const patience = most === 0 ? 0 : Math.min(came + most - now, context.remaining());
-      const turns = turnsFor(context, now);
-      const wait = turns.take(now, patience, follower === undefined ? now : follower.rate.pausedUntil);
+      const rate = rateFor(context);
+      const turns = meter.at(rate && follower ? follower.scaled(rate, context, now) : rate, now);
+      const wait = turns.take(now, patience, follower?.pausedUntil ?? now);
       if (wait === 0) return send(request, context, now);
       if (wait > patience) return refuse(context, wait);
       context.emit({ type: "rate-limit.waited", wait });
@@ -122,8 +109,9 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
         () => {
           const woken = clock.now();
           // What the service said meanwhile holds for those that wait, too.
-          const paused = follower !== undefined && follower.rate.pausedUntil > woken;
-          return paused ? enter(request, context, came, woken) : send(request, context, woken);
+          return (follower?.pausedUntil ?? woken) > woken
+            ? enter(request, context, came, woken)
+            : send(request, context, woken);
         },
         (reason: unknown) => {
           turns.giveBack(turn, clock.now());
@@ -139,34 +127,28 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
     };
   });
 
-  /** The rate for a call of which nothing is known. */
-  function initialRate(): Rate {
-    const context = Context.begin();
-    const limit = read.limit(context) as number;
-    return { limit, per: read.per(context), burst: read.burst(context) ?? limit };
-  }
-
   const memory = {
     snapshot: () => meter.snapshot(),
     restore: (snapshot: RateLimiterSnapshot) => meter.restore(snapshot),
   };
   return Object.defineProperties(Object.assign(policy, memory), {
-    available: { get: () => meter.available(initialRate), enumerable: true },
-    share: { get: () => meter.share, enumerable: true },
+    available: { get: () => meter.available(() => rateFor(Context.begin()) as Rate), enumerable: true },
+    share: { get: () => follower?.share ?? 1, enumerable: true },
   }) as RateLimit;
 }
 
 /** @throws TypeError for options that say different things, RangeError when nothing says how many calls may go */
 function refuseContradictions(chosen: RateLimitOptions, { bursts, recipe }: RateAlgorithm): void {
   const { limit, limiter, burst } = chosen;
+  const refuse = (option: string | undefined, other: string): void => {
+    if (option) throw new TypeError(`rateLimit: ${option} does not go with ${other}`);
+  };
   if (limiter === undefined) {
     if (limit === undefined) count()(limit as never, "rateLimit: limit");
-    if (burst === undefined || bursts) return;
-    throw new TypeError(`rateLimit: burst is for tokenBucket and gcra, but algorithm is ${recipe.call}`);
+    if (burst !== undefined && !bursts) refuse("burst", recipe.call);
+  } else {
+    if (chosen.algorithm !== undefined) refuse("algorithm", "limiter");
+    const idle = (["per", "burst", "feedback"] as const).find((name) => name in chosen);
+    if (limit === undefined) refuse(idle, "a limiter without limit");
   }
-  if (chosen.algorithm !== undefined) {
-    throw new TypeError("rateLimit: algorithm makes a limiter, but one is given");
-  }
-  const idle = limit === undefined && (["per", "burst", "feedback"] as const).find((name) => name in chosen);
-  if (idle) throw new TypeError(`rateLimit: ${idle} needs a limit, which the limiter then follows`);
 }

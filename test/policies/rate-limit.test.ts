@@ -361,17 +361,14 @@ describe("rateLimit", () => {
     [{ limit: 1, burst: 0 }, "rateLimit: burst must be a whole number of at least 1, but is 0"],
     [{ limit: 1, maximumWait: -1 }, "rateLimit: maximumWait must be a duration"],
     [{ limit: 1, rate: 2 } as RateLimitOptions, 'rateLimit has no option "rate"; it has limit, per, burst'],
-    [
-      { limit: 1, burst: 2, algorithm: slidingLog() },
-      "rateLimit: burst is for tokenBucket and gcra, but algorithm is slidingLog",
-    ],
+    [{ limit: 1, burst: 2, algorithm: slidingLog() }, "rateLimit: burst does not go with slidingLog"],
     [
       { limiter: new SlidingLog({ limit: 1, per: 1, burst: 1 }), algorithm: gcra() },
-      "rateLimit: algorithm makes a limiter, but one is given",
+      "rateLimit: algorithm does not go with limiter",
     ],
     [
       { limiter: new SlidingLog({ limit: 1, per: 1, burst: 1 }), feedback: aimdRate() },
-      "rateLimit: feedback needs a limit, which the limiter then follows",
+      "rateLimit: feedback does not go with a limiter without limit",
     ],
   ])("refuses %j when it is made", (options, message) => {
     expect(() => rateLimit(options)).toThrow(message);
