@@ -70,16 +70,15 @@ export function sequence(...delays: readonly Duration[]): Backoff {
 function delaysOf(source: Iterable<Duration>, option: string): (attempt: number) => number {
   const items = source[Symbol.iterator]();
   const read: number[] = [];
-  function more(): boolean {
-    const { done, value } = items.next();
-    if (done !== true) read.push(milliseconds(value, option));
-    return done !== true;
-  }
-  if (!more()) throw new RangeError(`${option} must hold a duration at least, but there is none`);
-  return (attempt) => {
-    while (read.length < attempt && more());
+  const delay = (attempt: number): number => {
+    while (read.length < attempt) {
+      const { done, value } = items.next();
+      if (done) break;
+      read.push(milliseconds(value, option));
+    }
     return read[Math.min(attempt, read.length) - 1] as number;
   };
+  return delay(1) === undefined ? refuse(option, "one duration or more", source) : delay;
 }
 
 /** Makes one function of every form of a back-off. */
@@ -111,25 +110,22 @@ export function delayOf(
  */
 export type Jitter = "none" | "full" | "equal" | "decorrelated" | number;
 
+/** The shares of a wait between which chance may choose. */
+export type Spread = readonly [least: number, most: number];
+
+const spreads = { none: [1, 1], full: [0, 1], equal: [0.5, 1] } as const;
+
 /** @throws RangeError or TypeError that quotes a jitter that does not exist */
-export function checkJitter(jitter: Jitter, option = "retry: jitter"): Jitter {
-  if (typeof jitter === "number") return within(jitter, option, 0, 1);
-  if (["none", "full", "equal", "decorrelated"].includes(jitter)) return jitter;
+export function spreadOf(jitter: Jitter, option: string): Spread | "decorrelated" {
+  if (typeof jitter === "number") return [1 - within(jitter, option, 0, 1), 1 + jitter];
+  if (jitter === "decorrelated") return jitter;
+  if (Object.hasOwn(spreads, jitter)) return spreads[jitter];
   return refuse(option, '"none", "full", "equal", "decorrelated" or a number from 0 to 1', jitter, TypeError);
 }
 
-/** A wait with its jitter, in milliseconds; `decorrelated` is {@link decorrelated}. */
-export function spread(delay: number, jitter: Exclude<Jitter, "decorrelated">, random: Random): number {
-  switch (jitter) {
-    case "none":
-      return delay;
-    case "full":
-      return delay * random();
-    case "equal":
-      return (delay * (1 + random())) / 2;
-    default:
-      return delay * (1 + jitter * (2 * random() - 1));
-  }
+/** A wait with its jitter, in milliseconds. */
+export function spread(delay: number, [least, most]: Spread, random: Random): number {
+  return delay * (least === most ? least : least + (most - least) * random());
 }
 
 /** The next wait of `decorrelated` jitter, in milliseconds; the one before the first is taken to be `first`. */

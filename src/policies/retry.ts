@@ -9,12 +9,12 @@ import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import type { RetryBudget } from "../state/retry-budget.ts";
 import {
   type AnyBackoff,
-  checkJitter,
   decorrelated,
   delayOf,
   exponential,
   type Jitter,
   spread,
+  spreadOf,
 } from "./backoff.ts";
 import { asBudget } from "./budget.ts";
 
@@ -38,7 +38,7 @@ export interface RetryOptions {
 const table = {
   attempts: { check: count(), initial: 3 },
   backoff: { check: delayOf, initial: exponential("100ms"), fixed: true },
-  jitter: { check: checkJitter, initial: "full", fixed: true },
+  jitter: { check: spreadOf, initial: "full", fixed: true },
   maximumDelay: { check: duration, initial: "30s" },
   within: { check: duration },
   budget: { check: asBudget, fixed: true },
@@ -181,7 +181,7 @@ class Tries<Q, S> implements Exit<S> {
       wanted = this.#waited = decorrelated(backoff(1, outcome, context), this.#waited, most, random);
     } else {
       // The cap comes before chance, or all that are past it would come back together.
-      const ceiling = typeof jitter === "number" ? most / (1 + jitter) : most;
+      const ceiling = most / Math.max(1, jitter[1]);
       wanted = spread(Math.min(backoff(this.#made, outcome, context), ceiling), jitter, random);
     }
     return Math.min(Math.max(wanted, verdict.retryAfter ?? 0), most);

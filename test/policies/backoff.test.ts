@@ -10,7 +10,7 @@ import {
 import { seededRandom } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
 import { Context } from "../../src/core/context.ts";
-import { checkJitter, decorrelated, delayOf, spread } from "../../src/policies/backoff.ts";
+import { decorrelated, delayOf, type Spread, spread, spreadOf } from "../../src/policies/backoff.ts";
 
 describe("back-off", () => {
   it.each<[string, Backoff, number[]]>([
@@ -30,7 +30,7 @@ describe("back-off", () => {
     ["linear", () => linear(-1), "linear: step"],
     ["exponential", () => exponential(Number.NaN), "exponential: first"],
     ["sequence", () => sequence("1x" as "1s"), "sequence: delays must be a duration such as"],
-    ["sequence of nothing", () => sequence(), "sequence: delays must hold a duration at least"],
+    ["sequence of nothing", () => sequence(), "sequence: delays must be one duration or more, but is []"],
     ["exponential's factor", () => exponential(1, { factor: 0.5 }), "exponential: factor"],
     ["exponential's factor", () => exponential(1, { factor: 101 }), "exponential: factor"],
   ])("%s refuses what will not do, by name", (_, make, option) => {
@@ -97,7 +97,9 @@ describe("any back-off", () => {
   });
 
   it("refuses an iterable of nothing", () => {
-    expect(() => delayOf([], "retry: backoff")).toThrow("retry: backoff must hold a duration at least");
+    expect(() => delayOf([], "retry: backoff")).toThrow(
+      "retry: backoff must be one duration or more, but is []",
+    );
   });
 });
 
@@ -110,11 +112,12 @@ describe("jitter", () => {
     [0, 1_000, 1_000],
     [1, 0, 2_000],
   ])("%s spreads a second from %d to %d ms", (jitter, least, most) => {
-    expect(spread(1_000, jitter, () => 0)).toBeCloseTo(least);
-    expect(spread(1_000, jitter, () => 0.5)).toBeCloseTo((least + most) / 2);
+    const shares = spreadOf(jitter, "retry: jitter") as Spread;
+    expect(spread(1_000, shares, () => 0)).toBeCloseTo(least);
+    expect(spread(1_000, shares, () => 0.5)).toBeCloseTo((least + most) / 2);
     const random = seededRandom(1);
     for (let call = 0; call < 100; call++) {
-      const delay = spread(1_000, jitter, random);
+      const delay = spread(1_000, shares, random);
       expect(delay).toBeGreaterThanOrEqual(least);
       expect(delay).toBeLessThanOrEqual(most);
     }
@@ -137,11 +140,12 @@ describe("jitter", () => {
 
   it.each([
     ["some", TypeError, '"some"'],
+    ["constructor", TypeError, '"constructor"'],
     [null, TypeError, "null"],
     [1.1, RangeError, "1.1"],
     [-0.1, RangeError, "-0.1"],
   ])("refuses %j", (jitter, type, quoted) => {
-    const check = () => checkJitter(jitter as Jitter);
+    const check = () => spreadOf(jitter as Jitter, "retry: jitter");
     expect(check).toThrow(type);
     expect(check).toThrow(`but is ${quoted}`);
     expect(check).toThrow("retry: jitter");
