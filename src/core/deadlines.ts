@@ -17,34 +17,51 @@ export interface Due extends Place {
   expire(): void;
 }
 
+/** What keeps deadlines, by one clock. */
+export interface Deadlines {
+  add(deadline: Due, now: number): void;
+  remove(deadline: Due): void;
+}
+
+/** A timer of its own for each deadline. */
+export class OwnTimers implements Deadlines {
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(deadline: Due, now: number): void {
+    deadline.timer = this.#clock.setTimer(() => deadline.expire(), deadline.at - now);
+  }
+
+  remove(deadline: Due): void {
+    this.#clock.clearTimer(deadline.timer);
+  }
+}
+
 /**
  * Many deadlines, one timer.
  *
  * A timer of its own for each call costs 0.5 µs; here a call that answers in time only joins and leaves a list, which is
  * in order of time because most calls of a policy have the same time-out. The timer outlives the calls but keeps no
- * process alive for nobody. Where calls cannot share a timer, each has its own.
+ * process alive for nobody.
  */
-export class Deadlines implements Place {
+class SharedTimer implements Deadlines, Place {
   // The list is a ring, and this is where it begins and ends: before all that is due.
   readonly at: number = -Infinity;
   before: Place = this;
   after: Place = this;
   readonly #clock: Clock;
-  readonly #shared: boolean;
   #timer: TimerHandle;
   /** When the shared timer fires; `Infinity` when none is set. */
   #fires = Infinity;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#shared = clock.sharesTimers();
   }
 
   add(deadline: Due, now: number): void {
-    if (!this.#shared) {
-      deadline.timer = this.#clock.setTimer(() => deadline.expire(), deadline.at - now);
-      return;
-    }
     const idle = this.after === this;
     let { before } = this;
     while (before.at > deadline.at) before = before.before as Place;
@@ -57,10 +74,6 @@ export class Deadlines implements Place {
   }
 
   remove(deadline: Due): void {
-    if (!this.#shared) {
-      this.#clock.clearTimer(deadline.timer);
-      return;
-    }
     const { before, after } = deadline as { before: Place; after: Place };
     before.after = after;
     after.before = before;
@@ -85,6 +98,11 @@ export class Deadlines implements Place {
   }
 }
 
+/** One timer for all where calls may share one, and a timer for each where they may not. */
+export function deadlinesOf(clock: Clock): Deadlines {
+  return clock.sharesTimers() ? new SharedTimer(clock) : new OwnTimers(clock);
+}
+
 /** One list of deadlines for each clock that turns up, which is nearly always the same one. */
 export function deadlinesByClock(): (clock: Clock) => Deadlines {
   let known: Clock | undefined;
@@ -92,7 +110,7 @@ export function deadlinesByClock(): (clock: Clock) => Deadlines {
   return (clock) => {
     if (deadlines === undefined || known !== clock) {
       known = clock;
-      deadlines = new Deadlines(clock);
+      deadlines = deadlinesOf(clock);
     }
     return deadlines;
   };

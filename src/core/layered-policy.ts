@@ -1,6 +1,6 @@
 import { bound } from "./bound.ts";
 import { type CallOptions, Context } from "./context.ts";
-import { deadlinesByClock } from "./deadlines.ts";
+import { OwnTimers } from "./deadlines.ts";
 import type { Recipe } from "./description.ts";
 import { rejected } from "./errors.ts";
 import type { Layer, Operation, Policy, Service, Wrapped } from "./policy.ts";
@@ -64,7 +64,6 @@ function enter<Q, S>(
  * a promise of whatever the service does.
  */
 function innermost<Q, S>(service: Service<Q, S>): Service<Q, S> {
-  const deadlinesOf = deadlinesByClock();
   function send(request: Q, context: Context): Promise<S> {
     context.countSend();
     try {
@@ -76,6 +75,6 @@ function innermost<Q, S>(service: Service<Q, S>): Service<Q, S> {
   }
   return function sendInTime(request, context) {
     if (context.bounded || context.deadline === Infinity) return send(request, context);
-    return bound(send, request, context, Infinity, deadlinesOf(context.environment.clock));
+    return bound(send, request, context, Infinity, new OwnTimers(context.environment.clock));
   };
 }

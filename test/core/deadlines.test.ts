@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { ManualClock } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
-import { Deadlines, type Due, deadlinesByClock } from "../../src/core/deadlines.ts";
+import { type Due, deadlinesByClock, deadlinesOf } from "../../src/core/deadlines.ts";
 
 class Noted implements Due {
   readonly at: number;
@@ -26,7 +26,7 @@ function staged(sharesTimers = true) {
     set++;
     return setTimer(...args);
   };
-  const deadlines = new Deadlines(clock);
+  const deadlines = deadlinesOf(clock);
   const expired: [number, number][] = [];
   return {
     clock,
