@@ -44,11 +44,11 @@ const entryPoints: Record<string, readonly Runtime[]> = {
 
 /** Bytes after minifying and gzip -9. The README quotes these limits. */
 const sizes = [
-  { name: "retry alone", code: `export { retry } from "ninelives"`, limit: 5550 },
+  { name: "retry alone", code: `export { retry } from "ninelives"`, limit: 5300 },
   {
     name: "compose and seven policies",
     code: `export { compose, retry, timeout, circuitBreaker, bulkhead, rateLimit, fallback, hedge } from "ninelives"`,
-    limit: 12300,
+    limit: 12100,
   },
   {
     name: "resilientFetch with its standard policy",
