@@ -59,6 +59,11 @@ for (const section of chosen) {
   sections.push({ title: section.title, measured });
   console.log(`\n${sectionTable({ title: section.title, measured })}`);
 }
+if (suite.loopbackTitle.includes(flags.only)) {
+  const rows = await suite.overLoopback(effort);
+  writeFileSync(`${reports}loopback.json`, `${JSON.stringify(rows, undefined, 2)}\n`);
+  console.log(`\n${suite.loopbackTable(rows)}`);
+}
 if (flags.only !== "") process.exit();
 
 const [, emitting] = await suite.measure(suite.emitters(), effort);
