@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { compose, type Policy } from "../../src/core/policy.ts";
-import { type FetchCall, resilientFetch } from "../../src/fetch/index.ts";
+import { deadlineHeader, type FetchCall, resilientFetch, traceContext } from "../../src/fetch/index.ts";
 import { constant } from "../../src/policies/backoff.ts";
 import { circuitBreaker } from "../../src/policies/circuit-breaker.ts";
 import { hedge } from "../../src/policies/hedge.ts";
@@ -345,5 +345,65 @@ describe("a real server > circuits", () => {
     const { fetch } = fetchBy(circuitBreaker({ consecutiveFailures: 1 }));
     for (let call = 0; call < 5; call++) expect((await fetch(url())).status).toBe(404);
     expect(await seen()).toHaveLength(5);
+  });
+});
+
+describe("a real server > what each attempt tells it", () => {
+  it("how long it has left, which is less each time", async () => {
+    const { origin } = addresses();
+    const { url, seen } = await realOrigin([{ status: 503 }, { status: 503 }]);
+    const waiting = retry({ attempts: 3, backoff: constant("1s"), jitter: "none" });
+    const { clock, fetch } = patientFetch(
+      compose(timeout("10s"), waiting, timeout("9s"), deadlineHeader({ dialect: "envoy", origins: origin })),
+    );
+    const call = fetch(url());
+    for (let attempt = 1; attempt < 3; attempt++) {
+      // The wait for the next attempt comes on top of the deadline of the whole call.
+      await vi.waitFor(async () => expect(await seen()).toHaveLength(attempt));
+      await vi.waitFor(() => expect(clock.pending).toBe(2));
+      await clock.advance(1_000);
+    }
+    expect(await (await call).text()).toBe("3");
+    const told = (await seen()).map(({ headers }) => headers["x-envoy-expected-rq-timeout-ms"]);
+    expect(told).toEqual(["9000", "9000", "8000"]);
+  });
+
+  it("one trace, and a span of its own", async () => {
+    const { origin } = addresses();
+    const { url, seen } = await realOrigin([{ status: 503 }, { cut: "before-headers" }]);
+    const fetch = resilientFetch({ policy: compose(thrice, traceContext({ origins: origin })) });
+    expect(await (await fetch(url())).text()).toBe("3");
+    const told = (await seen()).map(({ headers }) => (headers.traceparent ?? "").split("-"));
+    expect(new Set(told.map(([, trace]) => trace)).size).toBe(1);
+    expect(new Set(told.map(([, , span]) => span)).size).toBe(3);
+  });
+
+  it("nothing of either, where its origin is not listed", async () => {
+    const { other } = addresses();
+    const { url, seen } = await realOrigin();
+    const told = compose(
+      timeout("10s"),
+      deadlineHeader({ origins: other }),
+      traceContext({ origins: other }),
+    );
+    await fetchBy(told).fetch(url());
+    const [{ headers } = {}] = await seen();
+    expect(Object.keys(headers ?? {}).filter((name) => /timeout|deadline|trace/.test(name))).toEqual([]);
+  });
+
+  it("nothing of either to another origin that it redirects to, but what the platform sends on", async () => {
+    const { origin } = addresses();
+    const views = [];
+    for (const fetch of [
+      fetchBy(traceContext({ origins: origin })).fetch,
+      (url: string) =>
+        globalThis.fetch(url, { headers: { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` } }),
+    ]) {
+      const scene = await realOrigin();
+      await scene.set([{ status: 302, headers: { location: scene.elsewhere("/there") } }]);
+      await fetch(scene.url());
+      views.push((await scene.seen()).map(({ path, headers }) => [path, "traceparent" in headers]));
+    }
+    expect(views[0]).toEqual(views[1]);
   });
 });
