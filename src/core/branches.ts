@@ -6,6 +6,23 @@ import type { Environment } from "./platform.ts";
 import type { Service } from "./policy.ts";
 import { start } from "./start.ts";
 
+/** A service that can answer when its request must not be sent: it then never sends it. */
+interface Answering {
+  readonly answers?: true;
+}
+
+/** Gives a service that goes around others, marked if one of them can answer without sending its request. */
+export function around<S extends object>(service: S, inner: readonly object[]): S {
+  const answers = inner.some((each: Answering) => each.answers);
+  return answers ? Object.assign(service, { answers }) : service;
+}
+
+/** The first service from `index` on that the call may still go to: one that could send it again is passed over. */
+function nextIn<Q, S>(services: readonly Service<Q, S>[], index: number, context: Context): number {
+  while (!context.maySend && index < services.length && !(services[index] as Answering).answers) index++;
+  return index;
+}
+
 /** Calls the services one after the other until one succeeds. */
 export async function tryInTurn<Q, S>(
   services: readonly Service<Q, S>[],
@@ -13,20 +30,24 @@ export async function tryInTurn<Q, S>(
   context: Context,
 ): Promise<S> {
   const causes: unknown[] = [];
-  const last = services.length - 1;
-  for (let index = 0; ; index++) {
+  const count = services.length;
+  let index = nextIn(services, 0, context) % count;
+  for (;;) {
     const service = services[index] as Service<Q, S>;
     try {
       const value = await service(request, context);
-      const failed = index < last && judgeValue(context.environment, value).kind === "failure";
-      if (!failed || context.leg.aborted || !context.maySend) return value;
+      const failed = index < count - 1 && judgeValue(context.environment, value).kind === "failure";
+      if (!failed || context.leg.aborted) return value;
+      index = nextIn(services, index + 1, context);
+      if (index === count) return value;
       context.environment.discard(value);
       causes.push(value);
       context.emit({ type: "fallback.used", kind: "value" });
     } catch (error) {
       if (context.leg.aborted) throw error;
       causes.push(error);
-      if (index === last || !context.maySend) throw causes.length === 1 ? error : new AllFailedError(causes);
+      index = nextIn(services, index + 1, context);
+      if (index === count) throw causes.length === 1 ? error : new AllFailedError(causes);
       context.emit({ type: "fallback.used", kind: kindOf(error) });
     }
   }

@@ -5,7 +5,7 @@
  * type, so policies nest: {@link compose} puts one around another, {@link orElse} tries the next when one fails,
  * {@link race} takes the first that succeeds. A policy that does nothing is {@link identity}.
  */
-import { tryAtOnce, tryInTurn } from "./branches.ts";
+import { around, tryAtOnce, tryInTurn } from "./branches.ts";
 import type { CallOptions, Context } from "./context.ts";
 import type { Joined, Operator, Recipe } from "./description.ts";
 import { LayeredPolicy } from "./layered-policy.ts";
@@ -96,7 +96,7 @@ export function compose<const P extends PolicyList>(...policies: P): Policy<Requ
   return join(
     "+",
     policies,
-    (parts) => (next) => parts.reduceRight((inner, part) => part.layer(inner), next),
+    (parts) => (next) => parts.reduceRight((inner, part) => around(part.layer(inner), [inner]), next),
   );
 }
 
@@ -104,17 +104,17 @@ export function compose<const P extends PolicyList>(...policies: P): Policy<Requ
  * Tries the branches in turn until one succeeds. In text `a | b`.
  *
  * A branch fails when it throws (a policy's own rejection counts here) or returns what the environment's `classify`
- * calls a failure. After the caller's own abort, or once a request that must not be repeated has gone out, no further
- * branch is tried. When all fail and the last returned a failing value, that value is returned.
+ * calls a failure. After the caller's own abort no further branch is tried; once a request that must not be repeated has
+ * gone out, only those that answer without sending it. When all fail and the last returned a failing value, that value is returned.
  *
  * @throws AllFailedError (an `AggregateError`) with the causes in order, when all branches fail
  */
 export function orElse<const P extends PolicyList>(...branches: P): Policy<RequestsOf<P>, ResponsesOf<P>> {
   return join("|", branches, (parts) => <Q, S>(next: Service<Q, S>) => {
-    const services = parts.map((part) => part.layer(next));
-    return function orElse(request: Q, context: Context): Promise<S> {
+    const services = parts.map((part) => around(part.layer(next), [next]));
+    return around(function orElse(request: Q, context: Context): Promise<S> {
       return tryInTurn(services, request, context);
-    };
+    }, services);
   });
 }
 
@@ -128,12 +128,12 @@ export function orElse<const P extends PolicyList>(...branches: P): Policy<Reque
  */
 export function race<const P extends PolicyList>(...branches: P): Policy<RequestsOf<P>, ResponsesOf<P>> {
   return join("&", branches, (parts) => <Q, S>(next: Service<Q, S>) => {
-    const services = parts.map((part) => part.layer(next));
-    return function race(request: Q, context: Context): Promise<S> {
+    const services = parts.map((part) => around(part.layer(next), [next]));
+    return around(function race(request: Q, context: Context): Promise<S> {
       return context.concurrent
         ? tryAtOnce(services, request, context)
         : tryInTurn(services, request, context);
-    };
+    }, services);
   });
 }
 

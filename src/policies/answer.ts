@@ -1,3 +1,4 @@
+import { around } from "../core/branches.ts";
 import type { Context } from "../core/context.ts";
 import { definePolicyFor, identity, orElse, type Policy } from "../core/policy.ts";
 
@@ -13,11 +14,14 @@ export function answer<T, Req = unknown>(
 ): Policy<Req, T> {
   const recipe = { policy: "answer", given: { value }, table: { value: {} } };
   return definePolicyFor<Req, T>(recipe, () => {
-    return async function answer(request: Req, context: Context): Promise<T> {
-      return typeof value === "function"
-        ? (value as (request: Req, context: Context) => T | Promise<T>)(request, context)
-        : value;
-    };
+    return around(
+      async function answer(request: Req, context: Context): Promise<T> {
+        return typeof value === "function"
+          ? (value as (request: Req, context: Context) => T | Promise<T>)(request, context)
+          : value;
+      },
+      [{ answers: true }],
+    );
   });
 }
 

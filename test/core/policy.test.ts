@@ -13,6 +13,7 @@ import {
   isRejected,
   type Outcome,
   orElse,
+  type Policy,
   race,
   retry,
   type Service,
@@ -345,6 +346,94 @@ describe("orElse", () => {
     await clock.advance(0);
     expect(seen.seen).toEqual({ value: "stale" });
     expect(origin.calls.length).toBe(0);
+  });
+});
+
+describe("orElse, once a request that must not be repeated has gone out", () => {
+  const stale = answer<unknown>("stale");
+  const withFallback = fallback<unknown>("stale") as AnyPolicy;
+  const once = ["request 1 by a"];
+
+  it.each<[string, Policy<unknown, never>]>([
+    ["a | answer", orElse(by("a"), stale)],
+    ["a | b | answer", orElse(by("a"), by("b"), stale)],
+    ["fallback + a", compose(withFallback, by("a"))],
+    ["a | (b | answer)", orElse(by("a"), orElse(by("b"), stale))],
+    ["a | identity + (b | answer)", orElse(by("a"), compose(identity, orElse(by("b"), stale)))],
+    ["a | retry + timeout + answer", orElse(by("a"), compose(retry(3), timeout("1s"), stale))],
+    ["a | b + answer", orElse(by("a"), compose(by("b"), stale))],
+    ["a | b & answer", orElse(by("a"), race(by("b"), stale))],
+    ["a & b & answer", race(by("a"), by("b"), stale)],
+    [
+      "a | throws | answer",
+      orElse(
+        by("a"),
+        answer<unknown>(() => Promise.reject("no")),
+        stale,
+      ),
+    ],
+  ])("goes on to what sends nothing: %s", async (_, policy) => {
+    const { clock, origin, call } = stage(policy as AnyPolicy);
+    const seen = call({ repeatable: false });
+    origin.last.fail(down);
+    await clock.advance(0);
+    expect(seen.seen).toEqual({ value: "stale" });
+    expect(origin.calls.map(({ request }) => request)).toEqual(once);
+    expect(clock.pending).toBe(0);
+  });
+
+  it.each<[string, AnyPolicy]>([
+    ["a | b", orElse(by("a"), by("b"))],
+    ["a | b + c", orElse(by("a"), compose(by("b"), by("c")))],
+    ["a | b & c", orElse(by("a"), race(by("b"), by("c")))],
+    ["a | fallback of another chain", orElse(by("a"), by("b"), compose(by("c"), identity))],
+  ])("goes to nothing else: %s", async (_, policy) => {
+    const { clock, origin, sink, call } = stage(policy);
+    const seen = call({ repeatable: false });
+    origin.last.fail(down);
+    await clock.advance(0);
+    expect(seen.error).toBe(down);
+    expect(origin.calls.map(({ request }) => request)).toEqual(once);
+    expect(sink.types).not.toContain("fallback.used");
+  });
+
+  it("frees the failing value that it goes past, and says that it did", async () => {
+    const discarded: unknown[] = [];
+    const policy = orElse(by("a"), by("b"), stale) as AnyPolicy;
+    const { clock, origin, sink, call } = stage(policy, {
+      classify: statuses,
+      discard: (value) => discarded.push(value),
+    });
+    const seen = call({ repeatable: false });
+    origin.last.succeed(500);
+    await clock.advance(0);
+    expect(seen.seen).toEqual({ value: "stale" });
+    expect(discarded).toEqual([500]);
+    expect(sink.of("fallback.used").map(({ kind }) => kind)).toEqual(["value"]);
+  });
+
+  it("names every cause when the answer fails too", async () => {
+    const policy = orElse(
+      by("a"),
+      by("b"),
+      answer<unknown>(() => Promise.reject("none")),
+    ) as AnyPolicy;
+    const { clock, origin, call } = stage(policy);
+    const seen = call({ repeatable: false });
+    origin.last.fail(down);
+    await clock.advance(0);
+    expect((seen.error as AllFailedError).errors).toEqual([down, "none"]);
+  });
+
+  it("leaves a policy that calls twice of itself to do so", async () => {
+    const twice = definePolicy("twice", (next) => (request, context) => {
+      next(request, context).catch(() => {});
+      return next(request, context);
+    });
+    const { clock, origin, call } = stage(compose(twice, orElse(by("a"), by("b"))));
+    call({ repeatable: false });
+    await clock.advance(0);
+    expect(origin.calls.map(({ request }) => request)).toEqual(["request 1 by a", "request 1 by a"]);
   });
 });
 
