@@ -1,4 +1,5 @@
 import type { Context } from "../core/context.ts";
+import { isRejected } from "../core/errors.ts";
 import type { AbortListener, Leg } from "../core/leg.ts";
 import type { Share } from "./share.ts";
 
@@ -32,12 +33,17 @@ export class Flight<S> {
     });
   }
 
-  /** A caller gave up; after the last one nobody needs the call. */
+  /**
+   * A caller gave up; after the last one nobody needs the call.
+   *
+   * Where one lost its patience the call may be dead, as is one whose request ended on Workers: whoever comes later makes
+   * another.
+   */
   leave(waiter: Waiter<S>, reason: unknown): void {
     this.#waiters.delete(waiter);
     this.#present--;
+    if (this.#present === 0 || isRejected(reason, "timeout")) this.#over();
     if (this.#present > 0) return;
-    this.#over();
     this.#context.leg.abort(reason);
   }
 

@@ -161,6 +161,23 @@ describe("coalesce", () => {
       expect(clock.pending).toBe(0);
     });
 
+    it("leaves the way free for another call when it has lost its patience", async () => {
+      const { clock, origin, call } = coalesced();
+      const [hasty, patient] = [call({ key: "a", deadline: 50 }), call({ key: "a", deadline: 500 })];
+      await clock.advance(50);
+      expect(isRejected(hasty?.error, "timeout")).toBe(true);
+      const late = [call({ key: "a" }), call({ key: "a" })];
+      expect(origin.calls.length).toBe(2);
+      origin.last.succeed("another");
+      await clock.advance(0);
+      expect(late.map(({ seen }) => seen)).toEqual([{ value: "another" }, { value: "another" }]);
+      expect(patient?.seen).toBe("nothing yet");
+      origin.calls[0]?.succeed("first");
+      await clock.advance(0);
+      expect(patient?.seen).toEqual({ value: "first" });
+      expect(clock.pending).toBe(0);
+    });
+
     it("timeout > coalesce: gives up by itself", async () => {
       const after = ({ key }: Context) => (key === undefined ? 10 : 100);
       const { clock, origin, call } = stage(
