@@ -47,6 +47,9 @@ const table = {
 /** The options of `cache`, for tools. */
 export const cacheOptions: Table = table;
 
+/** Milliseconds that one fetch has to renew an answer before another may try: as long as `waitUntil` lasts on Workers. */
+const lease = 30_000;
+
 /** An answer that is kept. */
 interface Kept<Res> {
   readonly value: Res;
@@ -59,8 +62,8 @@ interface Kept<Res> {
  * Gives an answer again for a while, without calling.
  *
  * Failures are never kept, nor is the answer to a request that must not be repeated. Callers that miss at the same time
- * each call: put `coalesce` inside where they should not. One fetch at a time renews a stale answer; it belongs to no
- * caller, so put a timeout inside.
+ * each call: put `coalesce` inside where they should not. One fetch at a time renews a stale answer, or another one after
+ * 30 s; it belongs to no caller, so put a timeout inside.
  *
  * @example
  * const prices = cache({ key: (url: string) => url, ttl: "1m", staleWhileRevalidate: "10m", staleIfError: "1h" });
@@ -124,8 +127,10 @@ export function cache<Req = unknown, Res = unknown>(chosen: CacheOptions<Req, Re
       request: Req,
       { environment, key: host }: Context,
     ): void {
-      if (entry.revalidating) return;
-      entry.revalidating = true;
+      const { clock } = environment;
+      // A lease, and no flag: what was cut off with its request, as on Workers, must not leave the answer stale for good.
+      if (clock.now() < entry.leasedUntil) return;
+      entry.leasedUntil = clock.now() + lease;
       const context = Context.begin({ key: host }).within(environment);
       const work = start(next, request, context)
         .then((value) => {
@@ -137,7 +142,7 @@ export function cache<Req = unknown, Res = unknown>(chosen: CacheOptions<Req, Re
           // The stale answer stands; the next call that finds it tries again.
         })
         .then(() => {
-          entry.revalidating = false;
+          entry.leasedUntil = -Infinity;
         });
       environment.waitUntil(work);
     }

@@ -3,8 +3,8 @@ export interface Entry<V> {
   readonly value: V;
   /** By the clock of whoever keeps it. */
   readonly staleAt: number;
-  /** Whether somebody is fetching it anew. */
-  revalidating: boolean;
+  /** Until when it is somebody's to fetch anew. */
+  leasedUntil: number;
 }
 
 /** Keeps a bounded number of values for a time each; what was used longest ago goes first. */
@@ -45,7 +45,7 @@ export class ExpiringEntries<V> {
     if (!this.delete(key) && this.#entries.size >= this.#most) {
       this.delete(this.#entries.keys().next().value as string);
     }
-    this.#entries.set(key, { value, staleAt, revalidating: false });
+    this.#entries.set(key, { value, staleAt, leasedUntil: -Infinity });
   }
 
   /** Whether there was something under the key. */

@@ -204,6 +204,24 @@ describe("cache", () => {
       expect(clock.pending).toBe(0);
     });
 
+    it("lets another fetch try when one has hung for 30 s", async () => {
+      const staged = cached({ staleWhileRevalidate: "1h" });
+      const { clock, origin, call } = staged;
+      await ask(staged, "old");
+      await clock.advance(1_000);
+      call({ key: "a" });
+      await clock.advance(29_999);
+      call({ key: "a" });
+      expect(origin.calls.length).toBe(2);
+      await clock.advance(1);
+      call({ key: "a" });
+      expect(origin.calls.length).toBe(3);
+      origin.last.succeed("new");
+      await clock.advance(0);
+      expect((await ask(staged, "?")).seen).toEqual({ value: "new" });
+      expect(clock.pending).toBe(0);
+    });
+
     it("drops the stale answer when the new one is not to be kept", async () => {
       let ttl: Duration = "1s";
       const staged = cached({ ...options, ttl: () => ttl });

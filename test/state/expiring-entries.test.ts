@@ -11,7 +11,7 @@ describe("expiring entries", () => {
   it("keep a value until it went stale, and as long after as it is of use", () => {
     const { entries, dropped } = kept(10);
     entries.set("k", "v", 1_000);
-    expect(entries.get("k", 999, 0)).toEqual({ value: "v", staleAt: 1_000, revalidating: false });
+    expect(entries.get("k", 999, 0)).toEqual({ value: "v", staleAt: 1_000, leasedUntil: -Infinity });
     expect(entries.get("k", 1_499, 500)?.value).toBe("v");
     expect([entries.size, dropped]).toEqual([1, []]);
     expect(entries.get("k", 1_500, 500)).toBeUndefined();
