@@ -28,15 +28,15 @@ export const bulkheadOptions: Table = table;
  * Lets so many calls run at a time, so that one slow dependency cannot take all there is.
  *
  * A call that finds no slot waits, if there is a queue, for `maximumWait` or until its own deadline or abort; else it is
- * rejected with `bulkhead-full`. A slot comes back when the service has settled, not when its caller gave up. When an
- * adaptive `limit` grows, those that wait enter at once.
+ * rejected with `bulkhead-full`. A slot comes back when the service has settled, not when its caller gave up; on Workers,
+ * where what was given up may never settle, then too. When an adaptive `limit` grows, those that wait enter at once.
  *
  * @example
  * const policy = bulkhead({ limit: 10, queue: 50, maximumWait: "1s" });
  */
 export function bulkhead(limitOrOptions: number | BulkheadOptions): Bulkhead {
   const chosen: BulkheadOptions =
-    typeof limitOrOptions === "number" ? { limit: limitOrOptions } : limitOrOptions;
+    typeof limitOrOptions === "object" ? limitOrOptions : { limit: limitOrOptions };
   const { read, recipe } = settings("bulkhead", chosen, table);
   demandMaximumWait("bulkhead", chosen);
   const compartment = new Compartment("bulkhead", read.limit, read, chosen.order, chosen.limit);

@@ -18,26 +18,24 @@ export class Waiter implements AbortListener, Place<Waiter> {
   after: Waiter | undefined;
   readonly priority: number;
   readonly context: Context;
+  /** Comes with a slot, as the time that the call waited, or fails with why there is none. */
+  readonly turn: Promise<number>;
   readonly #since: number;
   readonly #timer: TimerHandle;
   readonly #line: WaitingLine;
-  readonly #enter: (waited: number) => void;
-  readonly #refuse: (reason: unknown) => void;
+  #waits = true;
+  #enter!: (waited: number) => void;
+  #refuse!: (reason: unknown) => void;
 
-  constructor(
-    line: WaitingLine,
-    context: Context,
-    priority: number,
-    wait: number,
-    enter: (waited: number) => void,
-    refuse: (reason: unknown) => void,
-  ) {
+  constructor(line: WaitingLine, context: Context, priority: number, wait: number) {
     const { clock } = context.environment;
     this.#line = line;
     this.context = context;
     this.priority = priority;
-    this.#enter = enter;
-    this.#refuse = refuse;
+    this.turn = new Promise((resolve, reject) => {
+      this.#enter = resolve;
+      this.#refuse = reject;
+    });
     this.#since = clock.now();
     this.#timer = clock.setTimer(() => this.refuse(`no slot within ${wait} ms`), wait);
     context.leg.add(this);
@@ -48,19 +46,25 @@ export class Waiter implements AbortListener, Place<Waiter> {
     this.#enter(this.context.environment.clock.now() - this.#since);
   }
 
+  /** Gives up for want of a slot; nothing when it has left the line, where its timer could not be cleared from. */
   refuse(why: string): void {
-    this.#leave();
-    this.#refuse(this.#line.full(this.context, why));
+    if (this.#leave()) this.#refuse(this.#line.full(this.context, why));
   }
 
   onAbort(reason: unknown): void {
-    this.#leave();
-    this.#refuse(reason);
+    if (this.#leave()) this.#refuse(reason);
   }
 
-  #leave(): void {
-    this.#line.leave(this);
+  /** Lets go of the timer and the caller's signal, when the turn has come or will not. */
+  settle(): void {
     this.context.environment.clock.clearTimer(this.#timer);
     this.context.leg.remove(this);
+  }
+
+  #leave(): boolean {
+    const waited = this.#waits;
+    this.#waits = false;
+    if (waited) this.#line.leave(this);
+    return waited;
   }
 }

@@ -1,5 +1,5 @@
-// On Workers a timer dies with the request that set it, so that a shared one would leave others waiting for ever. That a
-// waiter in another request is released takes two requests: see test/workers.
+// On Workers a timer dies with the request that set it, so that a shared one would leave others waiting for ever, and only
+// that request can clear it. What takes two requests is in test/node/two-requests.test.ts, in a workerd of its own.
 import { bulkhead, circuitBreaker, compose, isRejected, retry, timeout } from "ninelives";
 import { ManualClock } from "ninelives/testing";
 import { expect, it } from "vitest";
@@ -34,6 +34,71 @@ it("T10: a bulkhead's waiters have a timer each", async () => {
   clock.end("first");
   await clock.advance(1_000);
   expect(isRejected(waiting[1]?.error, "bulkhead-full")).toBe(true);
+});
+
+it("T10: a waiter's timer that another request could not clear disturbs nobody", async () => {
+  class OwnTimersOnly extends ManualClock {
+    clears = true;
+
+    override clearTimer(handle: unknown): void {
+      if (this.clears) super.clearTimer(handle);
+    }
+  }
+  const clock = new OwnTimersOnly({ sharesTimers: false });
+  const policy = bulkhead({ limit: 1, queue: 3, maximumWait: "1s" });
+  const { origin, call } = stage(policy, { clock });
+  const [, entered, waiting] = [call(), call(), call()];
+  clock.clears = false;
+  origin.last.succeed("first");
+  await clock.advance(500);
+  clock.clears = true;
+  expect([policy.active, policy.queued]).toEqual([1, 1]);
+  const late = call();
+  await clock.advance(500);
+  expect([policy.active, policy.queued]).toEqual([1, 1]);
+  expect(isRejected(waiting?.error, "bulkhead-full")).toBe(true);
+  origin.last.succeed("second");
+  await clock.advance(0);
+  expect(entered?.seen).toEqual({ value: "second" });
+  origin.last.succeed("third");
+  await clock.advance(0);
+  expect([late.seen, policy.active, policy.queued]).toEqual([{ value: "third" }, 0, 0]);
+  expect(clock.pending).toBe(0);
+});
+
+it.each([true, false])(
+  "T10: a call that was cut off and never settles keeps its slot only where it may still run (shared timers: %s)",
+  async (sharesTimers) => {
+    const policy = bulkhead({ limit: 1, queue: 1, maximumWait: "1m" });
+    const { clock, origin, call } = stage(compose(timeout("1s"), policy), { sharesTimers });
+    const cutOff = call();
+    await clock.advance(500);
+    const next = call();
+    await clock.advance(500);
+    expect(isRejected(cutOff.error, "timeout")).toBe(true);
+    expect([origin.calls.length, policy.active, policy.queued]).toEqual(sharesTimers ? [1, 1, 1] : [2, 1, 0]);
+    origin.calls[0]?.fail(new Error("at last"));
+    await clock.advance(0);
+    expect([origin.calls.length, policy.active, policy.queued]).toEqual([2, 1, 0]);
+    origin.last.succeed("ok");
+    await clock.advance(0);
+    expect([next.seen, policy.active, clock.pending]).toEqual([{ value: "ok" }, 0, 0]);
+  },
+);
+
+it("T10: a slot comes back once, and at the end where nothing was cut off", async () => {
+  const policy = bulkhead(1);
+  const { clock, origin, call } = stage(compose(timeout("1s"), policy), { sharesTimers: false });
+  for (const end of ["succeed", "fail"] as const) {
+    call();
+    expect(policy.active).toBe(1);
+    origin.last[end](new Error("any"));
+    await clock.advance(0);
+    expect(policy.active).toBe(0);
+    await clock.advance(1_000);
+    expect(policy.active).toBe(0);
+  }
+  expect(clock.pending).toBe(0);
 });
 
 it("T10: calls under one timeout have a timer each", async () => {

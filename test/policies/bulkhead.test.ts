@@ -309,6 +309,7 @@ describe("bulkhead", () => {
       for (let made = 0; made < 3; made++) call();
       limit.set(3);
       call();
+      await clock.advance(0);
       expect(origin.calls.map(({ request }) => request)).toEqual(["request 1", "request 2", "request 3"]);
       expect([policy.active, policy.queued]).toEqual([3, 1]);
       for (let made = 0; made < 4; made++) {
@@ -326,11 +327,14 @@ describe("bulkhead", () => {
       const seen = [call(), call(), call(), call()];
       await clock.advance(50);
       limit.set(3);
-      expect([policy.active, policy.queued, origin.calls.length]).toEqual([3, 1, 3]);
+      expect([policy.active, policy.queued]).toEqual([3, 1]);
+      await clock.advance(0);
+      expect(origin.calls.length).toBe(3);
       expect(sink.of("bulkhead.acquired").map(({ limit }) => limit)).toEqual([1, 3, 3]);
       limit.set(1);
       limit.set(4);
       expect([policy.active, policy.queued]).toEqual([4, 0]);
+      await clock.advance(0);
       for (const made of origin.calls) made.succeed("ok");
       await clock.advance(0);
       expect(seen.map((each) => each.seen)).toEqual([1, 2, 3, 4].map(() => ({ value: "ok" })));
@@ -405,6 +409,7 @@ describe("bulkhead", () => {
     call();
     limit = 2;
     call();
+    await clock.advance(0);
     expect(origin.calls.map(({ request }) => request)).toEqual(["request 1", "request 2"]);
     expect([policy.active, policy.queued]).toEqual([2, 1]);
     for (let made = 0; made < 3; made++) {
@@ -412,6 +417,26 @@ describe("bulkhead", () => {
       await clock.advance(0);
     }
     expect(origin.last.request).toBe("request 3");
+    expect(clock.pending).toBe(0);
+  });
+
+  it("passes on a slot that comes as its caller gives up", async () => {
+    const policy = bulkhead({ limit: 1, queue: 2, maximumWait: "1m" });
+    const { clock, origin, call } = stage(policy);
+    const held = Promise.withResolvers<void>();
+    policy.execute(() => held.promise);
+    const controller = new AbortController();
+    const [given, next] = [call({ signal: controller.signal }), call()];
+    held.resolve();
+    // Until the slot is free, and not until who waited for it has heard of it.
+    while (policy.queued === 2) await Promise.resolve();
+    controller.abort("navigated");
+    await clock.advance(0);
+    expect(given.error).toBe("navigated");
+    expect(origin.calls.map(({ request }) => request)).toEqual(["request 2"]);
+    origin.last.succeed("ok");
+    await clock.advance(0);
+    expect([next?.seen, policy.active, policy.queued]).toEqual([{ value: "ok" }, 0, 0]);
     expect(clock.pending).toBe(0);
   });
 
@@ -448,6 +473,9 @@ describe("bulkhead", () => {
       'bulkhead has no option "size"; it has limit, queue, maximumWait, order, priority',
     ],
     [{} as BulkheadOptions, "bulkhead: limit must be a whole number of at least 1, but is undefined"],
+    [undefined as never, "bulkhead: limit must be a whole number of at least 1, but is undefined"],
+    ["3" as never, 'bulkhead: limit must be a whole number of at least 1, but is "3"'],
+    [null as never, "bulkhead takes an object with limit, queue, maximumWait, order, priority, but got null"],
   ])("refuses %j when it is made", (options, message) => {
     expect(() => bulkhead(options)).toThrow(message);
   });

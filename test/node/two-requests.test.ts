@@ -1,0 +1,87 @@
+// Storyblok's throttle waits for ever when the request whose timer should have freed it has ended. Whatever two requests of
+// one Worker share must bear that a timer, a signal and a call belong to one of them: in a real workerd, at the oldest
+// compatibility date that is supported and at the newest.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newestDate, startWorkerd, type Workerd } from "./workerd.ts";
+
+const oldest = "2024-10-14";
+const newest = await newestDate();
+
+interface Answer {
+  readonly value?: string;
+  readonly error?: string;
+  /** How often the request's own call went out. */
+  readonly calls: number;
+}
+
+describe.each([oldest, newest])("T10: at compatibility date %s", (date) => {
+  let workerd: Workerd;
+  beforeAll(async () => {
+    workerd = await startWorkerd("test/node/two-requests-worker.ts", date);
+  }, 30_000);
+  afterAll(() => workerd.stop());
+
+  const ask = async (path: string): Promise<Answer> => {
+    const response = await fetch(`${workerd.url}/${path}`);
+    expect([response.status, workerd.complaints]).toEqual([200, []]);
+    return (await response.json()) as Answer;
+  };
+  /** Gives the first request time to be the first. */
+  const ahead = () => new Promise((resolve) => setTimeout(resolve, 50));
+
+  const done: Answer = { value: "done", calls: 1 };
+
+  it.each(["bulkhead", "adaptiveLimit"])(
+    "%s: a waiter is let in by the end of another request, and runs in its own",
+    async (policy) => {
+      const holds = ask(`${policy}?until=queued`);
+      await ahead();
+      expect(await Promise.all([holds, ask(policy), ask(policy)])).toEqual([done, done, done]);
+      expect(await ask(policy)).toEqual(done);
+    },
+  );
+
+  it("bulkhead: a waiter gives up by its own timer while another request holds the slot", async () => {
+    const holds = ask("impatient?until=rejected");
+    await ahead();
+    expect(await ask("impatient")).toEqual({ error: "bulkhead-full", calls: 0 });
+    expect(await holds).toEqual(done);
+    expect(await ask("impatient")).toEqual(done);
+  });
+
+  it("timeout > bulkhead: a call that was cut off gives its slot back, though its request ended before it did", async () => {
+    const policy = encodeURIComponent("timeout > bulkhead");
+    const cutOff: Answer = { error: "timeout", calls: 1 };
+    for (let made = 0; made < 3; made++) expect(await ask(`${policy}?until=never`)).toEqual(cutOff);
+    expect(await ask(policy)).toEqual(done);
+  });
+
+  it("timeout > coalesce: an answer reaches those who wait for it in other requests", async () => {
+    const policy = encodeURIComponent("timeout > coalesce");
+    const first = ask(`${policy}?until=coalesced`);
+    await ahead();
+    const others = await Promise.all([ask(policy), ask(policy)]);
+    expect(await first).toEqual(done);
+    expect(others).toEqual([1, 2].map(() => ({ value: "done", calls: 0 })));
+  });
+
+  it("timeout > coalesce: a call whose request has ended holds nobody for longer than its timeout", async () => {
+    const policy = encodeURIComponent("short timeout > coalesce");
+    const first = ask(`${policy}?until=never`);
+    await ahead();
+    expect((await ask(policy)).error).toBe("timeout");
+    expect((await first).error).toBe("timeout");
+    expect(await ask(policy)).toEqual(done);
+  });
+
+  it.each<[string, string, Answer]>([
+    ["rateLimit", "rateLimit", done],
+    ["timeout", "timeout?until=never", { error: "timeout", calls: 1 }],
+    ["retry", "retry?fails", { error: "Error: down", calls: 2 }],
+    ["hedge", "hedge?until=hedged", done],
+  ])("%s: each request has its own timer", async (_, path, expected) => {
+    const answers = [ask(path), ask(path), ask(path)];
+    for (const answer of await Promise.all(answers))
+      expect(answer).toEqual({ ...expected, calls: Math.max(expected.calls, answer.calls) });
+  });
+});
