@@ -32,11 +32,14 @@ export function span(value: Duration, option: string): number {
 }
 
 /**
- * Refuses options that do not exist, so that a misspelt one is never ignored.
+ * Refuses options that do not exist, so that a misspelt one is never ignored, and what are no options at all.
  *
  * @throws TypeError that names the policy and the unknown option and lists the known ones
  */
 export function known(options: object, policy: string, names: readonly string[]): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${policy} takes an object with ${names.join(", ")}, but got ${quote(options)}`);
+  }
   for (const name of Object.keys(options)) {
     if (!names.includes(name)) {
       throw new TypeError(`${policy} has no option ${quote(name)}; it has ${names.join(", ")}`);

@@ -71,8 +71,14 @@ export interface DescribedCall {
   readonly recipe: Chosen<"call"> | { readonly call: string; readonly arguments: readonly Argument[] };
 }
 
-/** What a policy is made of: a tree with operators and policies, each with the arguments that it was given. */
-export function describe({ recipe }: Described): Description {
+/**
+ * What a policy is made of: a tree with operators and policies, each with the arguments that it was given.
+ *
+ * @throws TypeError for what is no policy
+ */
+export function describe(policy: Described): Description {
+  const { recipe } = Object(policy) as Partial<Described>;
+  if (recipe === undefined) throw new TypeError(`expected a policy, but got ${typeof policy}`);
   if (typeof recipe === "string") return { policy: recipe, arguments: [] };
   if ("parts" in recipe) return { operator: recipe.operator, operands: recipe.parts.map(describe) };
   return "table" in recipe ? { policy: recipe.policy, arguments: argumentsOf(recipe) } : recipe;

@@ -26,32 +26,41 @@ export interface EnvironmentOptions {
   readonly waitUntil?: (work: Promise<unknown>) => void;
 }
 
-const options = ["name", "clock", "random", "sink", "classify", "discard", "waitUntil"] as const;
+const table = {
+  name: { named: true },
+  clock: {},
+  random: {},
+  sink: {},
+  classify: {},
+  discard: {},
+  waitUntil: {},
+} as const;
 
 /**
  * Hands in what policies take from the outside world: time, chance, the sink of events, the judge of outcomes.
  *
  * Outermost in a chain; what it does not name comes from the environment around it, in the end from the platform. With
- * a sink it also tells how each call ended: `request.succeeded`, `request.failed` or `request.aborted`.
+ * a sink it also tells how each call ended: `request.succeeded`, `request.failed` or `request.aborted`. In a text all but
+ * the name come by names from its scope: `environment(name: "shop", sink: sink) + retry(3)`.
  *
  * @example
  * const policy = compose(environment({ name: "shop", sink }), retry(3), timeout("1s"));
  */
-export function environment(given: EnvironmentOptions): Policy {
-  known(given, "environment", options);
+export function environment(chosen: EnvironmentOptions): Policy {
+  known(chosen, "environment", Object.keys(table));
   let outer: Environment | undefined;
   let merged: Environment;
-  return definePolicy("environment", <Q, S>(next: Service<Q, S>) =>
+  return definePolicy({ policy: "environment", given: chosen, table }, <Q, S>(next: Service<Q, S>) =>
     through(
       next,
       (inner) =>
         function environment(request: Q, context: Context, exit: Exit<S>): unknown {
           if (outer !== context.environment) {
             outer = context.environment;
-            merged = { ...outer, ...given };
+            merged = { ...outer, ...chosen };
           }
           const within = context.within(merged);
-          return pass(inner, request, within, given.sink === undefined ? exit : new Report(within, exit));
+          return pass(inner, request, within, chosen.sink === undefined ? exit : new Report(within, exit));
         },
     ),
   );

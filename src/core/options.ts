@@ -88,6 +88,12 @@ export const between =
   (value, option) =>
     within(value, option, least, most);
 
+/** A text. */
+export const text: Check<string, string> = (value, option) => {
+  if (typeof value === "string") return value;
+  return refuse(option, "a text", value, TypeError);
+};
+
 /** One of a few names. */
 export const oneOf =
   <const T extends string>(...names: readonly T[]): Check<T, T> =>
@@ -101,6 +107,14 @@ export const as =
   <T>(): Check<T, T> =>
   (value) =>
     value;
+
+/** An object that has the method by which it is known; `example` says how one is made. */
+export const having =
+  <T extends object>(method: keyof T, example: string): Check<T, T> =>
+  (value, option) => {
+    if (typeof (value as Partial<T> | null)?.[method] === "function") return value;
+    return refuse(option, example, value, TypeError);
+  };
 
 /** A function, left as it is. */
 export const callable =

@@ -175,9 +175,18 @@ class Parser {
         }
       } while (this.#take(","));
     });
-    if (!this.#take(")")) this.#expected(", or )");
+    if (!this.#take(")")) this.#expected(`, or )${this.#spacedDuration}`);
     const values = Object.keys(byName).length === 0 ? positional : [...positional, { ...byName }];
     return { values, described };
+  }
+
+  /** What a duration with a space before its unit should have been, for the message. */
+  get #spacedDuration(): string {
+    const before = this.#tokens[this.#next - 1];
+    const { text } = this.#peek;
+    return before?.kind === "number" && /^(?:ms|s|m|h)$/.test(text)
+      ? ` (a duration is ${before.text}${text})`
+      : "";
   }
 
   #value(): Value {

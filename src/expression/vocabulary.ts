@@ -1,4 +1,5 @@
 import { known } from "../core/check.ts";
+import { environment } from "../core/environment.ts";
 import { identity, type Policy } from "../core/policy.ts";
 import { adaptiveLimit } from "../policies/adaptive-limit.ts";
 import { answer, fallback } from "../policies/answer.ts";
@@ -91,6 +92,7 @@ export const policies: Readonly<Record<string, TextFunction>> = {
   contextStorage,
   database: options(database),
   databaseClient: options(databaseClient),
+  environment: options(environment),
   externalApi: options(externalApi),
   fallback,
   fastCache: bare("fastCache", fastCache),

@@ -2,7 +2,7 @@ import { judgeValue, pushesBack } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import { isRejected } from "../core/errors.ts";
 import { type Exit, pass, through } from "../core/exit.ts";
-import { as, count, settings, type Table } from "../core/options.ts";
+import { count, having, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import type { LimitBounds } from "../state/concurrency-limit.ts";
 import { Compartment } from "./compartment.ts";
@@ -32,7 +32,11 @@ export interface AdaptiveLimit extends Policy {
 }
 
 const table = {
-  algorithm: { check: as<LimitAlgorithm>(), initial: gradient2(), fixed: true },
+  algorithm: {
+    check: having<LimitAlgorithm>("machine", "an algorithm such as vegas()"),
+    initial: gradient2(),
+    fixed: true,
+  },
   initial: { check: count(), initial: 20, fixed: true },
   minimum: { check: count(), initial: 1, fixed: true },
   maximum: { check: count(), initial: 200, fixed: true },

@@ -1,7 +1,7 @@
 import { known, span } from "../core/check.ts";
 import type { Chosen, DescribedCall } from "../core/description.ts";
-import { type Duration, refuse } from "../core/duration.ts";
-import { between, oneOf } from "../core/options.ts";
+import type { Duration } from "../core/duration.ts";
+import { between, type Check, having, oneOf } from "../core/options.ts";
 import { RatioBudget, type RetryBudget, TokenBudget } from "../state/retry-budget.ts";
 
 /** A retry budget that may be shared: pass the same value to every retry and hedge of one destination. */
@@ -77,8 +77,5 @@ function described(budget: RetryBudget, recipe: Chosen<"call">): SharedBudget {
   return Object.assign(budget, { recipe });
 }
 
-/** @throws TypeError that names the option and quotes what is no budget */
-export function asBudget(value: RetryBudget, option: string): RetryBudget {
-  if (typeof value === "object" && value !== null && typeof value.spend === "function") return value;
-  return refuse(option, "a budget such as retryBudget()", value, TypeError);
-}
+/** What `retry` and `hedge` take for a budget. */
+export const asBudget: Check<RetryBudget, RetryBudget> = having("spend", "a budget such as retryBudget()");

@@ -3,12 +3,21 @@ import { span } from "../core/check.ts";
 import { failure, judgeValue, type Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
 import { Context } from "../core/context.ts";
-import { type Duration, refuse } from "../core/duration.ts";
+import type { Duration } from "../core/duration.ts";
 import { isRejected, RejectedError } from "../core/errors.ts";
 import { type Exit, type Passage, pass, passageOf, through } from "../core/exit.ts";
 import { LayeredPolicy } from "../core/layered-policy.ts";
 import type { AbortListener } from "../core/leg.ts";
-import { as, between, type Check, count, duration, type Readers, settings } from "../core/options.ts";
+import {
+  between,
+  type Check,
+  count,
+  duration,
+  having,
+  type Readers,
+  settings,
+  text,
+} from "../core/options.ts";
 import { platform } from "../core/platform.ts";
 import type { Layer, Policy, Service } from "../core/policy.ts";
 import { Circuit, type CircuitRules, type CircuitSnapshot, type CircuitState } from "../state/circuit.ts";
@@ -83,13 +92,8 @@ const windowOf: Check<Calls, Window> = (window, option) =>
 
 const rate = between(0.0001, 1);
 
-const asShared: Check<SharedStore, SharedStore> = (store, option) => {
-  if (typeof store?.fleet === "function") return store;
-  return refuse(option, "a home such as memoryStore() or sharedBy(store)", store, TypeError);
-};
-
 const table = {
-  name: { check: as<string>(), initial: "circuit", fixed: true, named: true },
+  name: { check: text, initial: "circuit", fixed: true, named: true },
   consecutiveFailures: { check: count() },
   failureRate: { check: rate, initial: 0.5 },
   slowCall: { check: duration },
@@ -100,7 +104,10 @@ const table = {
   maximumOpenFor: { check: duration },
   probes: { check: count(), initial: 1 },
   successesToClose: { check: count(), initial: 1 },
-  shared: { check: asShared, fixed: true },
+  shared: {
+    check: having<SharedStore>("fleet", "a home such as memoryStore() or sharedBy(store)"),
+    fixed: true,
+  },
 } as const;
 
 /**
@@ -292,7 +299,8 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   #refusal(context: Context, retryAfter: number): RejectedError {
     const details = retryAfter === Infinity ? {} : { retryAfter };
     context.emit({ type: "circuit.rejected", circuit: this.name, ...details });
-    const message = `circuit ${this.name} is open`;
+    const who = this.name === table.name.initial ? "" : "circuit ";
+    const message = `${who}${this.name} is open`;
     return new RejectedError("circuit-open", this.name, message, { ...details, context });
   }
 }

@@ -1,4 +1,5 @@
 import type { Context } from "../core/context.ts";
+import { having } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 
 /** What is needed of an `AsyncLocalStorage`, which Node, Deno, Bun and Workers have in `node:async_hooks`. */
@@ -19,6 +20,7 @@ export interface ContextStorage extends Policy {
  * Stands innermost, where the context knows of every timeout around it. A call that is made with
  * `execute(operation, calls.current)` is then a part of the outer one: it ends with it, and no later than it.
  *
+ * @throws TypeError that quotes what is no storage
  * @example
  * const calls = contextStorage(new AsyncLocalStorage<Context>());
  * const policy = compose(timeout("2s"), retry(3), calls);
@@ -26,6 +28,7 @@ export interface ContextStorage extends Policy {
  * await policy.execute(() => loadOrders()); // however deep in it, `query` has the signal
  */
 export function contextStorage(storage: AsyncStorage<Context>): ContextStorage {
+  having<AsyncStorage<Context>>("run", "an AsyncLocalStorage")(storage, "contextStorage: storage");
   const recipe = { policy: "contextStorage", given: { storage }, table: { storage: {} } };
   const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     return function contextStorage(request: Q, context: Context): Promise<S> {

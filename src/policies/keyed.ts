@@ -1,6 +1,7 @@
 import { known, whole } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
 import { type Exit, type Passage, pass, passageOf, through } from "../core/exit.ts";
+import { callable } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 
 export interface KeyedOptions {
@@ -27,6 +28,7 @@ export interface Keyed extends Policy {
  */
 export function keyed(factory: (key: string) => Policy, options: KeyedOptions = {}): Keyed {
   known(options, "keyed", ["maximumKeys"]);
+  callable()(factory, "keyed: factory");
   const most = whole(options.maximumKeys ?? 1000, "keyed: maximumKeys");
   const policies = new Map<string, Policy>();
   /** The key that was used last, which need not be moved to the end of the map again. */

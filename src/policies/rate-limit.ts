@@ -3,7 +3,7 @@ import { span } from "../core/check.ts";
 import { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
 import { RejectedError } from "../core/errors.ts";
-import { as, count, duration, settings, type Table } from "../core/options.ts";
+import { count, duration, having, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import { type Rate, type RateLimiter, type RateLimiterSnapshot, rounding } from "../state/rate-limiter.ts";
 import type { Turn } from "../state/turns.ts";
@@ -44,9 +44,13 @@ const table = {
   per: { check: span, initial: "1s", duration: true },
   burst: { check: count() },
   maximumWait: { check: duration, initial: 0 },
-  algorithm: { check: as<RateAlgorithm>(), initial: tokenBucket(), fixed: true },
-  limiter: { check: as<RateLimiter>(), fixed: true },
-  feedback: { check: as<RateFeedback>(), fixed: true },
+  algorithm: {
+    check: having<RateAlgorithm>("limiter", "an algorithm such as gcra()"),
+    initial: tokenBucket(),
+    fixed: true,
+  },
+  limiter: { check: having<RateLimiter>("take", "a RateLimiter"), fixed: true },
+  feedback: { check: having<RateFeedback>("follower", "a feedback such as aimdRate()"), fixed: true },
 } as const;
 
 /** The options of `rateLimit`, for tools. */
@@ -65,7 +69,7 @@ export const rateLimitOptions: Table = table;
  */
 export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit {
   const chosen: RateLimitOptions =
-    typeof limitOrOptions === "number" ? { limit: limitOrOptions } : limitOrOptions;
+    typeof limitOrOptions === "object" ? limitOrOptions : { limit: limitOrOptions };
   const { read, recipe } = settings("rateLimit", chosen, table);
   const { algorithm = table.algorithm.initial, limiter } = chosen;
   refuseContradictions(chosen, algorithm);

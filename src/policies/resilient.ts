@@ -1,3 +1,4 @@
+import { having } from "../core/options.ts";
 import type { Policy } from "../core/policy.ts";
 import type { ContextStorage } from "./context-storage.ts";
 
@@ -13,6 +14,7 @@ export type MethodDecorator<S> = <This, Args extends unknown[], R extends S>(
  * All instances share the policy's state. To hand the signal on, the method reads it from a `contextStorage` that is
  * part of the policy; given here too, it makes a method that is called within another call a part of that one.
  *
+ * @throws TypeError that quotes what is no policy
  * @example
  * class Prices {
  *   @resilient(compose(timeout("2s"), retry(3)))
@@ -22,6 +24,7 @@ export type MethodDecorator<S> = <This, Args extends unknown[], R extends S>(
  * }
  */
 export function resilient<S>(policy: Policy<void, S>, calls?: ContextStorage): MethodDecorator<S> {
+  having<Policy<void, S>>("execute", "a policy")(policy, "resilient: policy");
   return (method) =>
     function resilient(...args) {
       return policy.execute(() => method.apply(this, args), calls?.current);

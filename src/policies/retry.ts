@@ -60,7 +60,7 @@ export const retryOptions: Table = table;
  * const policy = retry({ attempts: 5, backoff: exponential("50ms"), jitter: "equal" });
  */
 export function retry(attemptsOrOptions: number | RetryOptions = {}): Policy {
-  const chosen = typeof attemptsOrOptions === "number" ? { attempts: attemptsOrOptions } : attemptsOrOptions;
+  const chosen = typeof attemptsOrOptions === "object" ? attemptsOrOptions : { attempts: attemptsOrOptions };
   const { read, recipe } = settings("retry", chosen, table);
   return definePolicy(recipe, <Q, S>(next: Service<Q, S>) =>
     through(

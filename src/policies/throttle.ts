@@ -42,7 +42,7 @@ export const throttleOptions: Table = table;
  * const policy = compose(throttle({ k: 1.5 }), retry(3));
  */
 export function throttle(kOrOptions: number | ThrottleOptions = {}): Policy {
-  const chosen: ThrottleOptions = typeof kOrOptions === "number" ? { k: kOrOptions } : kOrOptions;
+  const chosen: ThrottleOptions = typeof kOrOptions === "object" ? kOrOptions : { k: kOrOptions };
   const { read, recipe } = settings("throttle", chosen, table);
   const ratio = new SuccessRatio(span(chosen.window ?? table.window.initial, "throttle: window"));
 

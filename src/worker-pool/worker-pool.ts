@@ -3,7 +3,7 @@ import { type CallOptions, Context } from "../core/context.ts";
 import { quote } from "../core/duration.ts";
 import { RejectedError, rejected } from "../core/errors.ts";
 import { through } from "../core/exit.ts";
-import { as, type Check, count, settings, type Table } from "../core/options.ts";
+import { type Check, count, settings, type Table, text } from "../core/options.ts";
 import { definePolicy } from "../core/policy.ts";
 import { Compartment } from "../policies/compartment.ts";
 import { demandMaximumWait, type QueueOptions, queueTable } from "../policies/queue-options.ts";
@@ -45,7 +45,7 @@ const url: Check<string | URL, string> = (module, option) => {
 
 const table = {
   module: { check: url, required: true, fixed: true },
-  export: { check: as<string>(), initial: "default", fixed: true },
+  export: { check: text, initial: "default", fixed: true },
   size: { check: count() },
   ...queueTable,
 } as const;

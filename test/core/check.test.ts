@@ -65,6 +65,14 @@ describe("known", () => {
     expect(() => known({ a: 1 }, "x", ["a", "b"])).not.toThrow();
   });
 
+  it.each([undefined, null, 3, "a"])("refuses what is no options at all: %j", (value) => {
+    expect(() => known(value as never, "x", ["a", "b"])).toThrow(
+      new TypeError(
+        `x takes an object with a, b, but got ${value === undefined ? value : JSON.stringify(value)}`,
+      ),
+    );
+  });
+
   it("refuses one that does not, and lists those that do", () => {
     expect(() => known({ a: 1, c: undefined }, "x", ["a", "b"])).toThrow(
       new TypeError('x has no option "c"; it has a, b'),

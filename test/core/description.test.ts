@@ -123,7 +123,7 @@ describe("describe", () => {
     ["answer of nothing", answer(undefined), "answer", []],
     ["answer of null", answer(null), "answer", [{ value: { opaque: null } }]],
     ["keyed", keyed(factory), "keyed", [{ value: { opaque: factory } }]],
-    ["environment", environment({ name: "x" }), "environment", []],
+    ["environment", environment({ name: "x" }), "environment", [{ name: "name", value: "x" }]],
   ])("%s", (_, policy, name, args) => {
     expect(describePolicy(policy)).toEqual({ policy: name, arguments: args });
   });

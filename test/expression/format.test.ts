@@ -6,6 +6,7 @@ import {
   compose,
   constant,
   describe as describePolicy,
+  environment,
   exponential,
   fallback,
   format,
@@ -30,6 +31,8 @@ const b = timeout(2);
 describe("format", () => {
   it.each<[Policy<never, never>, string]>([
     [identity, "identity"],
+    [environment({}), "environment"],
+    [compose(environment({ name: "shop" }), retry()), 'environment(name: "shop") + retry'],
     [retry(), "retry"],
     [retry(3), "retry(3)"],
     [
@@ -66,6 +69,7 @@ describe("format", () => {
     ["slow(2, wait, loud: true) + retry(n)", { slow: () => a, wait: 1, n: 3 }],
     ["mine | fallback(cached) | standard", { mine: compose(a, b), cached: {} }],
     ["circuitBreaker(shared: home)", { home: sharedBy({ sync: async () => Promise.reject() }) }],
+    ['environment(name: "shop", clock: c, sink: s) + retry', { c: {}, s: {} }],
     ["timeout(patience)", { patience: adaptive<number>(5) }],
     ["slow(exponential(100), linear(1s))", { slow: () => a }],
   ])("writes %s as it was written", (text, scope) => {
@@ -84,6 +88,10 @@ describe("format", () => {
       orElse(a, answer({ x: 1 })),
       "|[1] answer: argument 1 is an object that did not come by a name, so it has no text",
     ],
+    [
+      compose(environment({ sink: { emit() {} } }), a),
+      "+[0] environment: sink is an object that did not come by a name",
+    ],
     [keyed(() => a), "keyed: argument 1 is a function that did not come by a name"],
     [answer(null), "answer: argument 1 is an object that did not come by a name"],
     [answer(Number.POSITIVE_INFINITY), "answer: argument 1 is Infinity, which has no text"],
@@ -92,6 +100,12 @@ describe("format", () => {
   ])("%#: throws with the path to what has no text", (made, message) => {
     expect(() => format(made)).toThrow(TypeError);
     expect(() => format(made)).toThrow(message);
+  });
+
+  it.each([undefined, null, "retry", {}])("takes nothing but a policy, as describe does: %j", (value) => {
+    const none = value as unknown as Policy;
+    expect(() => format(none)).toThrow(new TypeError(`expected a policy, but got ${typeof value}`));
+    expect(() => describePolicy(none)).toThrow(new TypeError(`expected a policy, but got ${typeof value}`));
   });
 
   it("tells the path through functions too", () => {

@@ -237,6 +237,10 @@ describe("adaptiveLimit", () => {
     [{ minimum: 30 }, "adaptiveLimit: initial must be from minimum 30 to maximum 200, but is 20"],
     [{ maximum: 10 }, "adaptiveLimit: initial must be from minimum 1 to maximum 10, but is 20"],
     [{ queue: 5 }, "adaptiveLimit: maximumWait is required with a queue: nothing may wait for ever"],
+    [
+      { algorithm: "vegas" as never },
+      'adaptiveLimit: algorithm must be an algorithm such as vegas(), but is "vegas"',
+    ],
     [{ limit: 5 } as AdaptiveLimitOptions, 'adaptiveLimit has no option "limit"; it has algorithm, initial'],
   ])("refuses %j when it is made", (options, message) => {
     expect(() => adaptiveLimit(options)).toThrow(message);

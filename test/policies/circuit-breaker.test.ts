@@ -43,7 +43,7 @@ describe("circuitBreaker", () => {
     expect(refused.error).toMatchObject({
       kind: "circuit-open",
       policy: "circuit",
-      message: "circuit circuit is open",
+      message: "circuit is open",
       retryAfter: 30_000,
     });
     expect(origin.calls.length).toBe(20);
@@ -492,6 +492,7 @@ describe("circuitBreaker", () => {
     [{ maximumOpenFor: -1 }, "circuitBreaker: maximumOpenFor must be a duration"],
     [{ probes: 0 }, "circuitBreaker: probes must be a whole number"],
     [{ successesToClose: 0.5 }, "circuitBreaker: successesToClose must be a whole number"],
+    [{ name: 5 as never }, "circuitBreaker: name must be a text, but is 5"],
     [
       { shared: { sync: async () => {} } as unknown as SharedStore },
       "circuitBreaker: shared must be a home such as memoryStore() or sharedBy(store), but is {}",

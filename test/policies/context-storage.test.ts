@@ -79,6 +79,13 @@ describe("context storage", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it.each([undefined, null, {}, "als"])("needs a storage, and %j is none", (value) => {
+    expect(() => contextStorage(value as never)).toThrow(TypeError);
+    expect(() => contextStorage(value as never)).toThrow(
+      /^contextStorage: storage must be an AsyncLocalStorage, but is /,
+    );
+  });
+
   it("has a text with names from its scope", () => {
     const storage = syncStorage();
     expect(format(parse("contextStorage(store)", { store: storage }))).toBe("contextStorage(store)");

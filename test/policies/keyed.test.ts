@@ -79,4 +79,8 @@ describe("keyed", () => {
     expect(format(parse(text, { perHost: () => retry() }))).toBe(text);
     expect(() => format(keyed(fragile))).toThrow("keyed: argument 1 is a function");
   });
+
+  it("needs a function that makes policies", () => {
+    expect(() => keyed("host" as never)).toThrow('keyed: factory must be a function, but is "host"');
+  });
 });

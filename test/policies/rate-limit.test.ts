@@ -356,11 +356,22 @@ describe("rateLimit", () => {
     [0, "rateLimit: limit must be a whole number of at least 1, but is 0"],
     [1.5, "rateLimit: limit must be a whole number of at least 1, but is 1.5"],
     [{}, "rateLimit: limit must be a whole number of at least 1, but is undefined"],
+    [undefined as never, "rateLimit: limit must be a whole number of at least 1, but is undefined"],
+    ["3" as never, 'rateLimit: limit must be a whole number of at least 1, but is "3"'],
     [{ limit: 1, per: 0 }, "rateLimit: per must be longer than 0"],
     [{ limit: 1, per: "1 s" as "1s" }, 'rateLimit: per must be a duration such as 250, "250ms"'],
     [{ limit: 1, burst: 0 }, "rateLimit: burst must be a whole number of at least 1, but is 0"],
     [{ limit: 1, maximumWait: -1 }, "rateLimit: maximumWait must be a duration"],
     [{ limit: 1, rate: 2 } as RateLimitOptions, 'rateLimit has no option "rate"; it has limit, per, burst'],
+    [
+      { limit: 1, algorithm: "gcra" as never },
+      'rateLimit: algorithm must be an algorithm such as gcra(), but is "gcra"',
+    ],
+    [{ limiter: {} as never }, "rateLimit: limiter must be a RateLimiter, but is {}"],
+    [
+      { limit: 1, feedback: aimdRate as never },
+      "rateLimit: feedback must be a feedback such as aimdRate(), but is function aimdRate",
+    ],
     [{ limit: 1, burst: 2, algorithm: slidingLog() }, "rateLimit: burst does not go with slidingLog"],
     [
       { limiter: new SlidingLog({ limit: 1, per: 1, burst: 1 }), algorithm: gcra() },

@@ -72,6 +72,11 @@ describe("@resilient", () => {
     expect(circuit.state).toBe("open");
   });
 
+  it.each([undefined, null, "retry", () => {}])("needs a policy, and %j is none", (value) => {
+    expect(() => resilient(value as never)).toThrow(TypeError);
+    expect(() => resilient(value as never)).toThrow(/^resilient: policy must be a policy, but is /);
+  });
+
   it("makes a method that is called within another call a part of it", async () => {
     let current: Context | undefined;
     const storage: AsyncStorage<Context> = {

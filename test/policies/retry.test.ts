@@ -467,6 +467,7 @@ describe("retry", () => {
 
   it.each<[string, RetryOptions, string]>([
     ["attempts", { attempts: 0 }, "retry: attempts must be a whole number of at least 1, but is 0"],
+    ["number", "3" as never, 'retry: attempts must be a whole number of at least 1, but is "3"'],
     ["maximumDelay", { maximumDelay: -1 }, "retry: maximumDelay must be a duration"],
     ["within", { within: "1d" as "1h" }, 'but is "1d"'],
     ["jitter", { jitter: "some" as "full" }, '"some"'],
@@ -476,6 +477,7 @@ describe("retry", () => {
       'retry: backoff must be a back-off such as exponential("100ms")',
     ],
     ["budget", { budget: 3 as never }, "retry: budget must be a budget such as retryBudget(), but is 3"],
+    ["budget", { budget: {} as never }, "retry: budget must be a budget such as retryBudget(), but is {}"],
     ["tries", { tries: 3 } as RetryOptions, 'retry has no option "tries"; it has attempts, backoff'],
   ])("refuses a bad %s when it is made", (_, options, message) => {
     expect(() => retry(options)).toThrow(message);

@@ -261,6 +261,7 @@ describe("throttle", () => {
 
   it.each<[ThrottleOptions | number, string]>([
     [0.5, "throttle: k must be a number from 1 to 1000, but is 0.5"],
+    ["2" as never, 'throttle: k must be a number from 1 to 1000, but is "2"'],
     [{ window: 0 }, "throttle: window must be longer than 0"],
     [{ maximumRejection: 1 }, "throttle: maximumRejection must be a number from 0 to 0.999, but is 1"],
     [{ minimumCalls: 0 }, "throttle: minimumCalls must be a whole number of at least 1, but is 0"],
