@@ -1,4 +1,6 @@
+import { known } from "../core/check.ts";
 import { systemClock } from "../core/clock.ts";
+import { oneOf } from "../core/options.ts";
 import { compose } from "../core/policy.ts";
 import { exponential } from "../policies/backoff.ts";
 import { type SharedStore, sharedBy } from "../policies/fleet.ts";
@@ -50,7 +52,8 @@ export function compareAndSetStore<V>(
   home: CompareAndSet<V>,
   options: CompareAndSetStoreOptions = {},
 ): SharedStore {
-  const { quorum = "majority" } = options;
+  known(options, "compareAndSetStore", ["quorum"]);
+  const quorum = oneOf("majority", "any")(options.quorum ?? "majority", "compareAndSetStore: quorum");
   // A replica sends one report at a time, so contenders are few. Their waits differ, else they would meet again.
   const again = retry({
     attempts: 100,
@@ -67,6 +70,11 @@ export function compareAndSetStore<V>(
     },
   );
   return sharedBy({ sync: (name, report) => sync({ name, report }) });
+}
+
+/** Of the options of a store that is built on this one, those that are this one's. */
+export function quorumOf({ quorum }: CompareAndSetStoreOptions): CompareAndSetStoreOptions {
+  return quorum === undefined ? {} : { quorum };
 }
 
 /** What is no record counts as lost: replicas that are ahead of a new one are followed. */

@@ -1,8 +1,9 @@
+import { known } from "../core/check.ts";
 import { systemClock } from "../core/clock.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import type { SharedStore } from "../policies/fleet.ts";
-import { type CompareAndSetStoreOptions, compareAndSetStore } from "./compare-and-set.ts";
-import { HttpStoreError, postJson } from "./post-json.ts";
+import { type CompareAndSetStoreOptions, compareAndSetStore, quorumOf } from "./compare-and-set.ts";
+import { baseUrl, HttpStoreError, postJson } from "./post-json.ts";
 
 export interface EtcdStoreOptions extends CompareAndSetStoreOptions {
   /** Where etcd's JSON gateway listens, such as `http://localhost:2379`. */
@@ -36,9 +37,10 @@ interface Lease {
  * const circuit = circuitBreaker({ name: "prices", shared: etcdStore({ url: "http://localhost:2379" }) });
  */
 export function etcdStore(options: EtcdStoreOptions): SharedStore {
+  known(options, "etcdStore", ["url", "prefix", "forgetAfter", "headers", "fetch", "quorum"]);
   const { prefix = "ninelives/", headers, fetch } = options;
   const forgetAfter = milliseconds(options.forgetAfter ?? "168h", "etcdStore: forgetAfter");
-  const base = options.url.replace(/\/+$/, "");
+  const base = baseUrl(options.url, "etcdStore: url");
   let lease: Lease | undefined;
 
   const post = (path: string, body: unknown, signal: AbortSignal) =>
@@ -84,7 +86,7 @@ export function etcdStore(options: EtcdStoreOptions): SharedStore {
         }
       },
     },
-    options,
+    quorumOf(options),
   );
 }
 

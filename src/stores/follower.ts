@@ -1,3 +1,4 @@
+import { known } from "../core/check.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { environment } from "../core/environment.ts";
@@ -12,7 +13,7 @@ import { timeout } from "../policies/timeout.ts";
 import type { Report, View } from "../state/sync.ts";
 import { followPath, followProtocol } from "./follow-wire.ts";
 import { FollowerLine, type FollowerSocket } from "./follower-line.ts";
-import { postJson } from "./post-json.ts";
+import { baseUrl, postJson } from "./post-json.ts";
 
 export interface FollowerStoreOptions {
   /** The address of the Worker, such as `https://edge.example.com`. */
@@ -68,8 +69,9 @@ interface Surroundings {
  * const circuit = circuitBreaker({ name: "shop/prices", shared });
  */
 export function followerStore(options: FollowerStoreOptions): FollowerStore {
+  known(options, "followerStore", ["url", "token", "fetch", "webSocket", "clock"]);
   const { token, fetch, clock = platform.clock } = options;
-  const base = options.url.replace(/\/+$/, "");
+  const base = baseUrl(options.url, "followerStore: url");
   const names = new Map<string, Followed>();
   let hungUp: AbortController | undefined;
   let leaves = false;

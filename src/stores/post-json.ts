@@ -1,3 +1,5 @@
+import { quote } from "../core/duration.ts";
+
 /** An answer over HTTP that is no success. */
 export class HttpStoreError extends Error {
   override readonly name = "HttpStoreError";
@@ -24,6 +26,17 @@ export interface JsonRequest {
 export interface JsonAnswer {
   readonly json: unknown;
   readonly headers: Headers;
+}
+
+/**
+ * An address to put paths after.
+ *
+ * @throws TypeError that names the option and quotes the value
+ */
+export function baseUrl(value: string, option: string): string {
+  if (typeof value === "string" && URL.canParse(value) && /^https?:/.test(value))
+    return value.replace(/\/+$/, "");
+  throw new TypeError(`${option} must be an address such as "https://example.com", but is ${quote(value)}`);
 }
 
 /**

@@ -1,8 +1,9 @@
+import { known } from "../core/check.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { platform } from "../core/platform.ts";
 import type { SharedStore } from "../policies/fleet.ts";
-import { type CompareAndSetStoreOptions, compareAndSetStore } from "./compare-and-set.ts";
-import { postJson } from "./post-json.ts";
+import { type CompareAndSetStoreOptions, compareAndSetStore, quorumOf } from "./compare-and-set.ts";
+import { baseUrl, postJson } from "./post-json.ts";
 
 /** What the store needs of a Redis client. That of `redis` (node-redis) is one, and so is `upstash(...)`. */
 export interface RedisClient {
@@ -38,6 +39,7 @@ return 1`;
  * const circuit = circuitBreaker({ name: "prices", shared: redisStore(client) });
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): SharedStore {
+  known(options, "redisStore", ["prefix", "forgetAfter", "quorum"]);
   const { prefix = "ninelives:" } = options;
   const forgetAfter = milliseconds(options.forgetAfter ?? "168h", "redisStore: forgetAfter");
   const run = (script: string, signal: AbortSignal, key: string, ...args: string[]) =>
@@ -58,7 +60,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
         return (await run(write, signal, name, version, next, text, String(forgetAfter))) === 1;
       },
     },
-    options,
+    quorumOf(options),
   );
 }
 
@@ -77,7 +79,10 @@ export interface UpstashOptions {
  * @example
  * const shared = redisStore(upstash({ url: env.UPSTASH_REDIS_REST_URL, token: env.UPSTASH_REDIS_REST_TOKEN }));
  */
-export function upstash({ url, token, fetch }: UpstashOptions): RedisClient {
+export function upstash(options: UpstashOptions): RedisClient {
+  known(options, "upstash", ["url", "token", "fetch"]);
+  const { token, fetch } = options;
+  const url = baseUrl(options.url, "upstash: url");
   return {
     async sendCommand(command, { abortSignal: signal } = {}) {
       const headers = { authorization: `Bearer ${token}` };

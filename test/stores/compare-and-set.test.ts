@@ -101,4 +101,12 @@ describe("compareAndSetStore", () => {
     expect(view).toMatchObject({ state: "closed", epoch: 71 });
     expect(kept.get("prices")?.version).toBe(4);
   });
+
+  it("refuses what it does not know", () => {
+    const { home } = table();
+    expect(() => compareAndSetStore(home, { quorum: "most" as "any" })).toThrow(
+      'compareAndSetStore: quorum must be one of majority, any, but is "most"',
+    );
+    expect(() => compareAndSetStore(home, { prefix: "x" } as object)).toThrow('no option "prefix"');
+  });
 });

@@ -247,4 +247,13 @@ describe("followerStore", () => {
     await clock.advance(0);
     expect(sockets).toEqual([]);
   });
+
+  it("refuses options that it has not, and an address that is none", () => {
+    const options = { url: "edge.test", token: "secret" };
+    expect(() => followerStore(options)).toThrow(
+      'followerStore: url must be an address such as "https://example.com"',
+    );
+    const misspelt = { url: "https://edge.test", token: "secret", websocket: PlayedSocket };
+    expect(() => followerStore(misspelt)).toThrow('followerStore has no option "websocket"');
+  });
 });
