@@ -1,4 +1,4 @@
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import type { FollowMessage, Report, View } from "ninelives/stores/durable-object";
 import { followPath, followProtocol } from "ninelives/stores/durable-object";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -177,6 +177,36 @@ describe("a follower's socket", () => {
     await home.command("close");
     await vi.waitFor(() => expect(heard.at(-1)).toMatchObject({ view: { state: "closed" } }));
     expect(heard.at(-1)).not.toHaveProperty("id");
+  });
+
+  it("hears at once when a lease is given up, and when its holder is gone", async () => {
+    const worker = await sharedWorker();
+    const home = worker.circuit("shop/leader");
+    const { heard } = await follow(worker, "shop/leader");
+    const lease = { kind: "lease", epoch: 0, wants: true, ttl: 30_000 } as const;
+    await home.sync({ ...lease, replica: "one", seq: 1 });
+    await home.sync({ ...lease, replica: "one", seq: 2, wants: false });
+    await vi.waitFor(() => expect(heard.at(-1)).toMatchObject({ view: { remaining: 0 } }));
+    const { epoch } = await home.sync({ ...lease, replica: "two", seq: 1, ttl: 500 });
+    // It renews once, and then never again: an alarm ends its lease.
+    await home.sync({ ...lease, replica: "two", seq: 2, ttl: 500 });
+    await vi.waitFor(
+      () =>
+        expect(heard.at(-1)).toEqual({ view: expect.objectContaining({ epoch: epoch + 1, remaining: 0 }) }),
+      { timeout: 10_000 },
+    );
+  });
+
+  it("sets no alarm for a lease that nobody follows, nor for anything else", async () => {
+    const worker = await sharedWorker();
+    const alone = worker.circuit("shop/alone");
+    await alone.sync({ kind: "lease", replica: "one", seq: 1, epoch: 0, wants: true, ttl: 30_000 });
+    const { ask } = await follow(worker, "shop/prices");
+    const { epoch } = await ask(report());
+    await ask(report({ ...vote, epoch }));
+    const followed = worker.circuit("shop/prices");
+    for (const home of [alone, followed])
+      expect(await runInDurableObject(home, (_, { storage }) => storage.getAlarm())).toBeNull();
   });
 
   it("answers pings without waking the object", async () => {

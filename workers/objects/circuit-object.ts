@@ -4,6 +4,8 @@ import {
   type CircuitView,
   command,
   coordinate,
+  endsIn,
+  expire,
   type FollowMessage,
   followProtocol,
   isNews,
@@ -24,7 +26,7 @@ const snapshotEvery = 5_000;
 const mostFollowers = 10_000;
 
 /**
- * The home of one shared circuit, reached by the circuit's name.
+ * The home of one shared circuit, limit or lease, reached by its name.
  *
  * What matters is stored before it is told (transitions, permits, votes); counts are stored every few seconds. Reports
  * come by RPC, or over the sockets of followers, which hibernate with the object and hear of each change at once.
@@ -33,6 +35,7 @@ export class CircuitObject extends DurableObject<unknown> {
   #record: SharedRecord | undefined;
   #storedAt = 0;
   #refused = 0;
+  #wakesAt = Infinity;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
@@ -114,6 +117,13 @@ export class CircuitObject extends DurableObject<unknown> {
     // The close that follows is enough.
   }
 
+  /** Ends a lease that nobody renewed, so that those who wait for it hear. */
+  override alarm(): void {
+    this.#wakesAt = Infinity;
+    const now = Date.now();
+    if (this.#record !== undefined) this.#keep(expire(this.#record, now), now);
+  }
+
   #read(report: unknown): Report {
     try {
       return readReport(report);
@@ -132,9 +142,20 @@ export class CircuitObject extends DurableObject<unknown> {
       this.#storedAt = now;
     }
     this.#record = record;
+    this.#wakeAtItsEnd(record, now);
     if (!isNews(before, record)) return;
     const news: FollowMessage = { view: viewOf(record) };
     for (const follower of this.ctx.getWebSockets()) send(follower, news);
+  }
+
+  /** Only a lease that is held ends by itself, and only followers wait to be told. Renewals set no new alarm. */
+  #wakeAtItsEnd(record: SharedRecord, now: number): void {
+    const left = endsIn(record);
+    if (left === undefined || this.ctx.getWebSockets().length === 0) return;
+    const at = now + Math.max(left, 0);
+    if (this.#wakesAt <= at) return;
+    this.#wakesAt = at;
+    this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
   }
 }
 
