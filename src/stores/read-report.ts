@@ -64,11 +64,16 @@ function readRules(input: unknown): SharedRules {
     maximumOpenFor: duration(maximumOpenFor, "rules.maximumOpenFor"),
     probes: whole(probes, "rules.probes", 1, most),
     successesToClose: whole(successesToClose, "rules.successesToClose", 1, most),
-    ...(minimumCalls === undefined
+    // A rule that never applies is infinite, which JSON writes as null.
+    ...(minimumCalls === undefined || minimumCalls === null
       ? {}
       : { minimumCalls: whole(minimumCalls, "rules.minimumCalls", 1, most) }),
-    ...(failureRate === undefined ? {} : { failureRate: number(failureRate, "rules.failureRate") }),
-    ...(slowCallRate === undefined ? {} : { slowCallRate: number(slowCallRate, "rules.slowCallRate") }),
+    ...(failureRate === undefined || failureRate === null
+      ? {}
+      : { failureRate: number(failureRate, "rules.failureRate") }),
+    ...(slowCallRate === undefined || slowCallRate === null
+      ? {}
+      : { slowCallRate: number(slowCallRate, "rules.slowCallRate") }),
   };
 }
 

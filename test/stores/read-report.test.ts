@@ -16,6 +16,12 @@ describe("readReport", () => {
     expect(readReport(JSON.parse(JSON.stringify(report)))).toEqual(report);
   });
 
+  it("takes an infinite rule, which JSON writes as null, for none", () => {
+    const never = { ...judging, failureRate: Infinity, slowCallRate: Infinity };
+    const sent = JSON.parse(JSON.stringify({ ...circuit, rules: never }));
+    expect(readReport(sent)).toEqual({ ...circuit, rules: { ...rules, minimumCalls: 20 } });
+  });
+
   it("takes nothing that a report has not, and nobody's word for more than one", () => {
     expect(readReport({ kind: "circuit", ...circuit, size: 1_000, more: {} })).toEqual(circuit);
   });
@@ -28,7 +34,7 @@ describe("readReport", () => {
     ["ttl must be milliseconds", { ...head, kind: "lease", wants: true, ttl: null }],
     ["few must be true or false, but is 1", { ...circuit, few: 1 }],
     ["rules.minimumCalls must be a whole number", { ...circuit, rules: { ...judging, minimumCalls: 0 } }],
-    ["rules.failureRate must be a number", { ...circuit, rules: { ...judging, failureRate: null } }],
+    ["rules.failureRate must be a number", { ...circuit, rules: { ...judging, failureRate: "half" } }],
   ])("refuses: %s", (message, report) => {
     expect(() => readReport(report)).toThrow(ReportError);
     expect(() => readReport(report)).toThrow(message);
