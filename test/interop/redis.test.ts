@@ -49,7 +49,7 @@ storeContract("Redis, by node-redis", () => ({
 }));
 
 storeContract("Redis, by Upstash's REST", () => ({
-  store: redisStore(upstash(rest), { prefix: prefix() }),
+  store: redisStore(upstash({ url: rest.url, token: rest.token }), { prefix: prefix() }),
   quorum: "majority",
 }));
 
@@ -62,7 +62,11 @@ describe("redisStore", () => {
   it("two clients have one circuit, whichever wire they speak", async () => {
     const own = { prefix: prefix() };
     const open = await opened(redisStore(client, own), "prices");
-    const seen = await redisStore(upstash(rest), own).sync("prices", report({ replica: "two" }), deaf);
+    const seen = await redisStore(upstash({ url: rest.url, token: rest.token }), own).sync(
+      "prices",
+      report({ replica: "two" }),
+      deaf,
+    );
     expect(seen).toMatchObject({ state: "open", epoch: open.epoch });
   });
 
@@ -145,7 +149,11 @@ describe("upstash", () => {
 
   it("costs two commands a report", async () => {
     const before = rest.seen.length;
-    await redisStore(upstash(rest), { prefix: prefix() }).sync("prices", report(), deaf);
+    await redisStore(upstash({ url: rest.url, token: rest.token }), { prefix: prefix() }).sync(
+      "prices",
+      report(),
+      deaf,
+    );
     expect(rest.seen.slice(before)).toEqual(["EVAL", "EVAL"]);
   });
 });
