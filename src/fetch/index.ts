@@ -1,4 +1,5 @@
 export { classifyHttp } from "./classify.ts";
+export { type CoalesceGetsOptions, coalesceGets } from "./coalesce-gets.ts";
 export type { DeadlineDialect } from "./deadline-dialects.ts";
 export { type DeadlineHeaderOptions, deadlineHeader } from "./deadline-header.ts";
 export { idleTimeout } from "./idle-timeout.ts";
