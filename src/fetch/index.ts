@@ -12,6 +12,7 @@ export {
   resilientFetch,
 } from "./resilient-fetch.ts";
 export { parseRetryAfter } from "./retry-after.ts";
+export { type HttpCache, type StaleIfErrorOptions, staleIfError } from "./stale-if-error.ts";
 export { type ToResponseOptions, toResponse } from "./to-response.ts";
 export { type TraceContextOptions, traceContext } from "./trace-context.ts";
 export { incomingTrace } from "./traceparent.ts";
