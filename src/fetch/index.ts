@@ -2,6 +2,7 @@ export { classifyHttp } from "./classify.ts";
 export { type CoalesceGetsOptions, coalesceGets } from "./coalesce-gets.ts";
 export type { DeadlineDialect } from "./deadline-dialects.ts";
 export { type DeadlineHeaderOptions, deadlineHeader } from "./deadline-header.ts";
+export { httpPolicies } from "./http-policies.ts";
 export { idleTimeout } from "./idle-timeout.ts";
 export { type IncomingDeadlineOptions, incomingDeadline } from "./incoming-deadline.ts";
 export type { Origins } from "./origins.ts";
