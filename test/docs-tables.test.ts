@@ -9,11 +9,25 @@ import type { Table } from "../src/core/options.ts";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Pages of what takes no object of options that is checked against a table. */
-const withoutTable = ["answer", "circuit-breaker", "decorators", "keyed", "presets", "timeout"];
+const withoutTable = [
+  "answer",
+  "circuit-breaker",
+  "decorators",
+  "idle-timeout",
+  "keyed",
+  "presets",
+  "timeout",
+];
 
 const pages = globSync("docs/policies/*.md", { cwd: root }).map((path) => basename(path, ".md"));
 /** Where the code of a page is, if not with the policies. */
-const elsewhere: Readonly<Record<string, string>> = { "worker-pool": "worker-pool" };
+const elsewhere: Readonly<Record<string, string>> = {
+  "coalesce-gets": "fetch",
+  "deadline-header": "fetch",
+  "stale-if-error": "fetch",
+  "trace-context": "fetch",
+  "worker-pool": "worker-pool",
+};
 
 const camel = (name: string) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
