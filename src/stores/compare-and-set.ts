@@ -8,6 +8,7 @@ import { retry } from "../policies/retry.ts";
 import { timeout } from "../policies/timeout.ts";
 import { coordinate, type Quorum, type SharedRecord } from "../state/coordinator.ts";
 import type { Report } from "../state/sync.ts";
+import { readRecord } from "./read-record.ts";
 
 /** What a home keeps under a name. */
 export interface Kept<V> {
@@ -77,11 +78,12 @@ export function quorumOf({ quorum }: CompareAndSetStoreOptions): CompareAndSetSt
   return quorum === undefined ? {} : { quorum };
 }
 
-/** What is no record counts as lost: replicas that are ahead of a new one are followed. */
 function recordIn(text: string | undefined): SharedRecord | undefined {
+  let kept: unknown;
   try {
-    return text === undefined ? undefined : JSON.parse(text);
+    kept = text === undefined ? undefined : JSON.parse(text);
   } catch {
-    return undefined;
+    // It was lost, then.
   }
+  return readRecord(kept);
 }

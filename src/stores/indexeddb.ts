@@ -1,4 +1,5 @@
 import { createStore, update } from "idb-keyval";
+import { type Classify, classifyThrown } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import { environment } from "../core/environment.ts";
 import { compose, orElse, type Policy } from "../core/policy.ts";
@@ -8,6 +9,7 @@ import { type SharedStore, sharedBy } from "../policies/fleet.ts";
 import { timeout } from "../policies/timeout.ts";
 import { coordinate, type SharedRecord, viewOf } from "../state/coordinator.ts";
 import type { Report, View } from "../state/sync.ts";
+import { readRecord } from "./read-record.ts";
 
 export interface IndexedDbStoreOptions {
   /** The database, which belongs to the store alone. Default `ninelives`. */
@@ -36,8 +38,9 @@ interface Page {
  * A home that all tabs and workers of one origin share.
  *
  * Tabs have one network between them, so any one of them may open a circuit for all. Each change is told to the others
- * by BroadcastChannel at once. Where the database is missing, blocked, full, lost or wiped, the tab goes on alone with
- * what it knows, brings that along when the database is back, and nothing fails.
+ * by BroadcastChannel at once. Where the database is missing, blocked, full, lost or wiped, a circuit goes on in the tab
+ * alone with what it knows, brings that along when the database is back, and nothing fails; limits and leases are not
+ * shared meanwhile.
  *
  * @example
  * const circuit = circuitBreaker({ name: "prices", shared: indexedDbStore() });
@@ -130,7 +133,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
         connection,
       );
     } catch (error) {
-      drop(connection);
+      if (!isOurs(error)) drop(connection);
       throw error;
     }
     const [record, view] = decided as [SharedRecord, View];
@@ -140,6 +143,9 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
   }
 
   const alone = answer<View, Sync>((sync) => {
+    const { kind = "circuit" } = sync.report;
+    // Each tab would hold the lease, or lease itself the whole limit.
+    if (kind !== "circuit") throw new Error(`tabs share no ${kind} without their database`);
     const before = known.get(sync.name);
     const [record, view] = coordinate(before, sync.report, Date.now(), "any");
     learn(sync, before, record);
@@ -147,7 +153,10 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
   });
   // After three failures in a row it is spared for a while.
   const lasting = circuitBreaker({ name: "indexedDbStore", consecutiveFailures: 3, openFor: "10s" });
-  const policy: Policy<Sync, View> = compose(environment({}), orElse(compose(lasting, timeout("2s")), alone));
+  const policy: Policy<Sync, View> = compose(
+    environment({ classify }),
+    orElse(compose(lasting, timeout("2s")), alone),
+  );
   const sync = policy.wrap(inDatabase);
 
   return sharedBy({
@@ -162,9 +171,19 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
 
 /** The record to go on with: a database that was wiped, or was out of reach for long, knows less than this tab. */
 function newest(stored: unknown, own: SharedRecord | undefined): SharedRecord | undefined {
-  const record = typeof stored === "object" && stored !== null ? (stored as SharedRecord) : undefined;
+  const record = readRecord(stored);
   return own !== undefined && own.epoch > (record?.epoch ?? 0) ? own : record;
 }
+
+/** A report that the record refuses (a name of two kinds, say): the database, whose errors are no TypeErrors, is well. */
+function isOurs(error: unknown): boolean {
+  return error instanceof TypeError;
+}
+
+const classify: Classify = (outcome) =>
+  "error" in outcome && isOurs(outcome.error)
+    ? { kind: "ignored", retryable: false }
+    : classifyThrown(outcome);
 
 /** Tabs of another version may say anything. */
 function isNews(data: unknown): data is News {

@@ -114,6 +114,33 @@ describe("indexedDbStore, without its database", () => {
     await goesOn();
   });
 
+  it("shares neither a limit nor a lease where there is none: each tab would have all of it", async () => {
+    vi.stubGlobal("indexedDB", undefined);
+    const store = indexedDbStore({ database: database() });
+    const head = { replica: "one", seq: 1, epoch: 0 };
+    const lease = store.sync("leader", { kind: "lease", ...head, wants: true, ttl: 5_000 }, deaf);
+    await expect(lease).rejects.toMatchObject({
+      errors: [expect.anything(), new Error("tabs share no lease without their database")],
+    });
+    await expect(
+      store.sync("rate", { kind: "limiter", ...head, demand: 1, lease: 0 }, deaf),
+    ).rejects.toThrow();
+  });
+
+  it("a name that is used for two kinds takes nothing from the other names", async () => {
+    const name = database();
+    const store = indexedDbStore({ database: name });
+    await store.sync("prices", report(), deaf);
+    const lease = { kind: "lease", replica: "one", epoch: 0, wants: true, ttl: 5_000 } as const;
+    for (let seq = 1; seq <= 5; seq++)
+      await expect(store.sync("prices", { ...lease, seq }, deaf)).rejects.toThrow();
+    expect(await store.sync("leader", { ...lease, seq: 1 }, deaf)).toMatchObject({ held: true });
+    expect(await get("leader", createStore(name, "circuits"))).toMatchObject({
+      kind: "lease",
+      holder: "one",
+    });
+  });
+
   it("goes on in memory where opening throws, as in a frame without an origin", async () => {
     vi.spyOn(indexedDB, "open").mockImplementation(() => {
       throw new DOMException("denied", "SecurityError");

@@ -94,12 +94,25 @@ describe("compareAndSetStore", () => {
     expect(aborted).toBe(true);
   });
 
-  it("begins anew where the text is no record, ahead of who knows more", async () => {
+  it.each(["{ no record", "null", "{}", '{"version":2,"epoch":1,"clock":1}', "5"])(
+    "begins anew where the text is no record, ahead of who knows more: %s",
+    async (text) => {
+      const { home, kept } = table();
+      kept.set("prices", { text, version: 3 });
+      const view = await compareAndSetStore(home).sync("prices", report({ epoch: 70 }), deaf);
+      expect(view).toMatchObject({ state: "closed", epoch: 71 });
+      expect(kept.get("prices")?.version).toBe(4);
+    },
+  );
+
+  it("leaves the record of a later version to those who know it", async () => {
     const { home, kept } = table();
-    kept.set("prices", { text: "{ no record", version: 3 });
-    const view = await compareAndSetStore(home).sync("prices", report({ epoch: 70 }), deaf);
-    expect(view).toMatchObject({ state: "closed", epoch: 71 });
-    expect(kept.get("prices")?.version).toBe(4);
+    const text = JSON.stringify({ version: 3, kind: "circuit", epoch: 1, clock: 1, members: [] });
+    kept.set("prices", { text, version: 3 });
+    await expect(compareAndSetStore(home).sync("prices", report(), deaf)).rejects.toThrow(
+      "the home is of version 3, and this one knows 2 at most",
+    );
+    expect(kept.get("prices")).toEqual({ text, version: 3 });
   });
 
   it("refuses what it does not know", () => {

@@ -1,6 +1,8 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { circuitBreaker, compose, environment } from "ninelives";
 import type { FollowMessage, Report, View } from "ninelives/stores/durable-object";
 import { followPath, followProtocol } from "ninelives/stores/durable-object";
+import { followerStore } from "ninelives/stores/follower";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { sha256 } from "../../src/control/tokens.ts";
 import { report } from "../contracts/store.ts";
@@ -134,6 +136,33 @@ describe("/v1/shared", () => {
     });
     expect(plain.status).toBe(426);
     await problemIn(plain);
+  });
+});
+
+describe("followerStore in a stateless isolate", () => {
+  it("reports by HTTP in the background of its requests, kept running by waitUntil", async () => {
+    const worker = await sharedWorker();
+    await worker.circuit("shop/prices").sync(report());
+    const kept: Promise<unknown>[] = [];
+    const sent: string[] = [];
+    const shared = followerStore({
+      url: "https://edge.test",
+      token,
+      fetch: (url, init) => {
+        const { pathname } = new URL(String(url));
+        sent.push(pathname);
+        return worker.fetch(pathname, init);
+      },
+    });
+    const circuit = circuitBreaker({ name: "shop/prices", consecutiveFailures: 2, shared });
+    const call = compose(environment({ waitUntil: (work) => kept.push(work) }), circuit);
+    for (let each = 0; each < 100; each++) await call.execute(async () => "served");
+    expect(kept).toHaveLength(1);
+    await Promise.all(kept);
+    expect(sent).toEqual([followPath("shop/prices")]);
+    await worker.circuit("shop/prices").command("open");
+    await circuit.sync();
+    await expect(call.execute(async () => "served")).rejects.toMatchObject({ kind: "circuit-open" });
   });
 });
 
