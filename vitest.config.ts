@@ -5,6 +5,7 @@ import { playwright } from "@vitest/browser-playwright";
 import { transform } from "esbuild";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 import { chromium, chromiumArguments } from "./test/chromium.ts";
+import { type Mutant, mutated } from "./test/mutation/mutants.ts";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
@@ -58,11 +59,28 @@ const decorators = {
   },
 };
 
+/** The one change of the source that `npm run mutation` tries, if it does. */
+const mutant: Mutant | undefined = process.env.MUTANT && JSON.parse(process.env.MUTANT);
+
+const mutation = {
+  name: "mutation",
+  enforce: "pre" as const,
+  transform: (code: string, id: string) =>
+    mutant && id.startsWith(root + mutant.file) ? mutated(code, mutant) : undefined,
+};
+
+/** Cases of each property of the laws: 1,000, or as many as `CASES` says (`npm run laws` tries 10,000); elsewhere than in Node a tenth. */
+const cases = Number(process.env.CASES ?? 1_000);
+
 const project = (
   name: string,
   include: string[],
   { plugins = [], ...test }: ViteUserConfig["test"] & Pick<ViteUserConfig, "plugins"> = {},
-) => ({ plugins: [decorators, ...plugins], resolve: { alias }, test: { name, include, ...test } });
+) => ({
+  plugins: [mutation, decorators, ...plugins],
+  resolve: { alias },
+  test: { name, include, provide: { cases: name === "node" ? cases : Math.ceil(cases / 10) }, ...test },
+});
 
 const withChromium = () =>
   playwright({ launchOptions: { args: [...chromiumArguments], executablePath: chromium() } });

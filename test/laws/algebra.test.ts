@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { compose, describe as describePolicy, format, identity, orElse, parse, race } from "ninelives";
-import { describe, expect, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import {
   grow,
   oneByOne,
@@ -12,6 +12,8 @@ import {
   type Tree,
   trees,
 } from "./trees.ts";
+
+const cases = inject("cases");
 
 type Joined = ReturnType<typeof grow>;
 
@@ -79,7 +81,7 @@ const made = ([a, b, c]: readonly [Tree, Tree, Tree], side: Law["left"]): Joined
 describe("the algebra's laws", () => {
   it.for(Object.entries(laws))(
     "%s: callers, origin and sink see the same",
-    { timeout: 60_000 },
+    { timeout: 600_000 },
     async ([, law]) => {
       await fc.assert(
         fc.asyncProperty(
@@ -92,7 +94,7 @@ describe("the algebra's laws", () => {
             expect(but(right)).toEqual(but(left));
           },
         ),
-        { numRuns: 143 },
+        { numRuns: cases },
       );
     },
   );
@@ -103,7 +105,7 @@ describe("the algebra's laws", () => {
         const policy = grow(tree);
         expect(describePolicy(parse(format(policy), scope))).toEqual(describePolicy(policy));
       }),
-      { numRuns: 1_000 },
+      { numRuns: cases },
     );
   });
 
@@ -118,7 +120,7 @@ describe("the algebra's laws", () => {
     );
   });
 
-  it("every call ends, once, and leaves no timer", { timeout: 60_000 }, async () => {
+  it("every call ends, once, and leaves no timer", { timeout: 600_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(trees, plays, async (tree, play) => {
         const { callers, events, pending } = await perform(grow(tree), play);
@@ -126,7 +128,7 @@ describe("the algebra's laws", () => {
         expect(callers.filter((ended) => ended !== undefined).length).toBe(play.calls.length);
         expect(events.filter((event) => event.startsWith("request.")).length).toBe(play.calls.length);
       }),
-      { numRuns: 143 },
+      { numRuns: cases },
     );
   });
 });

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import {
   type AnyPolicy,
+  adaptiveLimit,
   answer,
   bulkhead,
+  chaos,
   circuitBreaker,
   compose,
   constant,
@@ -10,13 +12,22 @@ import {
   definePolicyFor,
   environment,
   fallback,
+  hedge,
   identity,
+  messageProducer,
   type Outcome,
   orElse,
+  parse,
   race,
+  rateLimit,
+  redis,
   retry,
+  retryBudget,
+  standard,
+  throttle,
   timeout,
   type Verdict,
+  webService,
 } from "ninelives";
 import { ManualClock, recordingSink, seededRandom } from "ninelives/testing";
 
@@ -35,7 +46,10 @@ const marks = (name: string): AnyPolicy =>
   }) as unknown as AnyPolicy;
 
 /** What texts know by name. */
-export const scope: Readonly<Record<string, AnyPolicy>> = {
+export const scope: Readonly<Record<string, unknown>> = {
+  byKey: (request: unknown) => `${request}`.slice(0, 1),
+  perKey: () => circuitBreaker({ consecutiveFailures: 1, openFor: 80 }),
+  store: { run: <R>(_: unknown, callback: () => R): R => callback(), getStore: () => undefined },
   x: marks("x"),
   y: marks("y"),
   throwing: definePolicy("throwing", () => () => {
@@ -59,6 +73,21 @@ const leaves = {
   y: () => scope.y as AnyPolicy,
   throwing: () => scope.throwing as AnyPolicy,
   refusing: () => scope.refusing as AnyPolicy,
+  hedge: () => hedge({ after: 25, budget: retryBudget({ minimum: 2 }) }),
+  "rate limit": () => rateLimit({ limit: 2, per: 150, maximumWait: 90 }),
+  throttle: () => throttle({ k: 1, minimumCalls: 1 }),
+  "adaptive limit": () => adaptiveLimit({ initial: 2, maximum: 3, queue: 1, maximumWait: 45 }),
+  chaos: () => chaos<unknown>({ rate: 0.4, latency: 10, fault: "chaos", seed: 9 }) as unknown as AnyPolicy,
+  // By their texts, since a function has none.
+  cache: () => parse("cache(byKey, ttl: 60ms, staleWhileRevalidate: 40ms, staleIfError: 200ms)", scope),
+  coalesce: () => parse("coalesce(byKey)", scope),
+  keyed: () => parse("keyed(perKey)", scope),
+  storage: () => parse("contextStorage(store)", scope),
+  environment: () => environment({ name: "inner" }),
+  standard: () => standard({ name: "shop" }),
+  redis: () => redis(),
+  webService: () => webService(),
+  messageProducer: () => messageProducer(),
 } satisfies Record<string, () => AnyPolicy>;
 
 /** Makes the policy of a tree. */
