@@ -120,6 +120,8 @@ const everywhere = portable.map(tests);
 export default defineConfig({
   test: {
     passWithNoTests: true,
+    // A mutant must not be kept for later runs.
+    fsModuleCache: mutant === undefined,
     globalSetup: "./test/fetch-server/setup.ts",
     reporters: process.env.CI
       ? ["default", ["json", { outputFile: `.reports/${process.pid}.json` }]]
