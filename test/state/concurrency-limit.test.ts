@@ -239,3 +239,27 @@ describe("WindowedLimit", () => {
     expect(seen).toEqual([[expect.closeTo(0.1), 1, false, 1_800]]);
   });
 });
+
+// What the page on adaptiveLimit says of a demand that never lets up.
+describe("before a service that does 50 at a time in 100 ms, under endless demand", () => {
+  const most: LimitBounds = { initial: 20, minimum: 1, maximum: 200 };
+
+  it.each<[string, ConcurrencyLimit, number[]]>([
+    ["GradientLimit", new GradientLimit(most, 1.5, 0.2, 4), [67, 120, 200]],
+    ["VegasLimit", new VegasLimit(most), [56, 56, 64]],
+  ])("%s allows after 1, 5 and 10 minutes", (_, algorithm, expected) => {
+    const limit = new WindowedLimit(algorithm, 1_000);
+    const found: number[] = [];
+    let now = 0;
+    for (const minutes of [1, 5, 10]) {
+      while (now < minutes * 60_000) {
+        const running = Math.floor(limit.limit);
+        const latency = 100 * Math.max(1, running / 50);
+        now += latency / running;
+        limit.record(latency, running, false, now);
+      }
+      found.push(Math.round(limit.limit));
+    }
+    expect(found).toEqual(expected);
+  });
+});
