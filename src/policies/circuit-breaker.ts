@@ -5,7 +5,7 @@ import type { Clock } from "../core/clock.ts";
 import { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
 import { isRejected, RejectedError } from "../core/errors.ts";
-import { type Exit, type Passage, pass, passageOf, through } from "../core/exit.ts";
+import { type Exit, type Passage, pass, through } from "../core/exit.ts";
 import { LayeredPolicy } from "../core/layered-policy.ts";
 import type { AbortListener } from "../core/leg.ts";
 import {
@@ -23,7 +23,7 @@ import type { Layer, Policy, Service } from "../core/policy.ts";
 import { Circuit, type CircuitRules, type CircuitSnapshot, type CircuitState } from "../state/circuit.ts";
 import { CountWindow, failed, type Mark, slow, TimeWindow, type Window } from "../state/window.ts";
 import { announce } from "./announce.ts";
-import type { Fleet, FleetPassage, Probe, SharedStore } from "./fleet.ts";
+import type { Fleet, FleetNote, Guard, Probe, SharedStore } from "./fleet.ts";
 
 export interface CircuitBreakerOptions {
   /** Stands in events and rejections, and is the name of the shared circuit. Default `circuit`. */
@@ -126,7 +126,7 @@ export function circuitBreaker(chosen: CircuitBreakerOptions = {}): CircuitBreak
 }
 
 /** What all calls of one circuit share. One for each key of a `keyed`, so that its size counts. */
-class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy> {
+class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy>, Guard {
   readonly name: string;
   readonly #circuit: Circuit;
   readonly #fleet: Fleet | undefined;
@@ -236,34 +236,27 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
     const { clock } = context.environment;
     this.#clock = clock;
     if (this.#read !== undefined) this.#tune(this.#read, context);
-    if (this.#fleet !== undefined) {
-      const gate = this.#fleet.gate(context);
-      if (gate === "refuse") return exit.fail(this.#refusal(context, this.#fleet.retryAfter(clock)));
-      if (gate === "bypass") return pass(inner, request, context, this.#admit(context, exit, undefined));
-      if (gate !== "pass") {
-        const probe = this.#admit(context, exit, gate);
-        return pass(passageOf(this.#fleet.cutOff(next, gate)), request, context, probe);
-      }
-    }
+    const another = this.#fleet?.divert(this, next, inner, context);
+    if (another !== undefined) return another(request, context, exit);
     if (circuit.state !== "closed") {
       const before = circuit.state;
-      if (!circuit.admit(clock)) return exit.fail(this.#refusal(context, circuit.retryAfter(clock)));
+      if (!circuit.admit(clock)) return exit.fail(this.refusal(context, circuit.retryAfter(clock)));
       if (circuit.state !== before) announce(circuit, this.name, before, context);
     }
-    return pass(inner, request, context, this.#admit(context, exit, undefined));
+    return pass(inner, request, context, this.admit(context, exit, undefined));
   }
 
   /** What takes note of how a call ends that may pass. */
-  #admit<S>(context: Context, exit: Exit<S>, probe: Probe | undefined): Exit<S> {
+  admit<S>(context: Context, exit: Exit<S>, probe: Probe | undefined): Exit<S> {
     const { state, epoch } = this.#circuit;
     // A probe gives its permit back at the abort, and a timeout further out is a failure, even if the service never
     // settles. Elsewhere nobody need listen, and the epoch is all that a call must remember.
     const listens = context.bounded || probe !== undefined || state === "half-open";
     const timed = this.#slowAfter !== Infinity;
     if (!listens && this.#fleet === undefined && !timed) return new Admission(this, context, exit, epoch);
-    const fleetEpoch = this.#fleet?.epoch ?? 0;
+    const note = this.#fleet?.note(context, probe);
     const startedAt = timed ? this.#clock.now() : 0;
-    return new Watch(this, context, exit, epoch, probe, fleetEpoch, startedAt, listens);
+    return new Watch(this, context, exit, epoch, note, startedAt, listens);
   }
 
   /**
@@ -289,14 +282,13 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   /** The same for a call of which more must be known. */
   recordWatched(verdict: Verdict, watch: Watch<never>): void {
     const slowAfter = this.#slowAfter;
-    const ignored = verdict.kind === "ignored";
-    const late = !ignored && slowAfter !== Infinity && this.#clock.now() - watch.startedAt > slowAfter;
+    const late = slowAfter !== Infinity && this.#clock.now() - watch.startedAt > slowAfter;
     const changed = this.record(verdict, watch.epoch, watch.context, late);
-    if (ignored) this.#fleet?.ignore(watch, this.#clock);
-    else this.#fleet?.record(watch, verdict.kind === "success", late, changed, verdict.retryAfter);
+    if (watch.note !== undefined) this.#fleet?.record(watch.note, verdict, late, changed);
   }
 
-  #refusal(context: Context, retryAfter: number): RejectedError {
+  /** What a call is refused with. */
+  refusal(context: Context, retryAfter: number): RejectedError {
     const details = retryAfter === Infinity ? {} : { retryAfter };
     context.emit({ type: "circuit.rejected", circuit: this.name, ...details });
     const who = this.name === table.name.initial ? "" : "circuit ";
@@ -343,9 +335,8 @@ class Admission<S> implements Exit<S> {
 }
 
 /** One call of which more must be known than its epoch. */
-class Watch<S> extends Admission<S> implements AbortListener, FleetPassage {
-  readonly probe: Probe | undefined;
-  readonly fleetEpoch: number;
+class Watch<S> extends Admission<S> implements AbortListener {
+  readonly note: FleetNote | undefined;
   readonly startedAt: number;
   readonly #listens: boolean;
   #ended = false;
@@ -355,14 +346,12 @@ class Watch<S> extends Admission<S> implements AbortListener, FleetPassage {
     context: Context,
     exit: Exit<S>,
     epoch: number,
-    probe: Probe | undefined,
-    fleetEpoch: number,
+    note: FleetNote | undefined,
     startedAt: number,
     listens: boolean,
   ) {
     super(breaker, context, exit, epoch);
-    this.probe = probe;
-    this.fleetEpoch = fleetEpoch;
+    this.note = note;
     this.startedAt = startedAt;
     this.#listens = listens;
     if (listens) context.parent?.add(this);

@@ -1,8 +1,11 @@
 import { bound } from "../core/bound.ts";
+import type { Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { deadlinesByClock } from "../core/deadlines.ts";
+import type { RejectedError } from "../core/errors.ts";
 import { kindOf } from "../core/events.ts";
+import { type Exit, type Passage, pass, passageOf } from "../core/exit.ts";
 import { platform } from "../core/platform.ts";
 import type { Service } from "../core/policy.ts";
 import type { Circuit, CircuitState } from "../state/circuit.ts";
@@ -15,11 +18,19 @@ export interface Probe {
   readonly until: number;
 }
 
-/** What the fleet needs to know of a call under way. */
-export interface FleetPassage {
+/** What the fleet remembers of a call under way. */
+export interface FleetNote {
   readonly context: Context;
   readonly probe: Probe | undefined;
-  readonly fleetEpoch: number;
+  readonly epoch: number;
+}
+
+/** What the fleet needs of the policy that has the circuit. */
+export interface Guard {
+  /** What takes note of how a call ends that may pass. */
+  admit<S>(context: Context, exit: Exit<S>, probe: Probe | undefined): Exit<S>;
+  /** What a call is refused with. */
+  refusal(context: Context, retryAfter: number): RejectedError;
 }
 
 /** A store that circuits can be shared by: it brings along what makes one circuit of many. */
@@ -71,10 +82,6 @@ export class Fleet {
     this.#replica = new Replica(circuit.rules);
   }
 
-  get epoch(): number {
-    return this.#replica.epoch;
-  }
-
   /** The fleet's state where it is not closed. */
   get state(): CircuitState | undefined {
     const state = this.#replica.view?.state;
@@ -86,8 +93,31 @@ export class Fleet {
     return this.state === "disabled" || this.state === "metrics-only";
   }
 
+  /** Another way for a call than through the circuit, if the fleet does not leave that to it. */
+  divert<Q, S>(
+    guard: Guard,
+    next: Service<Q, S>,
+    inner: Passage<Q, S>,
+    context: Context,
+  ): Passage<Q, S> | undefined {
+    const gate = this.#gate(context);
+    if (gate === "pass") return undefined;
+    return (request, context, exit) => {
+      const { clock } = context.environment;
+      if (gate === "refuse") return exit.fail(guard.refusal(context, this.#replica.retryAfter(clock.now())));
+      const probe = gate === "bypass" ? undefined : gate;
+      const way = probe === undefined ? inner : passageOf(this.#cutOff(next, probe));
+      return pass(way, request, context, guard.admit(context, exit, probe));
+    };
+  }
+
+  /** Remembers a call that passes. */
+  note(context: Context, probe: Probe | undefined): FleetNote {
+    return { context, probe, epoch: this.#replica.epoch };
+  }
+
   /** What the fleet says of a call; a probe is the leave to send it whatever the circuit itself says. */
-  gate(context: Context): "pass" | "bypass" | "refuse" | Probe {
+  #gate(context: Context): "pass" | "bypass" | "refuse" | Probe {
     this.#context = context;
     const { clock } = context.environment;
     const now = clock.now();
@@ -100,32 +130,29 @@ export class Fleet {
     return "pass";
   }
 
-  retryAfter(clock: Clock): number {
-    return this.#replica.retryAfter(clock.now());
-  }
-
   /** A service whose calls end when the leave to probe does: after it another replica may be probing. */
-  cutOff<Q, S>(next: Service<Q, S>, probe: Probe): Service<Q, S> {
+  #cutOff<Q, S>(next: Service<Q, S>, probe: Probe): Service<Q, S> {
     return (request, context) => {
       const { clock } = context.environment;
       return bound(next, request, context, probe.until - clock.now(), this.#deadlinesOf(clock));
     };
   }
 
-  record(passage: FleetPassage, ok: boolean, slow: boolean, changed: boolean, asked?: number): void {
-    const { context, probe, fleetEpoch } = passage;
+  /** A call has ended; `changed` says that it changed the circuit's own state. */
+  record({ context, probe, epoch }: FleetNote, verdict: Verdict, slow: boolean, changed: boolean): void {
     const { clock } = context.environment;
     const now = clock.now();
-    this.#replica.count(fleetEpoch, ok, slow, asked);
-    if (probe !== undefined) this.#replica.probed(probe.id, fleetEpoch, ok && !slow, now);
+    if (verdict.kind === "ignored") {
+      // It told nothing: its leave to probe goes to the next one.
+      if (probe !== undefined) this.#replica.returnPermit(probe, epoch, now);
+      return;
+    }
+    const ok = verdict.kind === "success";
+    this.#replica.count(epoch, ok, slow, verdict.retryAfter);
+    if (probe !== undefined) this.#replica.probed(probe.id, epoch, ok && !slow, now);
     // An opening is told at once, so that the others need not find out by themselves.
     else if (changed) this.#replica.hasten(now);
     if (this.#replica.due(now)) context.environment.waitUntil(this.sync(clock, context));
-  }
-
-  /** A call told nothing: its leave to probe goes to the next one. */
-  ignore({ probe, fleetEpoch }: FleetPassage, clock: Clock): void {
-    if (probe !== undefined) this.#replica.returnPermit(probe, fleetEpoch, clock.now());
   }
 
   /** Reports to the home and takes its view. Never rejects. */
