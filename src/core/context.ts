@@ -37,19 +37,19 @@ export interface Trace {
 }
 
 /** What a caller said of a call, or a layer noted of it: most calls need none of it. */
-class Facts {
-  key: string | undefined;
-  repeatable = true;
-  concurrent = true;
-  trace: Trace | undefined;
+interface Facts {
+  readonly key?: string | undefined;
+  readonly repeatable?: boolean | undefined;
+  readonly concurrent?: boolean | undefined;
+  trace?: Trace | undefined;
   /** What the last attempt came to that another one followed. */
-  cause: unknown;
+  cause?: unknown;
   /** Milliseconds that the caller allowed, until the environment's clock makes a deadline of them. */
-  allowed = Infinity;
+  readonly allowed?: number;
   /** The deadline that the clock which the call began with makes of it. */
-  ends = Infinity;
+  readonly ends?: number;
   /** What counts calls and has counted this one. */
-  counters: Set<object> | undefined;
+  counters?: Set<object> | undefined;
 }
 
 /**
@@ -93,20 +93,14 @@ export class Context {
   /** The context that a call begins with. */
   static begin(options?: CallOptions | Context): Context {
     if (options === undefined) return new Context(platform, undefined, undefined, undefined, 1, false);
-    const { context, signal, deadline, key, repeatable, concurrent, trace }: CallOptions =
-      options instanceof Context ? { context: options } : options;
+    const given: CallOptions = options instanceof Context ? { context: options } : options;
+    const { context, signal, deadline, repeatable, concurrent } = given;
+    const { key = context?.key, trace = context?.trace } = given;
     const environment = context?.environment ?? platform;
-    const facts = new Facts();
-    facts.key = key ?? context?.key;
-    facts.repeatable = repeatable ?? true;
-    facts.concurrent = concurrent ?? true;
-    facts.trace = trace ?? context?.trace;
-    if (deadline !== undefined) {
-      facts.allowed = milliseconds(deadline, "deadline");
-      facts.ends = environment.clock.now() + facts.allowed;
-    }
+    const allowed = deadline === undefined ? Infinity : milliseconds(deadline, "deadline");
+    const own = deadline === undefined ? Infinity : environment.clock.now() + allowed;
     const outer = context?.deadline ?? Infinity;
-    const ends = Math.min(facts.ends, outer);
+    const ends = Math.min(own, outer);
     const parent = context?.parent;
     const begun = new Context(
       environment,
@@ -114,9 +108,18 @@ export class Context {
       signal == null && parent === undefined ? undefined : new Leg(parent, signal ?? undefined, false),
       ends === Infinity ? undefined : ends,
       1,
-      context?.bounded === true && facts.ends >= outer,
+      context?.bounded === true && own >= outer,
     );
-    begun.#facts = facts;
+    begun.#facts = {
+      key,
+      repeatable,
+      concurrent,
+      trace,
+      cause: undefined,
+      allowed,
+      ends: own,
+      counters: undefined,
+    };
     return begun;
   }
 
@@ -157,12 +160,12 @@ export class Context {
 
   /** False when the request must not go out a second time. */
   get repeatable(): boolean {
-    return this.#call.#facts?.repeatable ?? true;
+    return this.#call.#facts?.repeatable !== false;
   }
 
   /** Whether a policy may have the request under way twice at once: it is repeatable, and nobody said otherwise. */
   get concurrent(): boolean {
-    return this.repeatable && (this.#call.#facts?.concurrent ?? true);
+    return this.repeatable && this.#call.#facts?.concurrent !== false;
   }
 
   /** Where in a trace the attempt that was sent last stands. */
@@ -229,7 +232,7 @@ export class Context {
 
   get #noted(): Facts {
     const call = this.#call;
-    call.#facts ??= new Facts();
+    call.#facts ??= {};
     return call.#facts;
   }
 
@@ -281,7 +284,7 @@ export class Context {
     let deadline = this.#deadline;
     if (deadline !== undefined && environment.clock !== this.environment.clock) {
       const facts = this.#call.#facts;
-      const left = deadline === facts?.ends ? facts.allowed : this.remaining();
+      const left = deadline === facts?.ends ? (facts?.allowed as number) : this.remaining();
       deadline = environment.clock.now() + left;
     }
     return new Context(environment, this.#call, this.#owner, deadline, this.attempt, this.bounded);
