@@ -109,7 +109,8 @@ export class TimeWindow extends Tally implements Window {
   readonly #width: number;
   /** By their numbers, counted from the clock's origin. */
   readonly #slices = new Map<number, Tally>();
-  #newest = -1;
+  #newest = -Infinity;
+  #slice = new Tally();
 
   constructor(span: number) {
     super();
@@ -123,17 +124,20 @@ export class TimeWindow extends Tally implements Window {
   age(time: TimeSource): void {
     const newest = Math.floor(time.now() / this.#width);
     if (newest <= this.#newest) return;
-    this.#newest = newest;
     for (const [number, { calls, failures, slowCalls }] of this.#slices) {
-      if (number > newest - slices) return;
+      if (number > newest - slices) break;
       this.add(-calls, -failures, -slowCalls);
       this.#slices.delete(number);
     }
+    this.#newest = newest;
+    this.#slice = new Tally();
+    this.#slices.set(newest, this.#slice);
   }
 
   override clear(): void {
     super.clear();
     this.#slices.clear();
+    this.#newest = -Infinity;
   }
 
   restore({ calls, failures, slowCalls }: WindowSnapshot, time: TimeSource): void {
@@ -143,9 +147,7 @@ export class TimeWindow extends Tally implements Window {
 
   #record(calls: number, failures: number, slowCalls: number, time: TimeSource): void {
     this.age(time);
-    const slice = this.#slices.get(this.#newest) ?? new Tally();
-    this.#slices.set(this.#newest, slice);
-    slice.add(calls, failures, slowCalls);
+    this.#slice.add(calls, failures, slowCalls);
     this.add(calls, failures, slowCalls);
   }
 }
