@@ -49,12 +49,12 @@ const sizes = [
   {
     name: "compose and seven policies",
     code: `export { compose, retry, timeout, circuitBreaker, bulkhead, rateLimit, fallback, hedge } from "ninelives"`,
-    limit: 12400,
+    limit: 12300,
   },
   {
     name: "resilientFetch with its standard policy",
     code: `export { resilientFetch } from "ninelives/fetch"`,
-    limit: 11300,
+    limit: 11200,
   },
 ];
 
