@@ -11,6 +11,8 @@ export interface Verdict {
   readonly retryable: boolean;
   /** Milliseconds that the other side asked to wait before a new try. */
   readonly retryAfter?: number | undefined;
+  /** Whether the other side asked for fewer calls. Default: when it said when to come back, or when it is ignored yet retryable. */
+  readonly pushback?: boolean | undefined;
 }
 
 /** The one judge of a chain. It must not throw. */
@@ -23,10 +25,11 @@ export const failure: Verdict = { kind: "failure", retryable: true };
 const refusal: Verdict = { kind: "ignored", retryable: false };
 
 /**
- * Whether the other side asked for fewer calls: by `retryAfter`, or by what may pass and is yet no failure of it (429).
+ * Whether the other side asked for fewer calls. Where the verdict does not say so it did by `retryAfter`, or by what may
+ * pass and is yet no failure of it (429).
  */
-export function pushesBack({ kind, retryable, retryAfter }: Verdict): boolean {
-  return retryAfter !== undefined || (kind === "ignored" && retryable);
+export function pushesBack({ kind, retryable, retryAfter, pushback }: Verdict): boolean {
+  return pushback ?? (retryAfter !== undefined || (kind === "ignored" && retryable));
 }
 
 function isRefusal(error: unknown): error is RejectedError {

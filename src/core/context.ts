@@ -69,6 +69,8 @@ export class Context {
   readonly #call: Context;
   /** The context that has the leg, if not this one. */
   readonly #lender: Context | undefined;
+  /** What a layer found out of whether the request may be sent again; undefined where the caller's word holds. */
+  #repeats: boolean | undefined;
   #leg: Leg | undefined;
   #facts: Facts | undefined;
   #sends = 0;
@@ -80,6 +82,7 @@ export class Context {
     deadline: number | undefined,
     attempt: number,
     bounded: boolean,
+    repeats?: boolean | undefined,
   ) {
     this.environment = environment;
     this.#call = call ?? this;
@@ -88,6 +91,7 @@ export class Context {
     this.#deadline = deadline;
     this.attempt = attempt;
     this.bounded = bounded;
+    this.#repeats = repeats;
   }
 
   /** The context that a call begins with. */
@@ -160,7 +164,7 @@ export class Context {
 
   /** False when the request must not go out a second time. */
   get repeatable(): boolean {
-    return this.#call.#facts?.repeatable !== false;
+    return (this.#repeats ?? this.#call.#facts?.repeatable) !== false;
   }
 
   /** Whether a policy may have the request under way twice at once: it is repeatable, and nobody said otherwise. */
@@ -246,37 +250,30 @@ export class Context {
 
   /** The context of the `attempt`th try. */
   withAttempt(attempt: number): Context {
-    return new Context(this.environment, this.#call, this.#owner, this.#deadline, attempt, this.bounded);
+    return this.#derive(this.#owner, this.#deadline, attempt);
+  }
+
+  /** The context of a part that knows better whether the request may be sent again: it gave it a key, or a body that lasts. */
+  withRepeatable(repeatable: boolean): Context {
+    const derived = this.withAttempt(this.attempt);
+    derived.#repeats = repeatable;
+    return derived;
   }
 
   /** The context of a part that can be ended on its own, by `leg.abort`. */
   fork(): Context {
-    return new Context(
-      this.environment,
-      this.#call,
-      this.leg.fork(),
-      this.#deadline,
-      this.attempt,
-      this.bounded,
-    );
+    return this.#derive(this.leg.fork(), this.#deadline);
   }
 
   /** The context of work that others wait for too: neither this caller's abort nor its deadline ends it. */
   detach(): Context {
-    return new Context(
-      this.environment,
-      this.#call,
-      new Leg(undefined, undefined, true),
-      undefined,
-      this.attempt,
-      false,
-    );
+    const leg = new Leg(undefined, undefined, true);
+    return this.#derive(leg, undefined, this.attempt, false);
   }
 
   /** The context of a part that whoever asks will end at `deadline`, or at this context's deadline if that is sooner. */
   bound(deadline: number, leg: Leg = this.leg.fork()): Context {
-    const ends = Math.min(deadline, this.deadline);
-    return new Context(this.environment, this.#call, leg, ends, this.attempt, true);
+    return this.#derive(leg, Math.min(deadline, this.deadline), this.attempt, true);
   }
 
   /** The same call in another environment; what is left of its time is measured by the new clock. */
@@ -287,7 +284,17 @@ export class Context {
       const left = deadline === facts?.ends ? (facts?.allowed as number) : this.remaining();
       deadline = environment.clock.now() + left;
     }
-    return new Context(environment, this.#call, this.#owner, deadline, this.attempt, this.bounded);
+    return this.#derive(this.#owner, deadline, this.attempt, this.bounded, environment);
+  }
+
+  #derive(
+    leg: Leg | Context | undefined,
+    deadline: number | undefined,
+    attempt = this.attempt,
+    bounded = this.bounded,
+    environment = this.environment,
+  ): Context {
+    return new Context(environment, this.#call, leg, deadline, attempt, bounded, this.#repeats);
   }
 
   /** @internal The innermost step of every chain says that the request goes out. */

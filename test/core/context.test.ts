@@ -136,6 +136,25 @@ describe("Context", () => {
     expect(Context.begin({ context }).cause).toBeUndefined();
   });
 
+  it("is told inward, and only inward, whether the request may be sent again", () => {
+    const context = on(new ManualClock(), { repeatable: false });
+    const inner = context.withRepeatable(true);
+    const further = [
+      inner.withAttempt(2),
+      inner.fork(),
+      inner.detach(),
+      inner.bound(5),
+      inner.within({ ...platform, clock: new ManualClock() }),
+    ];
+    expect(further.map(({ repeatable }) => repeatable)).toEqual(further.map(() => true));
+    inner.countSend();
+    expect([context.repeatable, context.sends, context.maySend]).toEqual([false, 1, false]);
+    expect([inner.maySend, inner.withRepeatable(false).maySend]).toEqual([true, false]);
+    // Another call within this one is another request.
+    expect(Context.begin({ context: inner, repeatable: false }).repeatable).toBe(false);
+    expect(Context.begin({ context: inner.withRepeatable(false) }).repeatable).toBe(true);
+  });
+
   describe("emit", () => {
     it("stamps an event with the policy's name, the wall clock and the key", async () => {
       const clock = new ManualClock({ wall: 1_000 });
