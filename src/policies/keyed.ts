@@ -2,7 +2,7 @@ import { known, whole } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
 import { type Exit, type Passage, pass, passageOf, through } from "../core/exit.ts";
 import { callable } from "../core/options.ts";
-import { definePolicy, type Policy, type Service } from "../core/policy.ts";
+import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
 
 export interface KeyedOptions {
   /** Keys that are remembered; past it the one that was used longest ago is forgotten, with its state. Default 1000. */
@@ -10,9 +10,9 @@ export interface KeyedOptions {
 }
 
 /** A keyed policy also gives the policies of its keys. */
-export interface Keyed extends Policy {
+export interface Keyed<in Req = unknown, in Res = unknown> extends Policy<Req, Res> {
   /** The policy of a key, made if need be. */
-  of(key: string): Policy;
+  of(key: string): Policy<Req, Res>;
   /** The keys that are remembered, least recently used first. */
   keys(): string[];
 }
@@ -26,15 +26,18 @@ export interface Keyed extends Policy {
  * const policy = keyed((host) => circuitBreaker({ name: host }));
  * await policy.execute(({ signal }) => fetch(url, { signal }), { key: url.host });
  */
-export function keyed(factory: (key: string) => Policy, options: KeyedOptions = {}): Keyed {
+export function keyed<Req = unknown, Res = unknown>(
+  factory: (key: string) => Policy<Req, Res>,
+  options: KeyedOptions = {},
+): Keyed<Req, Res> {
   known(options, "keyed", ["maximumKeys"]);
   callable()(factory, "keyed: factory");
   const most = whole(options.maximumKeys ?? 1000, "keyed: maximumKeys");
-  const policies = new Map<string, Policy>();
+  const policies = new Map<string, Policy<Req, Res>>();
   /** The key that was used last, which need not be moved to the end of the map again. */
   let latest: string | undefined;
 
-  function of(key: string): Policy {
+  function of(key: string): Policy<Req, Res> {
     const known = policies.get(key);
     if (known !== undefined && key === latest) return known;
     const policy = known ?? factory(key);
@@ -47,9 +50,9 @@ export function keyed(factory: (key: string) => Policy, options: KeyedOptions = 
   }
 
   const recipe = { policy: "keyed", given: { factory, ...options }, table: { factory: {}, maximumKeys: {} } };
-  const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
-    const linked = new WeakMap<Policy, Passage<Q, S>>();
-    function keyed(request: Q, context: Context, exit: Exit<S>): unknown {
+  const policy = definePolicyFor(recipe, (next: Service<Req, Res>) => {
+    const linked = new WeakMap<object, Passage<Req, Res>>();
+    function keyed(request: Req, context: Context, exit: Exit<Res>): unknown {
       const chosen = of(context.key ?? "");
       let passage = linked.get(chosen);
       if (passage === undefined) {
