@@ -45,7 +45,7 @@ const entryPoints: Record<string, readonly Runtime[]> = {
 
 /** Bytes after minifying and gzip -9. The README quotes these limits. */
 const sizes = [
-  { name: "retry alone", code: `export { retry } from "ninelives"`, limit: 5300 },
+  { name: "retry alone", code: `export { retry } from "ninelives"`, limit: 5350 },
   {
     name: "compose and seven policies",
     code: `export { compose, retry, timeout, circuitBreaker, bulkhead, rateLimit, fallback, hedge } from "ninelives"`,
@@ -54,7 +54,7 @@ const sizes = [
   {
     name: "resilientFetch with its standard policy",
     code: `export { resilientFetch } from "ninelives/fetch"`,
-    limit: 11200,
+    limit: 12900,
   },
 ];
 

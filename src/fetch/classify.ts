@@ -1,32 +1,52 @@
-import { classifyError, failure, type Outcome, success, type Verdict } from "../core/classify.ts";
-import { parseRetryAfter } from "./retry-after.ts";
+import {
+  type Classify,
+  classifyError,
+  failure,
+  type Outcome,
+  success,
+  type Verdict,
+} from "../core/classify.ts";
+import { systemClock } from "../core/clock.ts";
+import { retryAfterOf } from "./retry-after.ts";
 
 /** What the caller did wrong says nothing of the dependency, and would be wrong again. */
-const callerError: Verdict = { kind: "ignored", retryable: false };
-const unsupported: Verdict = { kind: "failure", retryable: false };
+export const callerError: Verdict = { kind: "ignored", retryable: false };
+const lasting: Verdict = { kind: "failure", retryable: false };
+/** What says nothing of the dependency, asks for nothing, and may pass. */
+const passing: Verdict = { kind: "ignored", retryable: true, pushback: false };
+
+/** TLS that will not be better, answers that are no HTTP, and what Node's `fetch` refuses to send or to take. */
+const lastingCode =
+  /^(?:CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HPE_|UND_ERR_(?:INV|NOT|REQ_|RES_|HEADERS_O|DES|CLO))/;
+/** A `DOMException` by which somebody within gave up, or the platform refused. */
+const givenUp = /^(?:Abort|NotAllowed|Security|QuotaExceeded|DataClone|InvalidState)Error$/;
 
 /**
  * What an outcome of `fetch` means.
  *
- * Statuses from 500, 408 and 425 are failures that may pass (501 and 505 will not); 429 may pass too, but is no failure
- * of the service; the other 4xx say nothing of it. `Retry-After` is handed on. An error is a failure; one that workerd
- * marks as `overloaded` is not repeated.
+ * Statuses from 500 are failures that may pass (501 and 505 will not). 4xx say nothing of the service: 408, 425 and 429
+ * may pass, and so may 403 and 413 that say when; the others will not. `Retry-After` is handed on; `rateLimitHints()`
+ * reads more. An error is a failure that may pass, save one that workerd marks as `overloaded` or not `retryable`, or
+ * whose `code` in Node says that it will not; while the device is offline it says nothing of the service.
  */
-export function classifyHttp(outcome: Outcome): Verdict {
-  if ("error" in outcome) {
-    const verdict = classifyError(outcome.error);
-    return isOverloaded(outcome.error) ? { ...verdict, retryable: false } : verdict;
-  }
-  const { value } = outcome;
-  if (!isResponse(value)) return success;
-  const { status } = value;
-  if (status < 400) return success;
-  if (status === 429) return { kind: "ignored", retryable: true, retryAfter: retryAfter(value) };
-  if (status === 408 || status === 425) return failure;
-  if (status < 500) return callerError;
-  if (status === 501 || status === 505) return unsupported;
-  const asked = retryAfter(value);
-  return asked === undefined ? failure : { ...failure, retryAfter: asked };
+export const classifyHttp: Classify = classifierBy(systemClock);
+
+/** The same by another clock, which the dates in headers are compared with when the server's own is not to be seen. */
+export function classifierBy(clock: { wall(): number }): Classify {
+  return function classify(outcome: Outcome): Verdict {
+    if ("error" in outcome) return judge(outcome.error);
+    const { value } = outcome;
+    if (!isResponse(value)) return success;
+    const { status } = value;
+    if (status < 400) return success;
+    if (status === 408 || status === 425) return passing;
+    if (status === 501 || status === 505) return lasting;
+    if (status < 500 && status !== 429 && status !== 403 && status !== 413) return callerError;
+    const retryAfter = retryAfterOf(value, clock);
+    if (status >= 500) return retryAfter === undefined ? failure : { ...failure, retryAfter };
+    if (status !== 429 && retryAfter === undefined) return callerError;
+    return { kind: "ignored", retryable: true, retryAfter };
+  };
 }
 
 /** By its shape: the Response of another realm, or of a `fetch` from a package, is of another class. */
@@ -36,15 +56,24 @@ function isResponse(value: unknown): value is Pick<Response, "status" | "headers
   return typeof status === "number" && typeof headers?.get === "function";
 }
 
-function retryAfter(response: Pick<Response, "headers">): number | undefined {
-  const header = response.headers.get("retry-after");
-  if (header === null) return undefined;
-  const date = Date.parse(response.headers.get("date") ?? "");
-  return parseRetryAfter(header, Number.isNaN(date) ? Date.now() : date);
+/** What errors of the runtimes say beside their message. */
+interface Thrown {
+  readonly name?: unknown;
+  readonly code?: unknown;
+  readonly cause?: { readonly code?: unknown } | null;
+  /** https://developers.cloudflare.com/durable-objects/best-practices/error-handling/ */
+  readonly overloaded?: unknown;
+  readonly retryable?: unknown;
 }
 
-function isOverloaded(error: unknown): boolean {
-  return (
-    typeof error === "object" && error !== null && (error as { overloaded?: unknown }).overloaded === true
-  );
+function judge(error: unknown): Verdict {
+  const verdict = classifyError(error);
+  if (verdict.kind !== "failure" || typeof error !== "object" || error === null) return verdict;
+  const { name, code, cause, overloaded, retryable } = error as Thrown;
+  if (givenUp.test(String(name))) return callerError;
+  const { navigator } = globalThis as { readonly navigator?: { readonly onLine?: boolean } };
+  // Only "no" means anything. https://developer.mozilla.org/docs/Web/API/Navigator/onLine
+  if (name === "TypeError" && navigator?.onLine === false) return passing;
+  const lasts = overloaded === true || retryable === false || lastingCode.test(String(cause?.code ?? code));
+  return lasts ? lasting : verdict;
 }

@@ -1,7 +1,12 @@
 import type { Scope } from "../expression/parse.ts";
 import { coalesceGets } from "./coalesce-gets.ts";
 import { deadlineHeader } from "./deadline-header.ts";
+import { idempotencyKey } from "./idempotency-key.ts";
+import { idempotentOnly } from "./idempotent-only.ts";
 import { idleTimeout } from "./idle-timeout.ts";
+import { perOrigin } from "./per-origin.ts";
+import { rateLimitHints } from "./rate-limit-hints.ts";
+import { replayBody } from "./replay-body.ts";
 import { staleIfError } from "./stale-if-error.ts";
 import { traceContext } from "./trace-context.ts";
 
@@ -14,7 +19,12 @@ import { traceContext } from "./trace-context.ts";
 export const httpPolicies: Scope = {
   coalesceGets,
   deadlineHeader,
+  idempotencyKey,
+  idempotentOnly,
   idleTimeout,
+  perOrigin,
+  rateLimitHints,
+  replayBody,
   staleIfError,
   traceContext,
 };

@@ -3,11 +3,19 @@ export { type CoalesceGetsOptions, coalesceGets } from "./coalesce-gets.ts";
 export type { DeadlineDialect } from "./deadline-dialects.ts";
 export { type DeadlineHeaderOptions, deadlineHeader } from "./deadline-header.ts";
 export { httpPolicies } from "./http-policies.ts";
+export { type IdempotencyKeyOptions, idempotencyKey } from "./idempotency-key.ts";
+export { idempotentOnly } from "./idempotent-only.ts";
 export { idleTimeout } from "./idle-timeout.ts";
 export { type IncomingDeadlineOptions, incomingDeadline } from "./incoming-deadline.ts";
 export type { Origins } from "./origins.ts";
+export { perOrigin } from "./per-origin.ts";
+export { parseRateLimit, type RateLimitHint } from "./rate-limit-headers.ts";
+export { rateLimitHints } from "./rate-limit-hints.ts";
+export { isIdempotent } from "./repeatable.ts";
+export { type ReplayBodyOptions, replayBody } from "./replay-body.ts";
 export {
   type FetchCall,
+  type ResilientFetch,
   type ResilientFetchOptions,
   type ResilientInit,
   resilientFetch,

@@ -1,6 +1,7 @@
 import { urlOf } from "./origins.ts";
+import { requestOf } from "./repeatable.ts";
 import type { FetchCall } from "./resilient-fetch.ts";
-import { headersOf, requestOf } from "./with-headers.ts";
+import { headersOf } from "./with-headers.ts";
 
 /** Options of a request that decide what comes back, with what a Request says where none was given. */
 const deciding: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { quote } from "../core/duration.ts";
+import { requestOf } from "./repeatable.ts";
 import type { FetchCall } from "./resilient-fetch.ts";
-import { requestOf } from "./with-headers.ts";
 
 /** Origins such as `"https://api.example.com"`, in a list or in one text with spaces between, or a function of the origin. */
 export type Origins = string | readonly string[] | ((origin: string) => boolean);

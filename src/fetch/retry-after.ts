@@ -1,5 +1,5 @@
 /** Milliseconds: nobody is made to wait longer than a day by a header. */
-const longest = 86_400_000;
+export const longestWait = 86_400_000;
 
 /** IMF-fixdate, RFC 850's date and asctime's; more lenient parsers find a date in nearly anything. */
 const dates =
@@ -14,9 +14,27 @@ const dates =
  */
 export function parseRetryAfter(value: string | null, now: number): number | undefined {
   const text = value?.trim() ?? "";
-  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, longest);
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, longestWait);
   if (!dates.test(text)) return undefined;
   // asctime names no zone, and means GMT.
   const date = Date.parse(/gmt$/i.test(text) ? text : `${text} GMT`);
-  return Number.isNaN(date) ? undefined : Math.min(Math.max(0, date - now), longest);
+  return Number.isNaN(date) ? undefined : Math.min(Math.max(0, date - now), longestWait);
+}
+
+/**
+ * How long a response asks to wait, in milliseconds.
+ *
+ * Its date is compared with the server's own clock (`Date`), where that is to be seen, and else with ours.
+ */
+export function retryAfterOf(
+  { headers }: Pick<Response, "headers">,
+  clock: { wall(): number },
+): number | undefined {
+  return parseRetryAfter(headers.get("retry-after"), serverTime(headers, clock));
+}
+
+/** Milliseconds since 1970 when a response was made. */
+export function serverTime(headers: Pick<Headers, "get">, clock: { wall(): number }): number {
+  const date = Date.parse(headers.get("date") ?? "");
+  return Number.isNaN(date) ? clock.wall() : date;
 }

@@ -8,8 +8,8 @@ import { timeout } from "../policies/timeout.ts";
 import { keptOf, standIn, stored } from "./kept-response.ts";
 import { urlOf } from "./origins.ts";
 import { readAtMost } from "./read-at-most.ts";
+import { requestOf } from "./repeatable.ts";
 import type { FetchCall } from "./resilient-fetch.ts";
-import { requestOf } from "./with-headers.ts";
 
 /** What is needed of a `Cache` of the Cache API. */
 export interface HttpCache {

@@ -1,9 +1,5 @@
+import { requestOf } from "./repeatable.ts";
 import type { FetchCall } from "./resilient-fetch.ts";
-
-/** The Request of a call that was made with one; by its shape, as a Request of another realm is of another class. */
-export function requestOf({ input }: FetchCall): Request | undefined {
-  return typeof input === "object" && "method" in input ? input : undefined;
-}
 
 /** The headers that a call sends, as far as its caller decides. The Headers are the caller's own: not to be changed. */
 export function headersOf(call: FetchCall): Headers {
@@ -15,5 +11,5 @@ export function headersOf(call: FetchCall): Headers {
 export function withHeaders(call: FetchCall, change: (headers: Headers) => void): FetchCall {
   const headers = new Headers(headersOf(call));
   change(headers);
-  return { input: call.input, init: { ...call.init, headers } };
+  return { ...call, init: { ...call.init, headers } };
 }

@@ -82,13 +82,12 @@ describe("resilientFetch", () => {
     const request = new Request(url, { method: "DELETE" });
     await fetch(request);
     await fetch(new URL(url));
-    expect(calls.map(({ input }) => input)).toEqual([request, new URL(url)]);
+    expect(calls.map(({ input }) => input)).toEqual([request, url]);
   });
 
   it.each<[string, unknown, unknown]>([
-    ["a bad header", url, { headers: { "no such name": "1" } }],
     ["a bad deadline", url, { resilience: { deadline: "soon" } }],
-    ["a method that is no text", url, { method: Symbol("GET") }],
+    ["a misspelt option", url, { resilience: { dedline: "1s" } }],
   ])("rejects and does not throw at %s", async (_, input, init) => {
     const { fetch, script } = stage();
     script(200);
@@ -97,6 +96,20 @@ describe("resilientFetch", () => {
       call = fetch(input, init);
     }).not.toThrow();
     await expect(call).rejects.toBeInstanceOf(Error);
+  });
+
+  it.each<[string, unknown, unknown]>([
+    ["headers that are none", url, { headers: 5 }],
+    ["a method that is no text", url, { method: Symbol("GET") }],
+    ["a URL that is no text", Symbol("url"), undefined],
+  ])("leaves %s for fetch to refuse, in its own words, by the promise", async (_, input, init) => {
+    const refused = new TypeError("in its own words");
+    const { fetch } = stage(timeout("1s"), {
+      fetch: () => {
+        throw refused;
+      },
+    });
+    await expect(fetch(input, init)).rejects.toBe(refused);
   });
 
   it("sends by the global fetch of the time when it was made, without a receiver", async () => {

@@ -224,7 +224,7 @@ describe("incomingTrace", () => {
     expect(read(text)).toBeUndefined();
   });
 
-  it("never throws, and what it takes is well formed", () => {
+  it("never throws, and what it takes is well formed", { timeout: 60_000 }, () => {
     const near = fc
       .tuple(
         fc.constantFrom("00", "01", "ff", "0"),

@@ -1,13 +1,11 @@
 import { Hono } from "hono";
 import { AllFailedError, isRejected } from "ninelives";
+import { isIdempotent } from "ninelives/fetch";
 import { targetOf } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
 import { passOn, requestHeaders } from "../forwarding.ts";
 import { gatewayOf } from "../gateway.ts";
 import { problem, problemOf } from "../middleware/problem.ts";
-
-/** RFC 9110, section 9.2.2: a proxy must not send others again. */
-const idempotent = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
 
 /** `/gateway/<upstream>/<path>`: forwards through the upstream's policy. */
 export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", async (c) => {
@@ -34,7 +32,8 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", a
   if (headers === undefined) {
     return problem({ status: 508, type: "loop", detail: "the request has come by here too often" });
   }
-  const repeatable = idempotent.includes(request.method) && request.body === null;
+  // A proxy must not send others again, whatever key they bear (RFC 9110, section 9.2.2).
+  const repeatable = isIdempotent(request.method) && request.body === null;
   try {
     const forwarded = { target, method: request.method, headers, body: request.body };
     return passOn(await route.call(forwarded, { repeatable, signal: request.signal, key: name }));
