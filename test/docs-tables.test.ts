@@ -16,6 +16,8 @@ const withoutTable = [
   "idle-timeout",
   "keyed",
   "presets",
+  "rate-limit-hints",
+  "resilient-fetch",
   "timeout",
 ];
 
@@ -24,6 +26,8 @@ const pages = globSync("docs/policies/*.md", { cwd: root }).map((path) => basena
 const elsewhere: Readonly<Record<string, string>> = {
   "coalesce-gets": "fetch",
   "deadline-header": "fetch",
+  "idempotency-key": "fetch",
+  "replay-body": "fetch",
   "stale-if-error": "fetch",
   "trace-context": "fetch",
   "worker-pool": "worker-pool",

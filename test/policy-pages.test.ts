@@ -31,7 +31,7 @@ function optionsOf(name: string): readonly Option[] | undefined {
   }));
 }
 
-const sources = globSync("src/policies/*.ts", { cwd: root }).map(read).join("\n");
+const sources = globSync("src/{policies,fetch}/*.ts", { cwd: root }).map(read).join("\n");
 
 /** The rows of the tables of a section that begin with this column, each with what its table is about. */
 function rows(section: string, column: string, page: string): { about: string; cells: string[] }[] {
