@@ -81,10 +81,11 @@ class Report<S> implements Exit<S> {
   succeed(value: S): unknown {
     const context = this.#context;
     try {
-      const measures = this.#measures();
+      const duration = this.#duration();
+      const attempts = context.sends;
       if (judgeValue(context.environment, value).kind === "failure") {
-        context.emit({ type: "request.failed", ...measures, kind: "value" });
-      } else context.emit({ type: "request.succeeded", ...measures });
+        context.emit({ type: "request.failed", duration, attempts, kind: "value" });
+      } else context.emit({ type: "request.succeeded", duration, attempts });
     } catch (thrown) {
       return this.#exit.fail(thrown);
     }
@@ -93,14 +94,14 @@ class Report<S> implements Exit<S> {
 
   fail(error: unknown): unknown {
     const context = this.#context;
-    const measures = this.#measures();
-    if (context.leg.aborted) context.emit({ type: "request.aborted", ...measures });
-    else context.emit({ type: "request.failed", ...measures, kind: kindOf(error) });
+    const duration = this.#duration();
+    const attempts = context.sends;
+    if (context.leg.aborted) context.emit({ type: "request.aborted", duration, attempts });
+    else context.emit({ type: "request.failed", duration, attempts, kind: kindOf(error) });
     return this.#exit.fail(error);
   }
 
-  #measures(): { duration: number; attempts: number } {
-    const { environment, sends } = this.#context;
-    return { duration: environment.clock.now() - this.#began, attempts: sends };
+  #duration(): number {
+    return this.#context.environment.clock.now() - this.#began;
   }
 }

@@ -83,8 +83,8 @@ class Tries<Q, S> implements Exit<S> {
   readonly #budget: RetryBudget | undefined;
   /** Whether nobody further out tells the budget of this call. */
   readonly #counts: boolean;
-  readonly #within: number;
-  readonly #started: number;
+  /** When no further wait may end, if that is bounded. */
+  readonly #ends: number | undefined;
   #made = 0;
   #waited = 0;
 
@@ -101,8 +101,8 @@ class Tries<Q, S> implements Exit<S> {
     this.#context = context;
     this.#exit = exit;
     this.#budget = read.budget(context);
-    this.#within = read.within(context) ?? Infinity;
-    this.#started = this.#within === Infinity ? 0 : context.environment.clock.now();
+    const within = read.within(context);
+    this.#ends = within === undefined ? undefined : context.environment.clock.now() + within;
     this.#counts = this.#budget !== undefined && context.isNewTo(this.#budget);
     if (this.#counts) this.#budget?.begin(context.environment.clock.now());
   }
@@ -156,7 +156,7 @@ class Tries<Q, S> implements Exit<S> {
     if (this.#made >= this.#read.attempts(context)) return this.#exhausted("attempts");
     const delay = this.#delay(outcome, verdict);
     const { clock } = context.environment;
-    const left = this.#within === Infinity ? Infinity : this.#started + this.#within - clock.now();
+    const left = this.#ends === undefined ? Infinity : this.#ends - clock.now();
     if (delay >= Math.min(left, context.remaining())) return this.#exhausted("time");
     if (this.#budget?.spend(clock.now()) === false) return this.#exhausted("budget");
     context.emit({ type: "retry.attempted", attempt: this.#made, delay, kind });
