@@ -22,7 +22,7 @@ export interface Timing {
 
 export interface Effort {
   readonly rounds: number;
-  /** Milliseconds that one contestant runs in each round. */
+  /** Milliseconds that one contestant runs in each round: short, so that on a busy machine most turns are undisturbed. */
   readonly turn: number;
   /** Milliseconds that each contestant runs before the first round, for the compiler. */
   readonly warmUp: number;

@@ -1,3 +1,4 @@
+import { leastBreakerName, leastFetchName, leastStackName } from "./floors.ts";
 import type { Timing } from "./measure.ts";
 
 export interface Measured extends Timing {
@@ -25,11 +26,13 @@ export interface Target {
   readonly target: number;
   readonly measured: number;
   readonly unit: "ns" | "B" | "";
+  /** What the least that one could write by hand comes to. */
+  readonly floor?: number;
 }
 
-/** The column that ratios are to: the first row of ours. */
-const ours = (measured: readonly Measured[]): Measured =>
-  measured.find(({ name }) => name.startsWith("ninelives")) as Measured;
+/** The row that ratios are to: the first of ours, where there is one. */
+const ours = (measured: readonly Measured[]): Measured | undefined =>
+  measured.find(({ name }) => name.startsWith("ninelives"));
 
 const number = (value: number, digits = 0): string => value.toFixed(digits);
 
@@ -46,12 +49,12 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 /** One section: what a call costs over the bare one, how that compares with ours, what it allocates. */
 export function sectionTable({ title, measured }: SectionResult): string {
-  const own = ours(measured).overhead;
+  const own = ours(measured)?.overhead;
   const rows = measured.map(({ name, total, overhead, bytes }, index) => [
     name,
     number(total),
     index === 0 ? "" : number(overhead),
-    index === 0 ? "" : `${number(overhead / own, 2)} ×`,
+    index === 0 || own === undefined ? "" : `${number(overhead / own, 2)} ×`,
     number(bytes),
   ]);
   return table([title, "ns a call", "over bare", "ratio", "bytes"], rows);
@@ -65,39 +68,51 @@ export function targets({ sections, event, instances }: Results): Target[] {
     return row?.overhead ?? Number.NaN;
   };
   const stack = "retry > breaker > timeout > bulkhead";
-  const ratio = (what: string, target: number, own: number, theirs: number): Target => ({
+  const least = (name: string): number => overhead("floors", name);
+  const ratio = (what: string, target: number, own: number, theirs: number, floor?: number): Target => ({
     what,
     target,
     measured: own / theirs,
     unit: "",
+    ...(floor === undefined ? {} : { floor: floor / theirs }),
   });
-  const nanoseconds = (what: string, target: number, measured: number): Target => ({
+  const nanoseconds = (what: string, target: number, measured: number, floor?: number): Target => ({
     what,
     target,
     measured,
     unit: "ns",
+    ...(floor === undefined ? {} : { floor }),
   });
   const breaker = overhead("circuit breaker", "ninelives");
+  const leastBreaker = least(leastBreakerName);
   const whole = overhead(stack, "ninelives");
-  const refusal = overhead("refusal by", "ninelives");
+  const leastStack = least(leastStackName);
+  const leastFetch = least(leastFetchName);
+  const refusal = overhead("refusal by an open", "ninelives");
   const peersRefusal = Math.min(
-    ...["cockatiel", "opossum", "alfred"].map((name) => overhead("refusal by", name)),
+    ...["cockatiel", "opossum", "alfred"].map((name) => overhead("refusal by an open", name)),
   );
+  const cockatielBreaker = overhead("circuit breaker", "cockatiel");
+  const cockatielStack = overhead(stack, "cockatiel");
+  const opossum = overhead("breaker > timeout", "opossum");
+  const ky = overhead("fetch", "ky");
   return [
-    nanoseconds("breaker alone", 100, breaker),
-    ratio("breaker alone, to cockatiel's", 1 / 2, breaker, overhead("circuit breaker", "cockatiel")),
-    nanoseconds(stack, 500, whole),
-    nanoseconds(`${stack}, events into a ring`, 700, overhead(stack, "ninelives, events")),
-    ratio(`${stack}, to cockatiel's`, 1 / 25, whole, overhead(stack, "cockatiel")),
-    ratio(
-      `${stack}, to opossum's breaker with timeout`,
-      1 / 3,
-      whole,
-      overhead("breaker > timeout", "opossum"),
-    ),
+    nanoseconds("breaker alone", 100, breaker, leastBreaker),
+    ratio("breaker alone, to cockatiel's", 1 / 2, breaker, cockatielBreaker, leastBreaker),
+    nanoseconds(stack, 500, whole, leastStack),
+    nanoseconds(`${stack}, events into a ring`, 700, overhead(stack, "ninelives, events"), leastStack),
+    ratio(`${stack}, to cockatiel's`, 1 / 25, whole, cockatielStack, leastStack),
+    ratio(`${stack}, to opossum's breaker with timeout`, 1 / 3, whole, opossum, leastStack),
     nanoseconds("refusal by an open circuit", 2_500, refusal),
     ratio("refusal by an open circuit, to the fastest peer's", 1 / 4, refusal, peersRefusal),
-    ratio("resilientFetch, to ky", 1 / 20, overhead("fetch", "ninelives"), overhead("fetch", "ky")),
+    ratio("resilientFetch, to ky", 1 / 20, overhead("fetch", "ninelives resilientFetch"), ky, leastFetch),
+    ratio(
+      "resilientFetch with ky's policies, to ky",
+      1 / 20,
+      overhead("fetch", "ninelives resilientFetch, retry"),
+      ky,
+      leastFetch,
+    ),
     nanoseconds("an event into a ring", 100, event),
     {
       what: "heap of a circuit",
@@ -109,16 +124,17 @@ export function targets({ sections, event, instances }: Results): Target[] {
 }
 
 export function targetTable(list: readonly Target[]): string {
-  const rows = list.map(({ what, target, measured, unit }) => {
+  const rows = list.map(({ what, target, measured, unit, floor }) => {
     const digits = unit === "" ? 3 : 0;
     return [
       what,
       `${number(target, digits)} ${unit}`.trim(),
       `${number(measured, digits)} ${unit}`.trim(),
+      floor === undefined ? "" : `${number(floor, digits)} ${unit}`.trim(),
       measured <= target ? "met" : `missed, ${number(measured / target, 2)} ×`,
     ];
   });
-  return table(["target", "at most", "measured", ""], rows);
+  return table(["target", "at most", "measured", "floor", ""], rows);
 }
 
 export function instanceTable(instances: Results["instances"]): string {

@@ -5,19 +5,26 @@ import * as alfred from "@git-stunts/alfred";
 import * as cockatiel from "cockatiel";
 import ky from "ky";
 import {
+  adaptiveLimit,
   bulkhead,
+  cache,
+  chaos,
   circuitBreaker,
+  coalesce,
   compose,
   definePolicy,
   environment,
   fallback,
+  hedge,
   identity,
+  keyed,
   orElse,
   type Policy,
   race,
   rateLimit,
   retry,
   standard,
+  throttle,
   timeout,
 } from "ninelives";
 import { resilientFetch } from "ninelives/fetch";
@@ -25,17 +32,21 @@ import { memorySink } from "ninelives/telemetry";
 import Opossum from "opossum";
 import pRetry from "p-retry";
 
+import { floors } from "./floors.ts";
 import type { Contestant, Section } from "./measure.ts";
 
 const answer = { ok: true };
 const service = async (): Promise<{ ok: boolean }> => answer;
+
+const forever = (): Promise<never> => new Promise(() => {});
 
 /** Nobody comes near these limits: what is measured is what the policies cost while all is well. */
 const plenty = 1_000_000;
 /** A million a second is not out of reach here. */
 const more = 1_000_000_000;
 const long = 30_000;
-const shorter = 10_000;
+/** Short, because the timers of some peers stay, with all that hangs on them, until they fire. */
+const shorter = 2_000;
 
 const bare: Contestant = { name: "bare call", call: service };
 
@@ -76,7 +87,7 @@ const alfredRetry = () => alfred.Policy.retry({ retries: 2, backoff: "exponentia
 const alfredTimeout = () => alfred.Policy.timeout(shorter);
 const alfredBulkhead = () => alfred.Policy.bulkhead({ limit: plenty });
 
-const oursStack = () => compose(retry(3), circuitBreaker(), timeout("10s"), bulkhead(plenty));
+const oursStack = () => compose(retry(3), circuitBreaker(), timeout(shorter), bulkhead(plenty));
 
 /** A call by a caller who catches what is thrown. */
 const caught = ({ name, call }: Contestant): Contestant => ({
@@ -92,6 +103,7 @@ const caught = ({ name, call }: Contestant): Contestant => ({
 
 export async function sections(): Promise<Section[]> {
   return [
+    floors(service),
     {
       title: "circuit breaker",
       contestants: [
@@ -118,7 +130,7 @@ export async function sections(): Promise<Section[]> {
     },
     {
       title: "timeout",
-      contestants: [bare, ours(timeout("10s")), cockatiels(cockatielTimeout()), alfreds(alfredTimeout())],
+      contestants: [bare, ours(timeout(shorter)), cockatiels(cockatielTimeout()), alfreds(alfredTimeout())],
     },
     {
       title: "bulkhead",
@@ -137,10 +149,36 @@ export async function sections(): Promise<Section[]> {
       ],
     },
     {
+      title: "hedge",
+      contestants: [
+        bare,
+        ours(hedge({ after: shorter })),
+        alfreds(alfred.Policy.hedge({ delay: shorter, maxHedges: 1 })),
+      ],
+    },
+    {
+      title: "what no peer has",
+      contestants: [
+        bare,
+        ours(throttle(), "ninelives throttle"),
+        ours(adaptiveLimit(), "ninelives adaptiveLimit"),
+        ours(
+          keyed(() => circuitBreaker()),
+          "ninelives keyed, circuitBreaker",
+        ),
+        ours(
+          coalesce(() => "key"),
+          "ninelives coalesce, alone each time",
+        ),
+        ours(cache({ key: () => "key", ttl: "1h" }), "ninelives cache, a hit"),
+        ours(chaos({ fault: "down", rate: 0 }), "ninelives chaos, at rate 0"),
+      ],
+    },
+    {
       title: "breaker > timeout",
       contestants: [
         bare,
-        ours(compose(circuitBreaker(), timeout("10s"))),
+        ours(compose(circuitBreaker(), timeout(shorter))),
         cockatiels(cockatiel.wrap(cockatielBreaker(), cockatielTimeout())),
         opossums(shorter),
         alfreds(alfredBreaker().wrap(alfredTimeout())),
@@ -184,6 +222,7 @@ export async function sections(): Promise<Section[]> {
     },
     await refusals(),
     refusalsThrough(),
+    refusalsByBulkhead(),
     {
       title: "first of two against one after the other",
       contestants: [
@@ -241,7 +280,7 @@ function refusalsThrough(): Section {
     title: "refusal through retry > breaker > timeout > bulkhead",
     contestants: [
       caught(bare),
-      caught(ours(compose(retry(3), opened(), timeout("10s"), bulkhead(plenty)))),
+      caught(ours(compose(retry(3), opened(), timeout(shorter), bulkhead(plenty)))),
       caught(
         cockatiels(
           cockatiel.wrap(
@@ -260,12 +299,34 @@ function refusalsThrough(): Section {
   };
 }
 
+/** One call holds the only slot for ever. */
+function refusalsByBulkhead(): Section {
+  const ourBulkhead = bulkhead(1);
+  const cockatielsBulkhead = cockatiel.bulkhead(1, 0);
+  const alfredsBulkhead = alfred.Policy.bulkhead({ limit: 1 });
+  const opossum = new Opossum(forever, { timeout: false, capacity: 1 });
+  void ourBulkhead.execute(forever);
+  void cockatielsBulkhead.execute(forever);
+  void alfredsBulkhead.execute(forever);
+  void opossum.fire();
+  return {
+    title: "refusal by a full bulkhead",
+    contestants: [
+      caught(bare),
+      caught(ours(ourBulkhead)),
+      caught(cockatiels(cockatielsBulkhead)),
+      caught(alfreds(alfredsBulkhead)),
+      caught({ name: "opossum (capacity)", call: () => opossum.fire() }),
+    ],
+  };
+}
+
 function fetches(): Section {
   const response = new Response(null, { status: 204 });
   const stub = async (): Promise<Response> => response;
   const url = "https://api.example.com/prices?of=boots";
   const standardFetch = resilientFetch({ fetch: stub });
-  const smaller = resilientFetch({ fetch: stub, policy: compose(retry(3), timeout("10s")) });
+  const smaller = resilientFetch({ fetch: stub, policy: compose(retry(3), timeout(shorter)) });
   const kyFetch = ky.create({ fetch: stub, timeout: shorter, retry: 2 });
   const ffetchFetch = ffetch.default({ fetchHandler: stub, timeout: shorter, retries: 2 });
   return {
