@@ -27,6 +27,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "coalesce-gets": "fetch",
   "deadline-header": "fetch",
   "idempotency-key": "fetch",
+  "open-telemetry": "fetch",
   "replay-body": "fetch",
   "stale-if-error": "fetch",
   "trace-context": "fetch",

@@ -7,6 +7,13 @@ export { type IdempotencyKeyOptions, idempotencyKey } from "./idempotency-key.ts
 export { idempotentOnly } from "./idempotent-only.ts";
 export { idleTimeout } from "./idle-timeout.ts";
 export { type IncomingDeadlineOptions, incomingDeadline } from "./incoming-deadline.ts";
+export {
+  type OpenTelemetry,
+  type OpenTelemetryApi,
+  type OpenTelemetryOptions,
+  type OpenTelemetrySpan,
+  openTelemetry,
+} from "./open-telemetry.ts";
 export type { Origins } from "./origins.ts";
 export { perOrigin } from "./per-origin.ts";
 export { parseRateLimit, type RateLimitHint } from "./rate-limit-headers.ts";

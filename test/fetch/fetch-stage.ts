@@ -16,7 +16,7 @@ export interface FetchStage {
   readonly clock: ManualClock;
   readonly sink: RecordingSink;
   readonly received: readonly Received[];
-  fetch(input: RequestInfo | URL, init?: ResilientInit): Promise<Response>;
+  fetch(input: FetchCall["input"], init?: ResilientInit): Promise<Response>;
   /** Answers the next requests at once; a number is a status, whose body is its digits. */
   script(...answers: (number | (() => Response))[]): void;
 }
@@ -30,7 +30,7 @@ export function fetchStage(
   const sink = recordingSink();
   const received: Received[] = [];
   const answers: (() => Response)[] = [];
-  const origin = (input: RequestInfo | URL, init: RequestInit = {}) =>
+  const origin = (input: FetchCall["input"], init: RequestInit = {}) =>
     new Promise<Response>((succeed, fail) => {
       const { signal } = init;
       const request = input instanceof Request ? input : undefined;
