@@ -8,6 +8,7 @@ import {
   circuitBreaker,
   compose,
   environment,
+  identity,
   type Policy,
   parse,
   retry,
@@ -16,7 +17,7 @@ import {
   type Wrapped,
 } from "ninelives";
 import { livePolicy, type PolicyDocument } from "ninelives/control";
-import { classifyHttp } from "ninelives/fetch";
+import { classifyHttp, deadlineHeader, type FetchCall } from "ninelives/fetch";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
 import { defaultPolicy, readUpstreams, type Upstream } from "ninelives/upstreams";
@@ -25,21 +26,13 @@ import type { Env } from "./env.ts";
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
 const followEvery = 2_000;
 
-/** What goes to an upstream, once or more often. */
-export interface Forwarded {
-  readonly target: URL;
-  readonly method: string;
-  readonly headers: Headers;
-  readonly body: ReadableStream | null;
-}
-
 /** An upstream with the policy that holds for it now. */
 export interface Route {
   readonly upstream: Upstream;
   readonly policy: Adaptive<Policy>;
   /** The circuits in its policy, whose state outlives a change of the text. */
   readonly circuits: Map<string, CircuitBreaker>;
-  readonly call: Wrapped<Forwarded, Response>;
+  readonly call: Wrapped<FetchCall, Response>;
 }
 
 /** What one isolate knows: its upstreams, their policies and their circuits, and where its events go. */
@@ -118,9 +111,12 @@ export class Gateway {
       ...(!upstream.quiet && { sink: this.sink }),
     });
     const send = this.#sender(upstream);
-    const call = compose(surroundings, livePolicy<Forwarded, Response>(policy)).wrap(
-      ({ target, method, headers, body }: Forwarded, { signal }) =>
-        send(target, { method, headers, body, signal, redirect: "manual" }),
+    const { deadline } = upstream;
+    // Requests go nowhere but to this upstream.
+    const told =
+      deadline === undefined ? identity : deadlineHeader({ dialect: deadline.dialect, origins: () => true });
+    const call = compose(surroundings, livePolicy<FetchCall, Response>(policy), told).wrap(
+      ({ input, init }: FetchCall, { signal }) => send(input, { ...init, signal, redirect: "manual" }),
     );
     return { upstream, policy, circuits, call };
   }

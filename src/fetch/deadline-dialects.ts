@@ -4,8 +4,15 @@
  */
 export type DeadlineDialect = "plain" | "envoy" | "grpc" | "connect";
 
+/** The header of each dialect: for a proxy, which takes the caller's away. */
+export const deadlineHeaderNames: Readonly<Record<DeadlineDialect, string>> = {
+  plain: "x-request-timeout-ms",
+  envoy: "x-envoy-expected-rq-timeout-ms",
+  grpc: "grpc-timeout",
+  connect: "connect-timeout-ms",
+};
+
 interface Dialect {
-  readonly header: string;
   /** The text for at least a millisecond; what is not whole is rounded down. */
   write(ms: number): string;
   /** Milliseconds, from 0 to Infinity; undefined for what is not of this dialect. */
@@ -28,11 +35,10 @@ const mostDigits = 99_999_999;
  * Sources: Envoy's router filter; gRPC's PROTOCOL-HTTP2, "Timeout"; the Connect protocol, "Connect-Timeout-Ms".
  */
 export const dialects: Readonly<Record<DeadlineDialect, Dialect>> = {
-  plain: { header: "x-request-timeout-ms", ...digits },
-  envoy: { header: "x-envoy-expected-rq-timeout-ms", ...digits },
-  connect: { header: "connect-timeout-ms", ...digits },
+  plain: digits,
+  envoy: digits,
+  connect: digits,
   grpc: {
-    header: "grpc-timeout",
     write(ms) {
       const unit = ["m", "S", "M"].find((each) => ms / (units[each] as number) < mostDigits + 1) ?? "H";
       return `${Math.min(Math.floor(ms / (units[unit] as number)), mostDigits)}${unit}`;

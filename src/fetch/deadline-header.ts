@@ -2,7 +2,7 @@ import type { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
 import { as, duration, oneOf, settings, type Table } from "../core/options.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
-import { type DeadlineDialect, dialects } from "./deadline-dialects.ts";
+import { type DeadlineDialect, deadlineHeaderNames, dialects } from "./deadline-dialects.ts";
 import { type Origins, originCheck, urlOf } from "./origins.ts";
 import type { FetchCall } from "./resilient-fetch.ts";
 import { withHeaders } from "./with-headers.ts";
@@ -41,8 +41,9 @@ export const deadlineHeaderOptions: Table = table;
  */
 export function deadlineHeader(options: DeadlineHeaderOptions = {}): Policy<FetchCall, Response> {
   const { read, recipe } = settings("deadlineHeader", options, table);
-  const dialect = dialects[options.dialect ?? "plain"];
-  const header = options.header ?? dialect.header;
+  const name = options.dialect ?? "plain";
+  const dialect = dialects[name];
+  const header = options.header ?? deadlineHeaderNames[name];
   // Refuses now what could not be sent.
   new Headers().set(header, "1");
   const listed = originCheck(options.origins ?? [], "deadlineHeader: origins");
@@ -53,7 +54,7 @@ export function deadlineHeader(options: DeadlineHeaderOptions = {}): Policy<Fetc
       const left = Math.max(1, context.remaining() - read.margin(context));
       const told = withHeaders(call, (headers) => {
         const before = dialect.read(headers.get(header) ?? "");
-        if (before === undefined || before > left) headers.set(header, dialect.write(left));
+        if (before === undefined || before === 0 || before > left) headers.set(header, dialect.write(left));
       });
       return next(told, context);
     };

@@ -1,7 +1,7 @@
 import { known } from "../core/check.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { oneOf } from "../core/options.ts";
-import { type DeadlineDialect, dialects } from "./deadline-dialects.ts";
+import { type DeadlineDialect, deadlineHeaderNames, dialects } from "./deadline-dialects.ts";
 
 export interface IncomingDeadlineOptions {
   /** How the time is written. Default `"plain"`. */
@@ -32,10 +32,10 @@ export function incomingDeadline(
   given: IncomingDeadlineOptions = {},
 ): { readonly deadline: number } {
   known(given, "incomingDeadline", options);
-  const dialect = dialects[checkDialect(given.dialect ?? "plain", "incomingDeadline: dialect")];
+  const name = checkDialect(given.dialect ?? "plain", "incomingDeadline: dialect");
   const ceiling = milliseconds(given.ceiling ?? "30s", "incomingDeadline: ceiling");
   const least = Math.min(milliseconds(given.least ?? 0, "incomingDeadline: least"), ceiling);
-  const text = request.headers.get(given.header ?? dialect.header)?.trim() ?? "";
-  const asked = dialect.read(text) ?? ceiling;
+  const text = request.headers.get(given.header ?? deadlineHeaderNames[name])?.trim() ?? "";
+  const asked = dialects[name].read(text) ?? ceiling;
   return { deadline: Math.min(Math.max(asked, least), ceiling) };
 }

@@ -1,6 +1,6 @@
 export { classifyHttp } from "./classify.ts";
 export { type CoalesceGetsOptions, coalesceGets } from "./coalesce-gets.ts";
-export type { DeadlineDialect } from "./deadline-dialects.ts";
+export { type DeadlineDialect, deadlineHeaderNames } from "./deadline-dialects.ts";
 export { type DeadlineHeaderOptions, deadlineHeader } from "./deadline-header.ts";
 export { httpPolicies } from "./http-policies.ts";
 export { type IdempotencyKeyOptions, idempotencyKey } from "./idempotency-key.ts";

@@ -1,6 +1,7 @@
 import { known } from "../core/check.ts";
 import { quote } from "../core/duration.ts";
 import { parse } from "../expression/parse.ts";
+import { readDeadline, type UpstreamDeadline } from "./upstream-deadline.ts";
 
 /** Where a gateway may send requests. */
 export interface Upstream {
@@ -15,6 +16,8 @@ export interface Upstream {
   readonly policy: string;
   /** Whether its calls make no events. */
   readonly quiet: boolean;
+  /** How long the caller waits bounds the calls and is told to the upstream; undefined where neither is wanted. */
+  readonly deadline: UpstreamDeadline | undefined;
 }
 
 /** What an upstream gets that names no policy. */
@@ -47,8 +50,9 @@ function readUpstream(name: string, input: unknown): Upstream {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     throw new TypeError(`${label} must be an object`);
   }
-  known(input, label, ["url", "service", "path", "policy", "quiet"]);
-  const { url, service, path = "", policy = defaultPolicy, quiet = false } = input as Record<string, unknown>;
+  known(input, label, ["url", "service", "path", "policy", "quiet", "deadline"]);
+  const fields = input as Record<string, unknown>;
+  const { url, service, path = "", policy = defaultPolicy, quiet = false, deadline } = fields;
   if ((url === undefined) === (service === undefined)) {
     throw new TypeError(`${label} must have either url or service`);
   }
@@ -73,6 +77,7 @@ function readUpstream(name: string, input: unknown): Upstream {
     path,
     policy,
     quiet,
+    deadline: readDeadline(deadline, `${label}.deadline`),
   };
 }
 

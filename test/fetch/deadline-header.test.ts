@@ -1,19 +1,13 @@
 import fc from "fast-check";
 import { compose, constant, format, isRejected, parse, retry, timeout } from "ninelives";
-import { type DeadlineDialect, deadlineHeader, incomingDeadline } from "ninelives/fetch";
+import { type DeadlineDialect, deadlineHeader, deadlineHeaderNames, incomingDeadline } from "ninelives/fetch";
 import { describe, expect, it } from "vitest";
 import { fetchStage } from "./fetch-stage.ts";
 
 const origins = "https://api.test";
 const url = `${origins}/prices`;
 const plain = "x-request-timeout-ms";
-const names: Readonly<Record<DeadlineDialect, string>> = {
-  plain,
-  envoy: "x-envoy-expected-rq-timeout-ms",
-  grpc: "grpc-timeout",
-  connect: "connect-timeout-ms",
-};
-const dialects = Object.entries(names) as [DeadlineDialect, string][];
+const dialects = Object.entries(deadlineHeaderNames) as [DeadlineDialect, string][];
 
 describe("deadlineHeader", () => {
   it.each(dialects)("tells the milliseconds that are left: %s", async (dialect, header) => {
@@ -86,11 +80,11 @@ describe("deadlineHeader", () => {
 
   it("keeps a header that says less, and replaces one that says more or nothing", async () => {
     const { fetch, received, script } = fetchStage(compose(timeout("2s"), deadlineHeader({ origins })));
-    for (const before of ["500", "90000", "soon"]) {
+    for (const before of ["500", "90000", "soon", "0"]) {
       script(200);
       await fetch(url, { headers: { [plain]: before } });
     }
-    expect(received.map(({ headers }) => headers.get(plain))).toEqual(["500", "2000", "2000"]);
+    expect(received.map(({ headers }) => headers.get(plain))).toEqual(["500", "2000", "2000", "2000"]);
   });
 
   it("keeps the headers of a Request, and leaves the caller's own alone", async () => {

@@ -10,7 +10,13 @@ describe("readUpstreams", () => {
   it("reads what is configured", () => {
     const policy = "retry(3)";
     const found = read({
-      prices: { url: "https://api.test/v2/", path: "/eu", policy, quiet: true },
+      prices: {
+        url: "https://api.test/v2/",
+        path: "/eu",
+        policy,
+        quiet: true,
+        deadline: { dialect: "grpc" },
+      },
       shop: { service: "SHOP" },
     });
     expect([...found.keys()]).toEqual(["prices", "shop"]);
@@ -21,6 +27,7 @@ describe("readUpstreams", () => {
       path: "/eu",
       policy,
       quiet: true,
+      deadline: { dialect: "grpc", ceiling: "30s", least: "1s" },
     });
     expect(found.get("shop")).toEqual({
       name: "shop",
@@ -29,6 +36,7 @@ describe("readUpstreams", () => {
       path: "",
       policy: defaultPolicy,
       quiet: false,
+      deadline: undefined,
     });
   });
 
@@ -50,7 +58,10 @@ describe("readUpstreams", () => {
     ['{ "a": [] }', ["UPSTREAMS.a must be an object"]],
     ['{ "a": {} }', ["UPSTREAMS.a", "url or service"]],
     ['{ "a": { "url": "https://a.test", "service": "A" } }', ["UPSTREAMS.a", "url or service"]],
-    ['{ "a": { "uri": "https://a.test" } }', ["UPSTREAMS.a", '"uri"', "url, service, path, policy, quiet"]],
+    [
+      '{ "a": { "uri": "https://a.test" } }',
+      ["UPSTREAMS.a", '"uri"', "url, service, path, policy, quiet, deadline"],
+    ],
     ['{ "a": { "url": 5 } }', ["UPSTREAMS.a.url", "5"]],
     ['{ "a": { "url": "a.test" } }', ["UPSTREAMS.a.url", '"a.test"']],
     ['{ "a": { "url": "ftp://a.test" } }', ["UPSTREAMS.a.url", '"ftp://a.test"']],
@@ -72,6 +83,17 @@ describe("readUpstreams", () => {
     ['{ "a": { "service": "A", "policy": 5 } }', ["UPSTREAMS.a.policy", "5"]],
     ['{ "a": { "service": "A", "policy": "retry(" } }', ["UPSTREAMS.a.policy", "line 1, column 7"]],
     ['{ "a": { "service": "A", "quiet": "yes" } }', ["UPSTREAMS.a.quiet", '"yes"']],
+    ['{ "a": { "service": "A", "deadline": "5s" } }', ["UPSTREAMS.a.deadline must be an object", '"5s"']],
+    [
+      '{ "a": { "service": "A", "deadline": { "dialect": "http" } } }',
+      ["UPSTREAMS.a.deadline.dialect", '"http"'],
+    ],
+    ['{ "a": { "service": "A", "deadline": { "ceiling": -1 } } }', ["UPSTREAMS.a.deadline.ceiling", "-1"]],
+    [
+      '{ "a": { "service": "A", "deadline": { "least": "soon" } } }',
+      ["UPSTREAMS.a.deadline.least", '"soon"'],
+    ],
+    ['{ "a": { "service": "A", "deadline": { "most": 1 } } }', ["UPSTREAMS.a.deadline", '"most"']],
   ])("says of %s what is wrong where", (text, parts) => {
     let message = "";
     try {
@@ -84,13 +106,15 @@ describe("readUpstreams", () => {
   });
 
   it("throws nothing but a TypeError, whatever it is given", () => {
+    const anything = fc.anything({ maxDepth: 1 });
     const entry = fc.record(
       {
-        url: fc.oneof(fc.webUrl(), fc.anything()),
-        service: fc.oneof(fc.constant("A"), fc.anything()),
-        path: fc.oneof(fc.constant("/a"), fc.anything()),
-        policy: fc.oneof(fc.constant("retry(3)"), fc.anything()),
-        quiet: fc.anything(),
+        url: fc.oneof(fc.webUrl(), anything),
+        service: fc.oneof(fc.constant("A"), anything),
+        path: fc.oneof(fc.constant("/a"), anything),
+        policy: fc.oneof(fc.constant("retry(3)"), anything),
+        quiet: anything,
+        deadline: fc.oneof(anything, fc.record({ dialect: fc.constant("envoy"), ceiling: anything })),
       },
       { requiredKeys: [] },
     );
@@ -100,7 +124,7 @@ describe("readUpstreams", () => {
         fc.oneof(
           fc.json(),
           fc.string(),
-          fc.dictionary(name, entry).map((it) => JSON.stringify(it) ?? ""),
+          fc.dictionary(name, entry, { maxKeys: 3 }).map((it) => JSON.stringify(it) ?? ""),
         ),
         (text) => {
           try {

@@ -135,6 +135,36 @@ describe("gateway", () => {
     },
   );
 
+  it("tells the upstream how long its caller waits, within bounds, where it is configured", async () => {
+    const header = "grpc-timeout";
+    const deadline = { dialect: "grpc", ceiling: "5s", least: "500ms" };
+    const ask = async (upstreams: object, asked: string) => {
+      const { fetch, seen } = await testWorker({ upstreams: upstreams as Record<string, unknown> });
+      expect((await fetch("/gateway/prices/", { headers: { [header]: asked } })).status).toBe(200);
+      return seen[0]?.headers.get(header);
+    };
+    const milliseconds = async (asked: string) =>
+      Number.parseInt((await ask(once("retry(3)", { deadline }), asked)) ?? "");
+    expect(await milliseconds("2S")).toSatisfy((left) => left > 1_000 && left <= 2_000);
+    for (const asked of ["1H", "garbage", "-1S"]) {
+      // What the caller itself says is replaced unless it is less.
+      expect(await milliseconds(asked)).toSatisfy((left) => left > 4_000 && left <= 5_000);
+    }
+    expect(await ask(once("retry(3)"), "1H")).toBe("1H");
+  });
+
+  it("ends a call when its caller no longer waits, but not before the least", async () => {
+    const deadline = { ceiling: "5s", least: "50ms" };
+    const { fetch, seen } = await testWorker({
+      upstreams: once("retry(3)", { deadline }),
+      origin: () => new Promise<Response>(() => {}),
+    });
+    const response = await fetch("/gateway/prices/", { headers: { "x-request-timeout-ms": "0" } });
+    expect([response.status, seen.length]).toEqual([504, 1]);
+    expect(Number(seen[0]?.headers.get("x-request-timeout-ms"))).toBeGreaterThan(0);
+    expect(await problemIn(response)).toMatchObject({ type: "urn:ninelives:problem:timeout", attempts: 1 });
+  });
+
   it("answers 508 to a request that has come by eight times", async () => {
     const { fetch, seen } = await testWorker();
     const via = (times: number) => Array.from({ length: times }, () => "1.1 ninelives").join(", ");

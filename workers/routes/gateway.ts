@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { AllFailedError, isRejected } from "ninelives";
-import { isIdempotent } from "ninelives/fetch";
+import { deadlineHeaderNames, incomingDeadline, isIdempotent } from "ninelives/fetch";
 import { targetOf } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
 import { passOn, requestHeaders } from "../forwarding.ts";
@@ -35,8 +35,18 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", a
   // A proxy must not send others again, whatever key they bear (RFC 9110, section 9.2.2).
   const repeatable = isIdempotent(request.method) && request.body === null;
   try {
-    const forwarded = { target, method: request.method, headers, body: request.body };
-    return passOn(await route.call(forwarded, { repeatable, signal: request.signal, key: name }));
+    const forwarded = { input: target, init: { method: request.method, headers, body: request.body } };
+    const { deadline } = route.upstream;
+    // What holds is told anew: a stranger's own word might ask the upstream for the impossible.
+    if (deadline !== undefined) headers.delete(deadlineHeaderNames[deadline.dialect]);
+    return passOn(
+      await route.call(forwarded, {
+        repeatable,
+        signal: request.signal,
+        key: name,
+        ...(deadline !== undefined && incomingDeadline(request, deadline)),
+      }),
+    );
   } catch (error) {
     if (isRejected(error) || error instanceof AllFailedError) return problemOf(error);
     console.warn(`upstream ${name}`, error);

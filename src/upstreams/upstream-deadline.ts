@@ -1,0 +1,31 @@
+import { known } from "../core/check.ts";
+import { type Duration, milliseconds, quote } from "../core/duration.ts";
+import { oneOf } from "../core/options.ts";
+
+/** How long whoever asks the gateway will wait is read and told on, in which dialect and within which bounds. */
+export interface UpstreamDeadline {
+  readonly dialect: "plain" | "envoy" | "grpc" | "connect";
+  readonly ceiling: Duration;
+  readonly least: Duration;
+}
+
+const checkDialect = oneOf("plain", "envoy", "grpc", "connect");
+
+/** Reads the field `deadline` of an upstream. @throws TypeError that names the field and quotes the value */
+export function readDeadline(input: unknown, label: string): UpstreamDeadline | undefined {
+  if (input === undefined) return undefined;
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    throw new TypeError(`${label} must be an object such as { "dialect": "envoy" }, but is ${quote(input)}`);
+  }
+  known(input, label, ["dialect", "ceiling", "least"]);
+  const { dialect = "plain", ceiling = "30s", least = "1s" } = input as Partial<UpstreamDeadline>;
+  checkDialect(dialect, `${label}.dialect`);
+  for (const [name, value] of Object.entries({ ceiling, least })) {
+    try {
+      milliseconds(value, `${label}.${name}`);
+    } catch (cause) {
+      throw new TypeError((cause as Error).message, { cause });
+    }
+  }
+  return { dialect, ceiling, least };
+}
