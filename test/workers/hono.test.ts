@@ -119,13 +119,18 @@ describe("resilience", () => {
     expect(handled).toBe(1);
   });
 
-  it("answers with a fallback's response where no handler has run yet", async () => {
+  it("answers with a fallback's response, whether a handler has failed or none has run", async () => {
     const policy = compose(
       fallback(() => new Response("stale")),
       circuitBreaker({ consecutiveFailures: 1 }),
     );
-    const app = new Hono().use(resilience(policy)).get("/", (c) => c.text("broken", 500));
-    expect(await (await app.request("/")).text()).toBe("broken");
+    let runs = 0;
+    const app = new Hono().use(resilience(policy)).get("/", (c) => {
+      runs++;
+      return c.text("broken", 500);
+    });
     expect(await (await app.request("/")).text()).toBe("stale");
+    expect(await (await app.request("/")).text()).toBe("stale");
+    expect(runs).toBe(1);
   });
 });
