@@ -35,7 +35,12 @@ export interface CompareAndSetStoreOptions {
 /** Somebody else was faster: what was read is no longer what stands there. */
 class Contended extends Error {
   override readonly name = "Contended";
+  /** Who met it to the end comes back much later. */
+  readonly overloaded = true;
 }
+
+/** However often a report met another one, the next is asked for no later than so many times the pause. */
+const longestPause = 4;
 
 /**
  * Makes a home for shared state of anything that can keep a text and replace it only if it is unchanged.
@@ -55,19 +60,21 @@ export function compareAndSetStore<V>(
 ): SharedStore {
   known(options, "compareAndSetStore", ["quorum"]);
   const quorum = oneOf("majority", "any")(options.quorum ?? "majority", "compareAndSetStore: quorum");
-  // A replica sends one report at a time, so contenders are few. Their waits differ, else they would meet again.
+  // The waits of those who met differ, else they would meet again.
   const again = retry({
-    attempts: 100,
-    backoff: exponential("4ms"),
-    maximumDelay: "200ms",
+    attempts: 9,
+    backoff: exponential("10ms"),
+    maximumDelay: "1s",
     retryOn: (outcome) => "error" in outcome && outcome.error instanceof Contended,
   });
   const sync = compose(timeout("4s"), again).wrap(
-    async ({ name, report }: { readonly name: string; readonly report: Report }, { signal }) => {
+    async ({ name, report }: { readonly name: string; readonly report: Report }, { signal, attempt }) => {
       const { text, version, now = systemClock.wall() } = await home.get(name, signal);
       const [record, view] = coordinate(recordIn(text), report, now, quorum);
       if (!(await home.set(name, JSON.stringify(record), version, signal))) throw new Contended(name);
-      return view;
+      // Where writers meet there are too many for this home: they come less often, save a leader who must renew.
+      const less = report.kind === "lease" ? 1 : Math.min(attempt, longestPause);
+      return { ...view, nextSync: view.nextSync * less };
     },
   );
   return sharedBy({ sync: (name, report) => sync({ name, report }) });

@@ -51,6 +51,31 @@ describe("compareAndSetStore", () => {
     expect(members).toHaveLength(8);
   });
 
+  it("who met another writer is asked for the next report later, save a leader who must renew", async () => {
+    const { home } = table();
+    const contended = (times: number): CompareAndSet<number> => ({
+      get: home.get,
+      set: async (...given) => times-- <= 0 && home.set(...given),
+    });
+    const pause = async (times: number) =>
+      (await compareAndSetStore(contended(times)).sync(`prices ${times}`, report(), deaf)).nextSync;
+    const usual = await pause(0);
+    expect(await pause(2)).toBe(3 * usual);
+    expect(await pause(6)).toBe(4 * usual);
+    const lease = { kind: "lease", replica: "one", seq: 1, epoch: 0, wants: true, ttl: 9_000 } as const;
+    expect(await compareAndSetStore(contended(3)).sync("leader", lease, deaf)).toMatchObject({
+      nextSync: 3_000,
+    });
+  });
+
+  it("a report that meets others each time says that the home is overloaded", {
+    timeout: 20_000,
+  }, async () => {
+    const { home } = table();
+    const lost = compareAndSetStore({ get: home.get, set: async () => false }).sync("prices", report(), deaf);
+    await expect(lost).rejects.toMatchObject({ name: "Contended", overloaded: true });
+  });
+
   it("goes by the home's clock where it has one", async () => {
     const clock = { at: 5_000 };
     const store = compareAndSetStore(table({ clock: () => clock.at }).home);
