@@ -3,7 +3,9 @@ import { systemClock } from "../core/clock.ts";
 import { oneOf } from "../core/options.ts";
 import { compose } from "../core/policy.ts";
 import { exponential } from "../policies/backoff.ts";
+import { bulkhead } from "../policies/bulkhead.ts";
 import { type SharedStore, sharedBy } from "../policies/fleet.ts";
+import { keyed } from "../policies/keyed.ts";
 import { retry } from "../policies/retry.ts";
 import { timeout } from "../policies/timeout.ts";
 import { coordinate, type Quorum, type SharedRecord } from "../state/coordinator.ts";
@@ -62,12 +64,16 @@ export function compareAndSetStore<V>(
   const quorum = oneOf("majority", "any")(options.quorum ?? "majority", "compareAndSetStore: quorum");
   // The waits of those who met differ, else they would meet again.
   const again = retry({
-    attempts: 9,
+    attempts: 10,
     backoff: exponential("10ms"),
+    jitter: "equal",
     maximumDelay: "1s",
     retryOn: (outcome) => "error" in outcome && outcome.error instanceof Contended,
   });
-  const sync = compose(timeout("4s"), again).wrap(
+  // Those of one process do not meet: its reports on a name go one after the other. A home that hangs keeps the next one
+  // waiting for no longer than the inner timeout.
+  const inTurn = keyed(() => bulkhead({ limit: 1, queue: 1_000, maximumWait: "4s" }));
+  const sync = compose(timeout("4s"), inTurn, timeout("4s"), again).wrap(
     async ({ name, report }: { readonly name: string; readonly report: Report }, { signal, attempt }) => {
       const { text, version, now = systemClock.wall() } = await home.get(name, signal);
       const [record, view] = coordinate(recordIn(text), report, now, quorum);
@@ -77,7 +83,7 @@ export function compareAndSetStore<V>(
       return { ...view, nextSync: view.nextSync * less };
     },
   );
-  return sharedBy({ sync: (name, report) => sync({ name, report }) });
+  return sharedBy({ sync: (name, report) => sync({ name, report }, { key: name }) });
 }
 
 /** Of the options of a store that is built on this one, those that are this one's. */

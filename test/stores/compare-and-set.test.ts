@@ -76,6 +76,15 @@ describe("compareAndSetStore", () => {
     await expect(lost).rejects.toMatchObject({ name: "Contended", overloaded: true });
   });
 
+  it("reports of one process on a name go one after the other, and meet nobody", async () => {
+    const { home, asked } = table();
+    const store = compareAndSetStore(home);
+    await Promise.all(
+      Array.from({ length: 50 }, (_, each) => store.sync("prices", report({ replica: `of ${each}` }), deaf)),
+    );
+    expect(asked).toEqual({ gets: 50, sets: 50, refused: 0 });
+  });
+
   it("goes by the home's clock where it has one", async () => {
     const clock = { at: 5_000 };
     const store = compareAndSetStore(table({ clock: () => clock.at }).home);
