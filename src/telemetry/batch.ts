@@ -10,7 +10,8 @@ import { bulkhead } from "../policies/bulkhead.ts";
 import { retry } from "../policies/retry.ts";
 import { timeout } from "../policies/timeout.ts";
 import { type BatchSource, batchVersion, type EventBatch } from "./batch-format.ts";
-import { DeliveryError } from "./over-http.ts";
+import type { EventShelf } from "./kept-in.ts";
+import { DeliveryError, keepaliveLimit } from "./over-http.ts";
 
 export interface BatchOptions {
   /** Where batches go: a service, as everything is. */
@@ -25,6 +26,8 @@ export interface BatchOptions {
   readonly capacity?: number;
   /** What delivery survives with. Default `bulkhead(2) + retry(3) + timeout(10s)`. */
   readonly policy?: Policy<EventBatch, unknown>;
+  /** Where a page leaves what it cannot send before it is hidden. Default nowhere: the page sends it if it comes back. */
+  readonly shelf?: EventShelf;
   /** Keeps the platform running until a batch is sent (Workers, service workers). */
   readonly waitUntil?: (work: Promise<unknown>) => void;
   readonly clock?: Clock;
@@ -46,10 +49,14 @@ const options = [
   "maximumAge",
   "capacity",
   "policy",
+  "shelf",
   "waitUntil",
   "clock",
   "random",
 ] as const;
+
+/** Bytes of a batch beside its events, at most. */
+const envelopeBytes = 500;
 
 /** The part of a page's document that matters here. */
 interface Page {
@@ -65,7 +72,7 @@ interface Page {
  */
 export function batch(chosen: BatchOptions): BatchSink {
   known(chosen, "batch", options);
-  const { waitUntil = () => {}, clock = systemClock, random = systemRandom } = chosen;
+  const { shelf, waitUntil = () => {}, clock = systemClock, random = systemRandom } = chosen;
   const size = whole(chosen.maximumSize ?? 200, "batch: maximumSize");
   const age = milliseconds(chosen.maximumAge ?? "1s", "batch: maximumAge");
   const capacity = whole(chosen.capacity ?? 2000, "batch: capacity");
@@ -86,6 +93,33 @@ export function batch(chosen: BatchOptions): BatchSink {
     untold += count;
   }
 
+  /** With the first event: names the source, and in a page listens for the last chance to send. */
+  function begin(): BatchSource {
+    const { document } = globalThis as { document?: Page };
+    document?.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "hidden") hide();
+      else recover();
+    });
+    source = { id: random().toString(36).slice(2, 10), kind: chosen.source };
+    recover();
+    return source;
+  }
+
+  /** Sends as much as a page may that is perhaps being closed, and leaves the rest on the shelf. */
+  function hide(): void {
+    void send(waiting.splice(0, fitting(waiting)));
+    if (shelf === undefined) void flush();
+    else if (waiting.length > 0) shelf.put(waiting.splice(0));
+  }
+
+  /** Takes back what an earlier page, or this one, left on the shelf. */
+  function recover(): void {
+    if (shelf === undefined) return;
+    waiting.unshift(...shelf.take());
+    drop(waiting.splice(0, Math.max(0, waiting.length - capacity)).length);
+    if (waiting.length > 0) promise();
+  }
+
   async function flush(): Promise<void> {
     promised = -Infinity;
     let due = waiting.length;
@@ -100,11 +134,11 @@ export function batch(chosen: BatchOptions): BatchSink {
   /** Delivers a batch or gives it up. Without room for another delivery its events wait on. */
   async function send(events: readonly PolicyEvent[]): Promise<boolean> {
     if (events.length === 0) return true;
-    source ??= begin(chosen.source, random, () => void flush());
+    const from = source ?? begin();
     const told = untold;
     untold = 0;
     try {
-      await deliver({ version: batchVersion, source, sentAt: clock.wall(), dropped: told, events });
+      await deliver({ version: batchVersion, source: from, sentAt: clock.wall(), dropped: told, events });
       return true;
     } catch (error) {
       untold += told;
@@ -113,7 +147,7 @@ export function batch(chosen: BatchOptions): BatchSink {
         return true;
       }
       waiting.unshift(...events);
-      drop(waiting.splice(0, waiting.length - capacity).length);
+      drop(waiting.splice(0, Math.max(0, waiting.length - capacity)).length);
       return false;
     }
   }
@@ -131,7 +165,7 @@ export function batch(chosen: BatchOptions): BatchSink {
 
   return {
     emit(event) {
-      source ??= begin(chosen.source, random, () => void flush());
+      if (source === undefined) begin();
       if (waiting.length === capacity) {
         waiting.shift();
         drop(1);
@@ -147,13 +181,15 @@ export function batch(chosen: BatchOptions): BatchSink {
   };
 }
 
-/** With the first event: names the source, and in a page listens for the last chance to send. */
-function begin(kind: BatchSource["kind"], random: Random, flush: () => void): BatchSource {
-  const { document } = globalThis as { document?: Page };
-  document?.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") flush();
+/** How many of the oldest events a batch may hold that is sent while the page goes. */
+function fitting(events: readonly PolicyEvent[]): number {
+  const encoder = new TextEncoder();
+  let bytes = envelopeBytes;
+  const tooMuch = events.findIndex((event) => {
+    bytes += encoder.encode(JSON.stringify(event)).byteLength + 1;
+    return bytes >= keepaliveLimit;
   });
-  return { id: random().toString(36).slice(2, 10), kind };
+  return tooMuch < 0 ? events.length : tooMuch;
 }
 
 /** Whether another delivery may end otherwise. */

@@ -14,6 +14,7 @@ export {
   type RejectedEvent,
   readBatch,
 } from "./batch-format.ts";
+export { type EventShelf, keptIn, type TextStorage } from "./kept-in.ts";
 export { filtered, sampled } from "./narrow.ts";
 export { type OtlpOptions, otlp, type Signal } from "./otlp/otlp.ts";
 export type { Attributes, AttributeValue } from "./otlp/wire.ts";

@@ -14,6 +14,16 @@ const event = (number = 0): PolicyEvent => ({
   after: number,
 });
 
+/** A shelf that the test can look at. */
+function shelf() {
+  const events: PolicyEvent[] = [];
+  return {
+    events,
+    take: () => events.splice(0),
+    put: (more: readonly PolicyEvent[]) => void events.push(...more),
+  };
+}
+
 function stage(options: Partial<BatchOptions> = {}) {
   const clock = new ManualClock();
   const collector = scriptedService<EventBatch, void>();
@@ -335,6 +345,43 @@ describe("batch, in a page", () => {
     };
     return { listen, become };
   }
+
+  it("sends at once no more than a page may that is being closed", () => {
+    const { become } = page();
+    const { emit, sent } = stage({ maximumSize: 2_000, capacity: 2_000, shelf: shelf() });
+    emit(...Array.from({ length: 1_200 }, (_, number) => number));
+    become("hidden");
+    expect(sent()).toHaveLength(1);
+    const [batch] = sent();
+    const bytes = JSON.stringify(batch?.map((number) => event(number))).length;
+    expect(bytes).toBeLessThan(60_000);
+    expect(bytes).toBeGreaterThan(58_000);
+  });
+
+  it("leaves the rest on the shelf, for itself when it comes back or for the next page", () => {
+    const { become } = page();
+    const kept = shelf();
+    const { emit, sent, sink } = stage({ maximumSize: 2_000, capacity: 2_000, shelf: kept });
+    const all = Array.from({ length: 1_200 }, (_, number) => number);
+    emit(...all);
+    become("hidden");
+    expect([...(sent()[0] ?? []), ...kept.events.map(({ at }) => at)]).toEqual(all);
+    become("visible");
+    expect(kept.events).toEqual([]);
+    void sink.flush();
+    expect(sent().flat()).toEqual(all);
+    expect(sink.dropped).toBe(0);
+  });
+
+  it("sends what an earlier page left, in bounds", async () => {
+    const kept = shelf();
+    kept.put(Array.from({ length: 12 }, (_, at) => event(at)));
+    const { emit, sent, sink, clock } = stage({ maximumSize: 50, capacity: 10, shelf: kept });
+    emit(100);
+    await clock.advance(1_000);
+    expect(sent()).toEqual([[3, 4, 5, 6, 7, 8, 9, 10, 11, 100]]);
+    expect(sink.dropped).toBe(3);
+  });
 
   it("sends what waits when the page hides, and not when it shows", () => {
     const { become } = page();

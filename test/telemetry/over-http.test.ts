@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { identity } from "../../src/core/policy.ts";
 import { DeliveryError, type EventBatch, overHttp } from "../../src/telemetry/index.ts";
 
@@ -16,12 +16,13 @@ function collector(response: () => Response | Promise<Response>) {
     calls.push({ url, init });
     return response();
   };
-  const deliver = (key?: string) =>
+  const deliver = (key?: string, compress?: boolean) =>
     identity.wrap(
       overHttp({
         url: "/v1/events",
         fetch: fetch as typeof globalThis.fetch,
         ...(key !== undefined && { key }),
+        ...(compress !== undefined && { compress }),
       }),
     );
   return { calls, deliver };
@@ -51,8 +52,48 @@ describe("overHttp", () => {
   it("does not ask for more than a closing page may send", async () => {
     const { calls, deliver } = collector(() => new Response(null, { status: 202 }));
     const events = Array.from({ length: 1_000 }, () => ({ ...batch.events[0], policy: "ü".repeat(20) }));
-    await deliver()({ ...batch, events } as EventBatch);
+    await deliver(undefined, false)({ ...batch, events } as EventBatch);
     expect(calls[0]?.init.keepalive).toBe(false);
+  });
+
+  it("compresses what is large, to a tenth", async () => {
+    const { calls, deliver } = collector(() => new Response(null, { status: 202 }));
+    const large = { ...batch, events: Array.from({ length: 200 }, () => batch.events[0]) } as EventBatch;
+    await deliver()(large);
+    const { init } = calls[0] as (typeof calls)[number];
+    expect(new Headers(init.headers).get("content-encoding")).toBe("gzip");
+    const bytes = init.body as Uint8Array<ArrayBuffer>;
+    const text = JSON.stringify(large);
+    expect(bytes.byteLength).toBeLessThan(text.length / 10);
+    const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    expect(await new Response(unpacked).text()).toBe(text);
+  });
+
+  it("sends as it is what is small, or where nothing can compress, or a page that goes has no time to", async () => {
+    const { calls, deliver } = collector(() => new Response(null, { status: 202 }));
+    const large = { ...batch, events: Array.from({ length: 200 }, () => batch.events[0]) } as EventBatch;
+    await deliver()(batch);
+    vi.stubGlobal("CompressionStream", undefined);
+    await deliver()(large);
+    vi.unstubAllGlobals();
+    const hidden = Object.assign(new EventTarget(), { visibilityState: "hidden" });
+    const { document } = globalThis as { document?: { readonly visibilityState: string } };
+    if (document === undefined) vi.stubGlobal("document", hidden);
+    else vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
+    await deliver()(large);
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
+    expect(calls.map(({ init }) => new Headers(init.headers).has("content-encoding"))).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it("refuses an option that it does not have", () => {
+    expect(() => overHttp({ url: "/v1/events", keys: "k" } as never)).toThrow(
+      'overHttp has no option "keys"',
+    );
   });
 
   it("lets go of the answer's body", async () => {
