@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { readTokens } from "ninelives/control";
+import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
 import { readIngestKeys } from "./ingest-keys.ts";
@@ -30,6 +31,7 @@ export const app = new Hono<{ Bindings: Env }>()
     // Each throws when its part of the configuration is wrong.
     readTokens(c.env.TOKENS);
     readIngestKeys(c.env.INGEST_KEYS);
+    collectorOf(c.env);
     return c.json({ status: "ok", upstreams: gatewayOf(c.env).routes.size });
   })
   .route("/docs", docsRoutes)

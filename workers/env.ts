@@ -10,4 +10,6 @@ export interface Env {
   readonly PUBLIC_READS: string;
   readonly TOKENS?: string;
   readonly INGEST_KEYS?: string;
+  readonly INGEST_RATE?: string;
+  readonly EXPORTS?: string;
 }

@@ -21,6 +21,7 @@ import { classifyHttp, deadlineHeader, type FetchCall } from "ninelives/fetch";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
 import { defaultPolicy, readUpstreams, type Upstream } from "ninelives/upstreams";
+import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
 
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
@@ -46,7 +47,7 @@ export class Gateway {
   constructor(env: Env) {
     this.#env = env;
     this.sink = batch({
-      deliver: (events) => env.OBSERVER.getByName("observer").ingest(events),
+      deliver: (events, context) => collectorOf(env).deliver(events, context),
       source: "worker",
       maximumAge: "500ms",
       // Within the 30 s that `waitUntil` grants: what is cut off there would keep its slot for ever.

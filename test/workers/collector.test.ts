@@ -159,6 +159,55 @@ describe("collector", () => {
   });
 });
 
+const packed = async (text: string) => {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+};
+
+describe("collector > packed bodies", () => {
+  it("unpacks a batch that was packed with gzip", async () => {
+    const { post, observer } = await collector();
+    const response = await post(await packed(JSON.stringify(batch())), { "content-encoding": "gzip" });
+    expect(response.status).toBe(202);
+    expect((await observer.state()).events).toBe(1);
+  });
+
+  it.each<[string, () => Promise<BodyInit>, string, number, string]>([
+    ["one that unpacks to too much", () => packed(" ".repeat(50_000_000)), "gzip", 413, "batch-too-large"],
+    ["one that is not packed", async () => JSON.stringify(batch()), "gzip", 400, "bad-encoding"],
+    [
+      "one that ends too soon",
+      async () => (await packed(JSON.stringify(batch()))).slice(0, 30),
+      "gzip",
+      400,
+      "bad-encoding",
+    ],
+    ["one that is packed otherwise", async () => "x", "br", 415, "unsupported-encoding"],
+  ])("refuses %s, in words that a page may read", async (_, body, encoding, status, type) => {
+    const { post, observer } = await collector();
+    const response = await post(await body(), { "content-encoding": encoding });
+    expect(response.status).toBe(status);
+    expect(response.headers.get("access-control-allow-origin")).toBe(shop);
+    expect((await problemIn(response)).type).toBe(`urn:ninelives:problem:${type}`);
+    expect((await observer.state()).events).toBe(0);
+  });
+});
+
+describe("collector > too many batches", () => {
+  it("asks a key to come back later, and takes those of another", async () => {
+    const other = "another-key-of-these-tests";
+    const keys = { [other]: ["*"], [ingestKey]: [shop] };
+    const { post } = await collector({ INGEST_KEYS: JSON.stringify(keys), INGEST_RATE: "0.01" });
+    const body = JSON.stringify(batch());
+    const [taken, refused] = [await post(body), await post(body)];
+    expect([taken.status, refused.status]).toEqual([202, 429]);
+    expect((await problemIn(refused)).type).toBe("urn:ninelives:problem:rate-limited");
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(10);
+    expect(refused.headers.get("access-control-allow-origin")).toBe(shop);
+    expect((await post(body, { authorization: `Bearer ${other}` })).status).toBe(202);
+  });
+});
+
 describe("collector > preflight", () => {
   const preflight = async (headers: Record<string, string>, env: object = {}) =>
     (await collector(env)).fetch("/v1/events", {
@@ -172,7 +221,7 @@ describe("collector > preflight", () => {
     expect(Object.fromEntries(response.headers)).toMatchObject({
       "access-control-allow-origin": shop,
       "access-control-allow-methods": "POST",
-      "access-control-allow-headers": "authorization, content-type",
+      "access-control-allow-headers": "authorization, content-type, content-encoding",
       vary: "origin",
     });
   });

@@ -56,8 +56,9 @@ export async function testWorker(options: TestWorkerOptions = {}) {
     OBSERVER: own(real.OBSERVER),
     CONTROL: own(real.CONTROL),
     ASSETS: real.ASSETS,
-    // The space makes the text, and so the gateway that is made of it, the test's own.
+    // The space makes the texts, and so the gateway and the collector that are made of them, the test's own.
     UPSTREAMS: JSON.stringify(upstreams) + " ".repeat(made),
+    INGEST_RATE: "200" + " ".repeat(made),
     PUBLIC_READS: "false",
     TOKENS: JSON.stringify(records),
     INGEST_KEYS: JSON.stringify({ [ingestKey]: [shop] }),

@@ -1,13 +1,17 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { readBatch } from "ninelives/telemetry";
+import { BatchError, readBatch } from "ninelives/telemetry";
+import { collectorOf } from "../collector.ts";
 import type { Env } from "../env.ts";
 import { isBoundTo, readIngestKeys } from "../ingest-keys.ts";
 import { tokenOf } from "../middleware/access.ts";
+import { bodyText } from "../middleware/body-text.ts";
 import { problem } from "../middleware/problem.ts";
 
-/** Bytes of a batch. */
+/** Bytes of a batch, packed or not. */
 const largestBody = 256 * 1024;
+const tooLarge = () =>
+  problem({ status: 413, type: "batch-too-large", detail: `a batch has at most ${largestBody} bytes` });
 
 /**
  * Lets pages read the answer, also one that says what is wrong: else they would take it for a lost connection and send
@@ -31,7 +35,7 @@ export const eventRoutes = new Hono<{ Bindings: Env }>()
     if (origin === undefined || !isBoundTo(listed, origin)) return c.body(null, 403);
     return c.body(null, 204, {
       "access-control-allow-methods": "POST",
-      "access-control-allow-headers": "authorization, content-type",
+      "access-control-allow-headers": "authorization, content-type, content-encoding",
       "access-control-max-age": "86400",
     });
   })
@@ -39,24 +43,30 @@ export const eventRoutes = new Hono<{ Bindings: Env }>()
     "/",
     bodyLimit({
       maxSize: largestBody,
-      onError: () =>
-        problem({ status: 413, type: "batch-too-large", detail: `a batch has at most ${largestBody} bytes` }),
+      onError: tooLarge,
     }),
     async (c) => {
       const denied = deny(c);
       if (denied !== undefined) return denied;
-      let input: unknown;
-      try {
-        input = await c.req.json();
-      } catch {
-        return problem({ status: 400, type: "bad-json", detail: "the body is no JSON" });
+      const text = await bodyText(c.req.raw, largestBody, tooLarge);
+      if (text instanceof Response) return text;
+      const { batch, rejected } = readBatch(parsed(text));
+      if (batch.events.length > 0 || batch.dropped > 0) {
+        const key = tokenOf(c.req.raw) ?? "";
+        await collectorOf(c.env).take(batch, { key, repeatable: false });
       }
-      const { batch, rejected } = readBatch(input);
-      if (batch.events.length > 0 || batch.dropped > 0)
-        await c.env.OBSERVER.getByName("observer").ingest(batch);
       return c.json({ accepted: batch.events.length, rejected }, 202);
     },
   );
+
+/** @throws BatchError */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new BatchError(400, "bad-json", "the body is no JSON");
+  }
+}
 
 function deny(c: Context<{ Bindings: Env }>): Response | undefined {
   const origins = readIngestKeys(c.env.INGEST_KEYS).get(tokenOf(c.req.raw) ?? "");

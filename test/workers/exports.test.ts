@@ -1,0 +1,163 @@
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { ingestKey, shop, testWorker, toldToOwner } from "./test-worker.ts";
+
+const event = (policy = "prices") => ({
+  type: "request.succeeded",
+  policy,
+  at: 1_000,
+  duration: 5,
+  attempts: 2,
+});
+const failed = {
+  type: "request.failed",
+  policy: "prices",
+  at: 1_000,
+  duration: 7,
+  attempts: 1,
+  kind: "value",
+};
+
+async function collector(list: readonly object[], env: object = {}) {
+  const worker = await testWorker({ env: { EXPORTS: JSON.stringify(list), ...env } });
+  const send = (events: readonly object[], dropped = 0) =>
+    worker.fetch("/v1/events", {
+      method: "POST",
+      body: JSON.stringify({
+        version: 1,
+        source: { id: "abcdef", kind: "page" },
+        sentAt: 1_000,
+        dropped,
+        events,
+      }),
+      headers: { authorization: `Bearer ${ingestKey}`, origin: shop },
+    });
+  return { ...worker, send };
+}
+
+/** Requests that leave the Worker, and what is answered to them. */
+function outside(answer: () => Response = () => new Response("{}")) {
+  const sent: { readonly url: string; readonly headers: Headers; readonly body: Record<string, never> }[] =
+    [];
+  const fetch = vi.spyOn(globalThis, "fetch").mockImplementation(async (url, init) => {
+    sent.push({
+      url: String(url),
+      headers: new Headers(init?.headers),
+      body: JSON.parse(String(init?.body)),
+    });
+    return answer();
+  });
+  onTestFinished(() => fetch.mockRestore());
+  return sent;
+}
+
+describe("exports", () => {
+  it("send batches on to an OpenTelemetry collector, with its headers", async () => {
+    const out = outside();
+    const { send } = await collector([
+      {
+        to: "otlp",
+        url: "https://otel.test",
+        headers: { "api-key": "secret" },
+        resource: { "service.name": "shop" },
+      },
+    ]);
+    expect((await send([event(), failed])).status).toBe(202);
+    await vi.waitFor(() => expect(out).toHaveLength(2));
+    expect(out.map(({ url }) => url).sort()).toEqual([
+      "https://otel.test/v1/logs",
+      "https://otel.test/v1/metrics",
+    ]);
+    for (const { headers } of out) expect(headers.get("api-key")).toBe("secret");
+    expect(JSON.stringify(out)).toContain('{"key":"service.name","value":{"stringValue":"shop"}}');
+  });
+
+  it("send batches on to a webhook, as they are, and again when it is not well", async () => {
+    let answers = 0;
+    const out = outside(() => new Response(null, { status: answers++ === 0 ? 503 : 204 }));
+    const { send } = await collector([{ to: "webhook", url: "https://hook.test/in" }]);
+    await send([event()], 3);
+    await vi.waitFor(() => expect(out).toHaveLength(2), { timeout: 5_000 });
+    expect(out.map(({ url }) => url)).toEqual(["https://hook.test/in", "https://hook.test/in"]);
+    expect(out[1]?.body).toEqual({
+      version: 1,
+      source: { id: "abcdef", kind: "page" },
+      sentAt: 1_000,
+      dropped: 3,
+      events: [event()],
+    });
+  });
+
+  it("put batches into a queue, in messages that are small enough", async () => {
+    const messages: { readonly events: readonly object[]; readonly dropped: number }[] = [];
+    const EVENTS = { sendBatch: () => {}, send: async (body: never) => void messages.push(body) };
+    const { send } = await collector([{ to: "queue", binding: "EVENTS" }], { EVENTS });
+    const events = Array.from({ length: 900 }, (_, number) => ({
+      ...event(`policy ${"x".repeat(80)} ${number}`),
+    }));
+    expect((await send(events, 5)).status).toBe(202);
+    await vi.waitFor(() => expect(messages.flatMap((message) => message.events)).toHaveLength(900));
+    expect(messages.length).toBeGreaterThan(1);
+    for (const message of messages) expect(JSON.stringify(message).length).toBeLessThan(128_000);
+    expect(messages.flatMap((message) => message.events)).toEqual(events);
+    expect(messages.reduce((sum, { dropped }) => sum + dropped, 0)).toBe(5);
+  });
+
+  it("write a point a policy to Analytics Engine, and no more than one invocation may", async () => {
+    const points: object[] = [];
+    const DATA = { writeDataPoint: (point: object) => void points.push(point) };
+    const { send } = await collector([{ to: "analytics", binding: "DATA" }], { DATA });
+    await send([event(), event(), failed, event("reviews")]);
+    await vi.waitFor(() => expect(points).toHaveLength(2));
+    expect(points).toEqual([
+      { indexes: ["prices"], blobs: ["prices", "page"], doubles: [3, 1, 5, 17, 7] },
+      { indexes: ["reviews"], blobs: ["reviews", "page"], doubles: [1, 0, 2, 5, 5] },
+    ]);
+    await send(Array.from({ length: 100 }, (_, number) => event(`p${number}`)));
+    await vi.waitFor(() => expect(points.length).toBeGreaterThan(2));
+    expect(points).toHaveLength(27);
+  });
+
+  it("do not stop the observer, nor the sender, when they fail", async () => {
+    const told = toldToOwner("warn");
+    outside(() => new Response(null, { status: 400 }));
+    const { send, observer } = await collector([{ to: "webhook", url: "https://hook.test/in" }]);
+    expect((await send([event()])).status).toBe(202);
+    expect((await observer.state()).events).toBe(1);
+    await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 5_000 });
+  });
+
+  it("get what the gateway itself has to tell, too", async () => {
+    const out = outside();
+    const { fetch } = await collector([{ to: "webhook", url: "https://hook.test/in" }]);
+    expect((await fetch("/gateway/prices/5")).status).toBe(200);
+    await vi.waitFor(() => expect(out.length).toBeGreaterThan(0), { timeout: 5_000 });
+    const batch = out[0]?.body as unknown as { source: { kind: string }; events: { type: string }[] };
+    expect(batch.source.kind).toBe("worker");
+    expect(batch.events.map(({ type }) => type)).toContain("request.succeeded");
+  });
+
+  it.each([
+    ["{", "EXPORTS is no JSON"],
+    ["{}", "EXPORTS must be a list"],
+    ["[null]", "EXPORTS[0].to must be one of otlp, webhook, queue, analytics"],
+    ['[{ "to": "constructor" }]', "EXPORTS[0].to must be one of"],
+    ['[{ "to": "otlp" }]', "EXPORTS[0].url must be a text"],
+    [
+      '[{ "to": "otlp", "url": "https://a.test", "headers": { "key": 5 } }]',
+      "EXPORTS[0].headers must be an object",
+    ],
+    ['[{ "to": "queue", "binding": "MISSING" }]', "EXPORTS[0].binding: there is no such binding as MISSING"],
+  ])("are told to be wrong to their owner alone: %s", async (EXPORTS, message) => {
+    const told = toldToOwner();
+    const { fetch } = await testWorker({ env: { EXPORTS } });
+    expect((await fetch("/healthz")).status).toBe(500);
+    expect(String(told[0]?.[0])).toContain(message);
+  });
+
+  it.each(["0", "-5", "many"])("a rate of %j batches a second is refused", async (INGEST_RATE) => {
+    const told = toldToOwner();
+    const { fetch } = await testWorker({ env: { INGEST_RATE } });
+    expect((await fetch("/healthz")).status).toBe(500);
+    expect(String(told[0]?.[0])).toContain("INGEST_RATE must be a number of batches a second");
+  });
+});

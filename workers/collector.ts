@@ -1,0 +1,68 @@
+import { waitUntil } from "cloudflare:workers";
+import {
+  bulkhead,
+  compose,
+  keyed,
+  type Policy,
+  rateLimit,
+  retry,
+  type Service,
+  timeout,
+  type Wrapped,
+} from "ninelives";
+import type { EventBatch } from "ninelives/telemetry";
+import type { Env } from "./env.ts";
+import { readExports } from "./exports.ts";
+
+/** Batches a second that an isolate takes for one key, where `INGEST_RATE` says nothing else. */
+const usualRate = 200;
+/** Batches that wait for the observer at a time: when it is slow, senders come back later. */
+const atOnce = 64;
+
+/** What one isolate does with batches: the observer gets them, and whatever else the configuration names. */
+export class Collector {
+  /** Takes a batch for a key, no more than is good: senders keep what is refused, and try again later. */
+  readonly take: Wrapped<EventBatch, void>;
+  readonly #env: Env;
+  readonly #exports: readonly Wrapped<EventBatch, unknown>[];
+
+  constructor(env: Env) {
+    this.#env = env;
+    this.#exports = readExports(env).map((deliver) => surviving.wrap(deliver));
+    const rate = rateOf(env.INGEST_RATE);
+    const allowed = { limit: 1, per: 1_000 / rate, burst: Math.ceil(2 * rate) };
+    this.take = compose(
+      keyed(() => rateLimit(allowed)),
+      bulkhead(atOnce),
+      timeout("10s"),
+    ).wrap((batch: EventBatch, context) => this.deliver(batch, context));
+  }
+
+  /** Hands a batch to the observer, and in the background to the others: what they miss, nobody waits for. */
+  readonly deliver: Service<EventBatch, void> = async (batch) => {
+    await this.#env.OBSERVER.getByName("observer").ingest(batch);
+    for (const deliver of this.#exports) {
+      waitUntil(deliver(batch).catch((error: unknown) => console.warn("a batch was not exported", error)));
+    }
+  };
+}
+
+/** Within the 30 s that `waitUntil` grants. */
+const surviving: Policy<EventBatch, unknown> = compose(bulkhead(6), timeout("25s"), retry(3), timeout("8s"));
+
+/** @throws TypeError */
+function rateOf(text: string | undefined): number {
+  const rate = text === undefined || text === "" ? usualRate : Number(text);
+  if (rate > 0) return rate;
+  throw new TypeError(`INGEST_RATE must be a number of batches a second, but it is ${JSON.stringify(text)}`);
+}
+
+let current: { readonly config: string; readonly collector: Collector } | undefined;
+
+/** The collector of this isolate. @throws TypeError when the configuration is wrong */
+export function collectorOf(env: Env): Collector {
+  // One for each isolate, as state belongs to the policy value: it lives as long as the isolate does.
+  const config = JSON.stringify([env.INGEST_RATE, env.EXPORTS]);
+  if (current?.config !== config) current = { config, collector: new Collector(env) };
+  return current.collector;
+}

@@ -1,0 +1,145 @@
+import type { Service } from "ninelives";
+import { type Attributes, DeliveryError, type EventBatch, otlp } from "ninelives/telemetry";
+import type { Env } from "./env.ts";
+
+type Deliver = Service<EventBatch, unknown>;
+
+/** Where batches may go on to, as `EXPORTS` names it. */
+interface Export {
+  readonly to: string;
+  readonly url?: unknown;
+  readonly headers?: unknown;
+  readonly resource?: unknown;
+  readonly binding?: unknown;
+}
+
+/** Bytes of a message of a queue: 128 kB, with room for what the platform adds. */
+const largestMessage = 120_000;
+/** Points that one invocation may write. */
+const mostPoints = 25;
+
+const kinds: Readonly<Record<string, (chosen: Export, at: string, env: Env) => Deliver>> = {
+  otlp: ({ url, headers, resource }, at) =>
+    otlp({
+      url: text(url, `${at}.url`),
+      headers: texts(headers, `${at}.headers`),
+      resource: texts(resource, `${at}.resource`) satisfies Attributes,
+    }),
+  webhook: ({ url, headers }, at) => {
+    const address = text(url, `${at}.url`);
+    const init = {
+      method: "POST",
+      headers: { "content-type": "application/json", ...texts(headers, `${at}.headers`) },
+    };
+    return async (batch, { signal }) => {
+      const response = await fetch(address, {
+        ...init,
+        body: JSON.stringify(batch),
+        signal,
+        redirect: "error",
+      });
+      await response.body?.cancel();
+      if (!response.ok) throw new DeliveryError(response.status);
+    };
+  },
+  queue: ({ binding }, at, env) => {
+    const queue = bound<Queue<EventBatch>>(env, binding, "sendBatch", at);
+    return async (batch) => {
+      for (const body of inMessages(batch)) await queue.send(body);
+    };
+  },
+  analytics: ({ binding }, at, env) => {
+    const dataset = bound<AnalyticsEngineDataset>(env, binding, "writeDataPoint", at);
+    return async (batch) => {
+      for (const point of pointsOf(batch).slice(0, mostPoints)) dataset.writeDataPoint(point);
+    };
+  },
+};
+
+/**
+ * Reads where batches go on to, beside the observer.
+ *
+ * `EXPORTS` is JSON: a list of `{ "to": "otlp", "url", "headers", "resource" }`, `{ "to": "webhook", "url", "headers" }`,
+ * `{ "to": "queue", "binding" }` and `{ "to": "analytics", "binding" }`. It is a secret, as its headers may be.
+ *
+ * @throws TypeError that says what is wrong; it never quotes a header
+ */
+export function readExports(env: Env): readonly Deliver[] {
+  if (env.EXPORTS === undefined || env.EXPORTS.trim() === "") return [];
+  const list = parsed(env.EXPORTS);
+  if (!Array.isArray(list)) throw new TypeError("EXPORTS must be a list");
+  return list.map((chosen: Export | null, index) => {
+    const at = `EXPORTS[${index}]`;
+    const to = chosen?.to;
+    if (chosen === null || typeof to !== "string" || !Object.hasOwn(kinds, to)) {
+      throw new TypeError(`${at}.to must be one of ${Object.keys(kinds).join(", ")}`);
+    }
+    return (kinds[to] as (typeof kinds)[string])(chosen, at, env);
+  });
+}
+
+/** A batch in as many parts as it takes to make each small enough. */
+function inMessages(batch: EventBatch): EventBatch[] {
+  const { events } = batch;
+  if (events.length < 2 || new TextEncoder().encode(JSON.stringify(batch)).byteLength <= largestMessage)
+    return [batch];
+  const half = events.length >> 1;
+  const parts = [
+    { ...batch, events: events.slice(0, half) },
+    { ...batch, events: events.slice(half), dropped: 0 },
+  ];
+  return parts.flatMap(inMessages);
+}
+
+/** A point a policy: its name and the source, then calls, failures, attempts, and the sum and the maximum of durations. */
+function pointsOf({ source, events }: EventBatch): AnalyticsEngineDataPoint[] {
+  const sums = new Map<
+    string,
+    [calls: number, failures: number, attempts: number, sum: number, most: number]
+  >();
+  for (const event of events) {
+    if (event.type !== "request.succeeded" && event.type !== "request.failed") continue;
+    const [calls, failures, attempts, sum, most] = sums.get(event.policy) ?? [0, 0, 0, 0, 0];
+    sums.set(event.policy, [
+      calls + 1,
+      failures + (event.type === "request.failed" ? 1 : 0),
+      attempts + event.attempts,
+      sum + event.duration,
+      Math.max(most, event.duration),
+    ]);
+  }
+  return [...sums].map(([policy, doubles]) => ({
+    indexes: [policy.slice(0, 96)],
+    blobs: [policy, source.kind],
+    doubles,
+  }));
+}
+
+function bound<T>(env: Env, binding: unknown, method: string, at: string): T {
+  const name = text(binding, `${at}.binding`);
+  const found = (env as unknown as Record<string, Record<string, unknown> | undefined>)[name];
+  if (typeof found?.[method] === "function") return found as T;
+  throw new TypeError(`${at}.binding: there is no such binding as ${name}`);
+}
+
+function text(value: unknown, option: string): string {
+  if (typeof value === "string" && value !== "") return value;
+  throw new TypeError(`${option} must be a text`);
+}
+
+function texts(value: unknown, option: string): Record<string, string> {
+  if (value === undefined) return {};
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (isObject && Object.values(value).every((each) => typeof each === "string"))
+    return value as Record<string, string>;
+  throw new TypeError(`${option} must be an object of texts`);
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    // The parser's own message quotes what it found.
+    throw new TypeError("EXPORTS is no JSON");
+  }
+}
