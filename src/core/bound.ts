@@ -73,6 +73,7 @@ class Bounded<S> extends Leg implements Due, Exit<S> {
 
   private end(): void {
     this.settled = true;
+    if (this.context.observed) this.context.noteInTime();
     this.deadlines.remove(this);
   }
 }

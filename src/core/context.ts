@@ -1,5 +1,5 @@
 import { type Duration, milliseconds } from "./duration.ts";
-import type { EventDraft, EventStamp } from "./events.ts";
+import type { CircuitCall, EventDraft, EventStamp } from "./events.ts";
 import { Leg } from "./leg.ts";
 import { type Environment, platform } from "./platform.ts";
 
@@ -52,6 +52,12 @@ interface Facts {
   counters?: Set<object> | undefined;
 }
 
+/** How a call went through circuits and timeouts, for whoever tells of its end. */
+export interface CallNotes {
+  circuits: CircuitCall[] | undefined;
+  inTime: number | undefined;
+}
+
 /**
  * What a call carries inward: how long it may take, what ends it, which attempt it is.
  *
@@ -73,6 +79,7 @@ export class Context {
   #repeats: boolean | undefined;
   #leg: Leg | undefined;
   #facts: Facts | undefined;
+  #notes: CallNotes | undefined;
   #sends = 0;
 
   private constructor(
@@ -232,6 +239,28 @@ export class Context {
   /** @internal Says where in a trace the next attempt stands. */
   enter(trace: Trace): void {
     this.#noted.trace = trace;
+  }
+
+  /** @internal Notes how an observed call went through a circuit. What is late for the call's end is told by itself. */
+  noteCircuit(call: CircuitCall): void {
+    const notes = this.#call.#notes;
+    if (notes === undefined) this.emit({ type: "circuit.called", ...call });
+    else if (notes.circuits === undefined) notes.circuits = [call];
+    else notes.circuits.push(call);
+  }
+
+  /** @internal Notes that an operation of an observed call ended within its timeout. */
+  noteInTime(): void {
+    const notes = this.#call.#notes;
+    if (notes !== undefined) notes.inTime = (notes.inTime ?? 0) + 1;
+  }
+
+  /** @internal Hands in where notes go until somebody else hands in another place, and gives the one before back. */
+  swapNotes(notes: CallNotes | undefined): CallNotes | undefined {
+    const call = this.#call;
+    const before = call.#notes;
+    call.#notes = notes;
+    return before;
   }
 
   get #noted(): Facts {

@@ -2,8 +2,8 @@ import { known } from "./check.ts";
 import type { Classify } from "./classify.ts";
 import { judgeValue } from "./classify.ts";
 import type { Clock } from "./clock.ts";
-import type { Context } from "./context.ts";
-import { type EventSink, kindOf } from "./events.ts";
+import type { CallNotes, Context } from "./context.ts";
+import { type CircuitCall, type EventSink, kindOf } from "./events.ts";
 import { type Exit, pass, through } from "./exit.ts";
 import type { Environment } from "./platform.ts";
 import { definePolicy, type Policy, type Service } from "./policy.ts";
@@ -67,7 +67,10 @@ export function environment(chosen: EnvironmentOptions): Policy {
 }
 
 /** Tells how a call ended. */
-class Report<S> implements Exit<S> {
+class Report<S> implements Exit<S>, CallNotes {
+  circuits: CircuitCall[] | undefined;
+  inTime: number | undefined;
+  readonly #around: CallNotes | undefined;
   readonly #context: Context;
   readonly #exit: Exit<S>;
   readonly #began: number;
@@ -76,16 +79,18 @@ class Report<S> implements Exit<S> {
     this.#context = context;
     this.#exit = exit;
     this.#began = context.environment.clock.now();
+    this.#around = context.swapNotes(this);
   }
 
   succeed(value: S): unknown {
     const context = this.#context;
     try {
+      const { circuits, inTime } = this.#end();
       const duration = this.#duration();
       const attempts = context.sends;
       if (judgeValue(context.environment, value).kind === "failure") {
-        context.emit({ type: "request.failed", duration, attempts, kind: "value" });
-      } else context.emit({ type: "request.succeeded", duration, attempts });
+        context.emit({ type: "request.failed", duration, attempts, circuits, inTime, kind: "value" });
+      } else context.emit({ type: "request.succeeded", duration, attempts, circuits, inTime });
     } catch (thrown) {
       return this.#exit.fail(thrown);
     }
@@ -94,14 +99,21 @@ class Report<S> implements Exit<S> {
 
   fail(error: unknown): unknown {
     const context = this.#context;
+    const { circuits, inTime } = this.#end();
     const duration = this.#duration();
     const attempts = context.sends;
-    if (context.leg.aborted) context.emit({ type: "request.aborted", duration, attempts });
-    else context.emit({ type: "request.failed", duration, attempts, kind: kindOf(error) });
+    if (context.leg.aborted) context.emit({ type: "request.aborted", duration, attempts, circuits, inTime });
+    else context.emit({ type: "request.failed", duration, attempts, circuits, inTime, kind: kindOf(error) });
     return this.#exit.fail(error);
   }
 
   #duration(): number {
     return this.#context.environment.clock.now() - this.#began;
+  }
+
+  /** From here on notes are somebody else's. */
+  #end(): CallNotes {
+    this.#context.swapNotes(this.#around);
+    return this;
   }
 }

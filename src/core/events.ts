@@ -32,9 +32,9 @@ export interface CallMeasures {
   /** How often the request went out. */
   readonly attempts: number;
   /** How it went through circuits, attempt by attempt; absent when there was none. */
-  readonly circuits?: readonly CircuitCall[];
+  readonly circuits?: readonly CircuitCall[] | undefined;
   /** How many operations ended within their timeout; absent when there was none. */
-  readonly inTime?: number;
+  readonly inTime?: number | undefined;
 }
 
 /** What happened, by type. A new type may come at any time: readers skip what they do not know. */
@@ -67,6 +67,12 @@ export interface EventDetails {
     /** Of the circuit. Default `open`. */
     readonly state?: CircuitState;
     readonly retryAfter?: number;
+  };
+  /** A call went through a circuit after the request that began it had ended. Others are told with their request's end. */
+  "circuit.called": {
+    readonly circuit: string;
+    readonly state: CircuitState;
+    readonly result: CircuitCall["result"];
   };
   /** The home of shared state did not answer: the circuit decides by itself until `retryIn` milliseconds have passed. */
   "store.failed": { readonly circuit: string; readonly kind: string; readonly retryIn: number };

@@ -198,6 +198,9 @@ export class Observer {
         totals.inTime += event.inTime ?? 0;
         for (const { circuit, state, result } of event.circuits ?? []) see(circuit, state, result);
         break;
+      case "circuit.called":
+        see(event.circuit, event.state, event.result);
+        break;
       case "circuit.rejected":
         see(event.circuit, event.state ?? "open", "rejected");
         break;

@@ -253,10 +253,13 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
     // settles. Elsewhere nobody need listen, and the epoch is all that a call must remember.
     const listens = context.bounded || probe !== undefined || state === "half-open";
     const timed = this.#slowAfter !== Infinity;
-    if (!listens && this.#fleet === undefined && !timed) return new Admission(this, context, exit, epoch);
+    const found = probe === undefined ? state : "half-open";
+    if (!listens && this.#fleet === undefined && !timed) {
+      return new Admission(this, context, exit, epoch, found);
+    }
     const note = this.#fleet?.note(context, probe);
     const startedAt = timed ? this.#clock.now() : 0;
-    return new Watch(this, context, exit, epoch, note, startedAt, listens);
+    return new Watch(this, context, exit, epoch, found, note, startedAt, listens);
   }
 
   /**
@@ -290,7 +293,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   /** What a call is refused with. */
   refusal(context: Context, retryAfter: number): RejectedError {
     const details = retryAfter === Infinity ? {} : { retryAfter };
-    context.emit({ type: "circuit.rejected", circuit: this.name, ...details });
+    context.emit({ type: "circuit.rejected", circuit: this.name, state: this.state, ...details });
     const who = this.name === table.name.initial ? "" : "circuit ";
     const message = `${who}${this.name} is open`;
     return new RejectedError("circuit-open", this.name, message, { ...details, context });
@@ -303,12 +306,14 @@ class Admission<S> implements Exit<S> {
   readonly context: Context;
   readonly exit: Exit<S>;
   readonly epoch: number;
+  readonly #state: CircuitState;
 
-  constructor(breaker: Breaker, context: Context, exit: Exit<S>, epoch: number) {
+  constructor(breaker: Breaker, context: Context, exit: Exit<S>, epoch: number, state: CircuitState) {
     this.breaker = breaker;
     this.context = context;
     this.exit = exit;
     this.epoch = epoch;
+    this.#state = state;
   }
 
   succeed(value: S): unknown {
@@ -330,7 +335,13 @@ class Admission<S> implements Exit<S> {
   }
 
   protected end(verdict: Verdict): void {
+    this.tell(verdict);
     this.breaker.record(verdict, this.epoch, this.context, false);
+  }
+
+  protected tell({ kind }: Verdict): void {
+    const { context, breaker } = this;
+    if (context.observed) context.noteCircuit({ circuit: breaker.name, state: this.#state, result: kind });
   }
 }
 
@@ -346,11 +357,12 @@ class Watch<S> extends Admission<S> implements AbortListener {
     context: Context,
     exit: Exit<S>,
     epoch: number,
+    state: CircuitState,
     note: FleetNote | undefined,
     startedAt: number,
     listens: boolean,
   ) {
-    super(breaker, context, exit, epoch);
+    super(breaker, context, exit, epoch, state);
     this.note = note;
     this.startedAt = startedAt;
     this.#listens = listens;
@@ -365,6 +377,7 @@ class Watch<S> extends Admission<S> implements AbortListener {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#listens) this.context.parent?.remove(this);
+    this.tell(verdict);
     this.breaker.recordWatched(verdict, this);
   }
 }

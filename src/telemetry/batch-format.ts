@@ -96,6 +96,11 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
   "circuit.half-opened": { circuit: label, from: label },
   "circuit.closed": { circuit: label, from: label, openFor: number },
   "circuit.rejected": { circuit: label, state: optionalState, retryAfter: optionalNumber },
+  "circuit.called": {
+    circuit: label,
+    state: (value) => states.includes(value as string),
+    result: (value) => results.includes(value as string),
+  },
   "store.failed": { circuit: label, kind: label, retryIn: number },
   "bulkhead.acquired": { active: number, limit: number, waited: number },
   "bulkhead.rejected": { active: number, limit: number, queued: number },

@@ -13,6 +13,7 @@ const known: { readonly [T in EventType]?: Severity } = {
   "retry.exhausted": "warn",
   "circuit.opened": "error",
   "circuit.half-opened": "warn",
+  "circuit.called": "debug",
   "circuit.rejected": "warn",
   "store.failed": "warn",
   "bulkhead.acquired": "debug",

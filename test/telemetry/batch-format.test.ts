@@ -29,6 +29,7 @@ const events: { readonly [T in EventType]: object } = {
   "circuit.half-opened": { circuit: "prices", from: "open" },
   "circuit.closed": { circuit: "prices", from: "half-open", openFor: 30_000 },
   "circuit.rejected": { circuit: "prices", state: "half-open", retryAfter: 100 },
+  "circuit.called": { circuit: "prices", state: "closed", result: "ignored" },
   "store.failed": { circuit: "prices", kind: "timeout", retryIn: 2_000 },
   "bulkhead.acquired": { active: 1, limit: 10, waited: 0 },
   "bulkhead.rejected": { active: 10, limit: 10, queued: 5 },

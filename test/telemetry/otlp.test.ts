@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { environment } from "../../src/core/environment.ts";
 import type { PolicyEvent } from "../../src/core/events.ts";
 import { compose, identity } from "../../src/core/policy.ts";
@@ -141,6 +141,7 @@ describe("otlp > answers", () => {
       () => new Response("{}"),
     );
     const delivered = deliver(both);
+    await vi.waitFor(() => expect(clock.pending).toBe(1));
     await clock.advance(1_000);
     await delivered;
     expect(sent.map(({ url }) => url.split("/").at(-1))).toEqual(["metrics", "logs", "metrics"]);

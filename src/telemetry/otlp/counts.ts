@@ -68,6 +68,8 @@ export function countsOf(event: PolicyEvent): readonly Counted[] {
         ...(event.circuits ?? []).map(({ circuit, state, result }) => circuitCall(circuit, state, result)),
         ["resilience.timeouts", { ...policy, "resilience.result": "success" }, event.inTime ?? 0],
       ];
+    case "circuit.called":
+      return [circuitCall(event.circuit, event.state, event.result)];
     case "circuit.rejected":
       return [...refused, circuitCall(event.circuit, event.state ?? "open", "rejected")];
     case "circuit.opened":

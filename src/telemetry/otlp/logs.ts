@@ -7,6 +7,7 @@ import { type Attributes, attributes, type KeyValue, nanoseconds, type Resource,
 const countedElsewhere: ReadonlySet<EventType> = new Set<EventType>([
   "request.succeeded",
   "request.aborted",
+  "circuit.called",
   "bulkhead.acquired",
   "cache.hit",
   "cache.missed",
