@@ -68,6 +68,7 @@ export { type AsyncStorage, type ContextStorage, contextStorage } from "./polici
 export { type SharedStore, sharedBy } from "./policies/fleet.ts";
 export { type HedgeOptions, hedge } from "./policies/hedge.ts";
 export { type Keyed, type KeyedOptions, keyed } from "./policies/keyed.ts";
+export { type Lease, type LeaseOptions, lease } from "./policies/lease.ts";
 export {
   type AimdOptions,
   aimd,

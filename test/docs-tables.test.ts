@@ -15,6 +15,7 @@ const withoutTable = [
   "decorators",
   "idle-timeout",
   "keyed",
+  "lease",
   "presets",
   "rate-limit-hints",
   "resilient-fetch",

@@ -76,6 +76,14 @@ export interface EventDetails {
   };
   /** The home of shared state did not answer: the circuit decides by itself until `retryIn` milliseconds have passed. */
   "store.failed": { readonly circuit: string; readonly kind: string; readonly retryIn: number };
+  /** This replica holds a lease now, under this fencing token. */
+  "lease.acquired": { readonly lease: string; readonly token: number };
+  /** It does no longer: given up, not renewed in time, unfit by its own check, or another's. */
+  "lease.lost": {
+    readonly lease: string;
+    readonly token: number;
+    readonly reason: "released" | "expired" | "unhealthy" | "taken";
+  };
   /** A call got a slot, after `waited` milliseconds in the queue. */
   "bulkhead.acquired": { readonly active: number; readonly limit: number; readonly waited: number };
   /** A call found neither slot nor place in the queue, or waited too long. */

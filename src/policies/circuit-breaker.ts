@@ -4,6 +4,7 @@ import { failure, judgeValue, type Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
 import { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
+
 import { isRejected, RejectedError } from "../core/errors.ts";
 import { type Exit, type Passage, pass, through } from "../core/exit.ts";
 import { LayeredPolicy } from "../core/layered-policy.ts";
@@ -125,6 +126,9 @@ export function circuitBreaker(chosen: CircuitBreakerOptions = {}): CircuitBreak
   return new Breaker(chosen) as CircuitBreaker;
 }
 
+/** The platform's clock, as long as no call has brought its own. */
+const uncalled: Clock = { ...platform.clock };
+
 /** What all calls of one circuit share. One for each key of a `keyed`, so that its size counts. */
 class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy>, Guard {
   readonly name: string;
@@ -135,7 +139,9 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   readonly #calls: number;
   #slowAfter = Infinity;
   /** The clock of the last call: the switches, which no call carries, use it too. */
-  #clock: Clock = platform.clock;
+  #clock: Clock = uncalled;
+  /** The last switch before the first call, when nobody knew by which clock. */
+  #early: ((clock: Clock) => void) | undefined;
 
   override readonly layer: Layer = <Q, S>(next: Service<Q, S>) => {
     const breaker = this;
@@ -172,23 +178,23 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   }
 
   open(): void {
-    this.#circuit.force("forced-open", this.#clock);
+    this.#switch((clock) => this.#circuit.force("forced-open", clock));
   }
 
   close(): void {
-    this.#circuit.close(this.#clock);
+    this.#switch((clock) => this.#circuit.close(clock));
   }
 
   reset(): void {
-    this.#circuit.reset(this.#clock);
+    this.#switch((clock) => this.#circuit.reset(clock));
   }
 
   disable(): void {
-    this.#circuit.force("disabled", this.#clock);
+    this.#switch((clock) => this.#circuit.force("disabled", clock));
   }
 
   metricsOnly(): void {
-    this.#circuit.force("metrics-only", this.#clock);
+    this.#switch((clock) => this.#circuit.force("metrics-only", clock));
   }
 
   snapshot(): CircuitSnapshot {
@@ -196,11 +202,24 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   }
 
   restore(snapshot: CircuitSnapshot): void {
-    this.#circuit.restore(snapshot, this.#clock);
+    this.#switch((clock) => this.#circuit.restore(snapshot, clock));
   }
 
   sync(): Promise<void> {
     return this.#fleet?.sync(this.#clock, undefined) ?? Promise.resolve();
+  }
+
+  #switch(act: (clock: Clock) => void): void {
+    act(this.#clock);
+    if (this.#clock === uncalled) this.#early = act;
+  }
+
+  #changeClock(clock: Clock): void {
+    if (this.#clock === uncalled && clock !== platform.clock) {
+      this.#early?.(clock);
+      this.#fleet?.changeClock(clock);
+    }
+    this.#clock = clock;
   }
 
   #tune(read: Readers<typeof table>, context: Context): void {
@@ -234,7 +253,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   ): unknown {
     const circuit = this.#circuit;
     const { clock } = context.environment;
-    this.#clock = clock;
+    if (clock !== this.#clock) this.#changeClock(clock);
     if (this.#read !== undefined) this.#tune(this.#read, context);
     const another = this.#fleet?.divert(this, next, inner, context);
     if (another !== undefined) return another(request, context, exit);

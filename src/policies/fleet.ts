@@ -12,6 +12,9 @@ import type { Circuit, CircuitState } from "../state/circuit.ts";
 import { Replica } from "../state/replica.ts";
 import type { CircuitView, Store, View } from "../state/sync.ts";
 
+import { FleetLimiter } from "./fleet-limiter.ts";
+import { isOverloaded } from "./overloaded.ts";
+
 /** The leave to send one probe for the whole fleet, until a time by the replica's clock. */
 export interface Probe {
   readonly id: string;
@@ -33,10 +36,12 @@ export interface Guard {
   refusal(context: Context, retryAfter: number): RejectedError;
 }
 
-/** A store that circuits can be shared by: it brings along what makes one circuit of many. */
+/** A store that circuits and limits can be shared by: it brings along what makes one of many. */
 export interface SharedStore extends Store {
   /** @internal A circuit joins those that report to this store under its name. */
   fleet(name: string, circuit: Circuit): Fleet;
+  /** @internal A rate limit joins those that report to this store under its name. */
+  limiter(name: string): FleetLimiter;
 }
 
 /**
@@ -53,6 +58,7 @@ export function sharedBy(store: Store): SharedStore {
   return {
     sync: (name, report, onNews) => store.sync(name, report, onNews),
     fleet: (name, circuit) => new Fleet(name, circuit, store),
+    limiter: (name) => new FleetLimiter(name, store),
   };
 }
 
@@ -130,6 +136,11 @@ export class Fleet {
     return "pass";
   }
 
+  /** From here on another clock counts. What was heard by the one before was heard just now. */
+  changeClock(clock: Clock): void {
+    this.#replica.seenAt = clock.now();
+  }
+
   /** A service whose calls end when the leave to probe does: after it another replica may be probing. */
   #cutOff<Q, S>(next: Service<Q, S>, probe: Probe): Service<Q, S> {
     return (request, context) => {
@@ -151,7 +162,7 @@ export class Fleet {
     this.#replica.count(epoch, ok, slow, verdict.retryAfter);
     if (probe !== undefined) this.#replica.probed(probe.id, epoch, ok && !slow, now);
     // An opening is told at once, so that the others need not find out by themselves.
-    else if (changed) this.#replica.hasten(now);
+    else if (changed) this.#replica.tell(now);
     if (this.#replica.due(now)) context.environment.waitUntil(this.sync(clock, context));
   }
 
@@ -159,25 +170,32 @@ export class Fleet {
   async sync(clock: Clock, context: Context | undefined): Promise<void> {
     const replica = this.#replica;
     const sentAt = clock.now();
-    const random = context?.environment.random ?? platform.random;
-    const open = this.#circuit.state === "open" || this.#circuit.state === "half-open";
-    const report = replica.report(sentAt, open, () => random().toString(36).slice(2, 12));
+    const { random } = context?.environment ?? platform;
+    const { hangs } = replica;
+    if (hangs !== undefined) {
+      context?.emit({ type: "store.failed", circuit: this.#name, kind: "timeout", retryIn: hangs });
+    }
+    const { state, window, rules } = this.#circuit;
+    const open = state === "open" || state === "half-open";
+    const few = state === "closed" && window.calls < rules.minimumCalls;
+    const report = replica.report(sentAt, open, () => random().toString(36).slice(2, 12), few);
     try {
       const view = await this.#store.sync(this.#name, report, (news) => this.#hear(news, clock));
       if (!isCircuit(view)) throw new TypeError(`the home holds a ${view.kind} under this name`);
       const before = this.state ?? "closed";
-      if (replica.answered(report, view, sentAt, clock.now())) this.#follow(before, view, clock, context);
+      if (replica.answered(report, view, sentAt, clock.now(), random()))
+        this.#follow(before, view, clock, context);
     } catch (error) {
-      const overloaded = (error as { overloaded?: unknown } | null | undefined)?.overloaded === true;
-      const retryIn = replica.lost(report, clock.now(), overloaded);
+      const retryIn = replica.lost(report, clock.now(), isOverloaded(error), random());
       if (retryIn === undefined) return;
       context?.emit({ type: "store.failed", circuit: this.#name, kind: kindOf(error), retryIn });
     }
   }
 
   #hear(view: View, clock: Clock): void {
+    const { random } = this.#context?.environment ?? platform;
     const before = this.state ?? "closed";
-    if (isCircuit(view) && this.#replica.hear(view, clock.now()))
+    if (isCircuit(view) && this.#replica.hear(view, clock.now(), random()))
       this.#follow(before, view, clock, this.#context);
   }
 

@@ -3,10 +3,14 @@ import { span } from "../core/check.ts";
 import { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
 import { RejectedError } from "../core/errors.ts";
-import { count, duration, having, settings, type Table } from "../core/options.ts";
+import { count, duration, having, settings, type Table, text } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import { type Rate, type RateLimiter, type RateLimiterSnapshot, rounding } from "../state/rate-limiter.ts";
+
 import type { Turn } from "../state/turns.ts";
+
+import type { SharedStore } from "./fleet.ts";
+
 import { type RateAlgorithm, tokenBucket } from "./rate-algorithms.ts";
 import type { RateFeedback } from "./rate-feedback.ts";
 import { RateMeter } from "./rate-meter.ts";
@@ -26,6 +30,10 @@ export interface RateLimitOptions {
   readonly limiter?: RateLimiter;
   /** How the rate follows what the service says, such as `aimdRate()`. Default: it does not. */
   readonly feedback?: RateFeedback;
+  /** The name under which the limit is shared. Default `rate-limit`. */
+  readonly name?: string;
+  /** The home that leases the limit to tabs, isolates or processes; `limit` is then that of them all. Default: it is alone. */
+  readonly shared?: SharedStore;
 }
 
 /** A rate limit also tells what it has left, and keeps it over a restart. */
@@ -51,6 +59,8 @@ const table = {
   },
   limiter: { check: having<RateLimiter>("take", "a RateLimiter"), fixed: true },
   feedback: { check: having<RateFeedback>("follower", "a feedback such as aimdRate()"), fixed: true },
+  name: { check: text, initial: "rate-limit", fixed: true },
+  shared: { check: having<SharedStore>("limiter", "a home such as memoryStore()"), fixed: true },
 } as const;
 
 /** The options of `rateLimit`, for tools. */
@@ -73,7 +83,8 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
   const { read, recipe } = settings("rateLimit", chosen, table);
   const { algorithm = table.algorithm.initial, limiter } = chosen;
   refuseContradictions(chosen, algorithm);
-  const meter = new RateMeter(algorithm, limiter);
+  const fleet = chosen.shared?.limiter(chosen.name ?? table.name.initial);
+  const meter = new RateMeter(fleet ?? algorithm, limiter);
   const follower = chosen.feedback?.follower((rate, now) => meter.at(rate, now));
 
   /** What the options say for a call; nothing when the limiter has a rate of its own. */
@@ -104,6 +115,7 @@ export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit 
       const rate = rateFor(context);
       const turns = meter.at(rate && follower ? follower.scaled(rate, context, now) : rate, now);
       const wait = turns.take(now, patience, follower?.pausedUntil ?? now);
+      fleet?.ride(context, now);
       if (wait === 0) return send(request, context, now);
       if (wait > patience) return refuse(context, wait);
       context.emit({ type: "rate-limit.waited", wait });
@@ -147,6 +159,9 @@ function refuseContradictions(chosen: RateLimitOptions, { bursts, recipe }: Rate
   const refuse = (option: string | undefined, other: string): void => {
     if (option) throw new TypeError(`rateLimit: ${option} does not go with ${other}`);
   };
+  if (chosen.shared !== undefined) {
+    refuse((["algorithm", "limiter"] as const).find((name) => chosen[name] !== undefined), "shared");
+  }
   if (limiter === undefined) {
     if (limit === undefined) count()(limit as never, "rateLimit: limit");
     if (burst !== undefined && !bursts) refuse("burst", recipe.call);

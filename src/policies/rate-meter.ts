@@ -4,19 +4,22 @@ import type { Rate, RateLimiter, RateLimiterSnapshot } from "../state/rate-limit
 import { Turns } from "../state/turns.ts";
 import type { RateAlgorithm } from "./rate-algorithms.ts";
 
+/** Makes a limiter: an algorithm, or a fleet that shares one. */
+type LimiterMaker = Pick<RateAlgorithm, "limiter">;
+
 /** A limiter that follows the rate of each call, and its gauges. */
 export class RateMeter {
   /** The clock of the last call: the gauges, which no call carries, use it too. */
   clock: Clock = platform.clock;
-  readonly #algorithm: RateAlgorithm;
+  readonly #maker: LimiterMaker;
   #turns: Turns | undefined;
   /** The rate that held for the last call. */
   #rate: Rate | undefined;
   /** What the limiter begins with: before the first call nobody knows by which clock. */
   #initial: RateLimiterSnapshot = { used: 0 };
 
-  constructor(algorithm: RateAlgorithm, limiter: RateLimiter | undefined) {
-    this.#algorithm = algorithm;
+  constructor(maker: LimiterMaker, limiter: RateLimiter | undefined) {
+    this.#maker = maker;
     if (limiter !== undefined) this.#turns = new Turns(limiter);
   }
 
@@ -46,7 +49,7 @@ export class RateMeter {
   }
 
   #begin(rate: Rate, now: number): RateLimiter {
-    const limiter = this.#algorithm.limiter(rate);
+    const limiter = this.#maker.limiter(rate);
     limiter.restore(this.#initial, now);
     return limiter;
   }

@@ -1,10 +1,5 @@
+import { leaseFor, Reporting } from "./reporting.ts";
 import type { CircuitReport as Report, SharedRules, CircuitView as View } from "./sync.ts";
-
-/** Milliseconds after which a report that got no answer may be sent again. */
-const leaseFor = 5_000;
-/** Milliseconds between reports until a view says otherwise. */
-const firstInterval = 1_000;
-const longestInterval = 30_000;
 
 /**
  * One replica's side of a shared circuit: the last view, the counts for the next report, and when to send it.
@@ -14,8 +9,7 @@ const longestInterval = 30_000;
 export class Replica {
   view: View | undefined;
   readonly #rules: SharedRules;
-  #id = "";
-  #seq = 0;
+  readonly #reporting = new Reporting<Report>();
   #ok = 0;
   #fail = 0;
   #slow = 0;
@@ -23,12 +17,10 @@ export class Replica {
   #probe: { permit: string; ok: boolean } | undefined;
   /** Milliseconds that the last failure asked to wait. */
   #asked: number | undefined;
-  /** The report whose fate is unknown. */
-  #unanswered: Report | undefined;
-  #leaseUntil = 0;
-  #nextSync = 0;
-  #seenAt = 0;
-  #lost = 0;
+  /** When the view came. */
+  seenAt = 0;
+  /** What this replica drew in this epoch: below the view's `urgency` its news is told at once. */
+  #chance = 0;
   /** The leave to probe, until it is used or over. */
   #permit: { readonly id: string; readonly until: number } | undefined;
   /** The id of the last permit that a call took: while its call is under way the home still names it in its views. */
@@ -74,14 +66,14 @@ export class Replica {
         return "refuse";
       case "open":
       case "half-open": {
-        if (now > this.#seenAt + view.remaining + view.openFor + 3 * view.nextSync) {
+        if (now > this.seenAt + view.remaining + view.openFor + 3 * view.nextSync) {
           this.view = { ...view, state: "closed" };
           return "expired";
         }
         if (this.#permit !== undefined && now < this.#permit.until) return "probe";
         this.#wantsProbe = true;
         // It half-opens when somebody reports. From then on the home's own pace holds, or all would ask at once.
-        if (view.state === "open" && now >= this.#seenAt + view.remaining) this.hasten(now);
+        if (view.state === "open" && now >= this.seenAt + view.remaining) this.tell(now);
         return "refuse";
       }
     }
@@ -91,8 +83,8 @@ export class Replica {
   retryAfter(now: number): number {
     const { view } = this;
     if (view?.state === "forced-open") return Infinity;
-    const left = view?.state === "open" ? this.#seenAt + view.remaining - now : 0;
-    return Math.max(left, this.#nextSync - now, 0);
+    const left = view?.state === "open" ? this.seenAt + view.remaining - now : 0;
+    return Math.max(left, this.#reporting.nextSync - now, 0);
   }
 
   /** Takes the permit, for one call. */
@@ -114,77 +106,78 @@ export class Replica {
   probed(permit: string, epoch: number, ok: boolean, now: number): void {
     if (epoch !== this.epoch) return;
     this.#probe = { permit, ok };
-    this.hasten(now);
+    this.#reporting.hasten(now);
   }
 
-  /** Makes the next report due now: there is news. */
-  hasten(now: number): void {
-    // After a failure to reach the home, its own pace holds: news does not make it reachable.
-    if (this.#lost === 0) this.#nextSync = Math.min(this.#nextSync, now);
+  /** There is news: it is told at once, or in its turn where so many have news that all at once would be too much. */
+  tell(now: number): void {
+    if (this.#chance < (this.view?.urgency ?? 1)) this.#reporting.hasten(now);
   }
 
-  /** Whether a report should be sent now. A lease that lies impossibly far ahead, by a clock that jumped, is void. */
+  /** Whether a report should be sent now. */
   due(now: number): boolean {
-    const leased = now < this.#leaseUntil && this.#leaseUntil - now <= leaseFor;
-    return now >= this.#nextSync && !leased;
+    return this.#reporting.due(now);
   }
 
-  /** The report to send; takes the lease. */
-  report(now: number, open: boolean, id: () => string): Report {
-    this.#leaseUntil = now + leaseFor;
-    if (this.#unanswered !== undefined) return this.#unanswered;
-    if (this.#id === "") this.#id = id();
-    const report: Report = {
-      replica: this.#id,
-      seq: ++this.#seq,
-      epoch: this.epoch,
-      ok: this.#ok,
-      fail: this.#fail,
-      slow: this.#slow,
-      open,
-      wantsProbe: this.#wantsProbe,
-      ...(this.#probe === undefined ? {} : { probe: this.#probe }),
-      ...(this.#asked === undefined ? {} : { asked: this.#asked }),
-      rules: this.#rules,
-    };
-    this.#ok = this.#fail = this.#slow = 0;
-    this.#wantsProbe = false;
-    this.#probe = undefined;
-    this.#asked = undefined;
-    this.#unanswered = report;
-    return report;
+  /** Milliseconds for which a home that hangs is left alone, if it does. */
+  get hangs(): number | undefined {
+    return this.#reporting.hangs;
+  }
+
+  /**
+   * The report to send; takes the lease.
+   *
+   * @param open whether the circuit should be open by what this replica saw itself
+   * @param few whether it saw too little to know
+   */
+  report(now: number, open: boolean, id: () => string, few = false): Report {
+    return this.#reporting.send(now, this.epoch, id, (head) => {
+      const report: Report = {
+        ...head,
+        ok: this.#ok,
+        fail: this.#fail,
+        slow: this.#slow,
+        open,
+        ...(few && { few }),
+        wantsProbe: this.#wantsProbe,
+        ...(this.#probe === undefined ? {} : { probe: this.#probe }),
+        ...(this.#asked === undefined ? {} : { asked: this.#asked }),
+        rules: told(this.#rules),
+      };
+      this.#ok = this.#fail = this.#slow = 0;
+      this.#wantsProbe = false;
+      this.#probe = undefined;
+      this.#asked = undefined;
+      return report;
+    });
   }
 
   /**
    * The answer to the report that was sent at `sentAt`. Says whether a new epoch began.
    *
-   * A report may have been sent twice, and its second answer come when another report is already under way.
+   * @param chance 0 to 1: whether this replica is one of those that tell the next news at once
    */
-  answered(report: Report, view: View, sentAt: number, now: number): boolean {
-    if (report === this.#unanswered) {
-      this.#unanswered = undefined;
-      this.#leaseUntil = 0;
-      this.#lost = 0;
-      this.#nextSync = now + view.nextSync;
-    }
+  answered(report: Report, view: View, sentAt: number, now: number, chance = 0): boolean {
+    this.#reporting.answered(report, view.nextSync, now);
     const late = now - sentAt > leaseFor;
-    const changed = this.hear(view, now);
+    const changed = this.hear(view, now, chance);
     const { permit } = view;
     if (!late && permit !== undefined && permit.id !== this.#taken && view.epoch === this.epoch) {
       this.#permit = { id: permit.id, until: sentAt + permit.ttl };
     }
     // What happened while the report was under way has waited long enough.
-    if (this.#probe !== undefined) this.hasten(now);
+    if (this.#probe !== undefined) this.#reporting.hasten(now);
     return changed;
   }
 
   /** A view that came unasked. Says whether a new epoch began. */
-  hear(view: View, now: number): boolean {
+  hear(view: View, now: number, chance = 0): boolean {
     const before = this.view;
     if (before !== undefined && view.epoch < before.epoch) return false;
     this.view = view;
-    this.#seenAt = now;
+    this.seenAt = now;
     if (before?.epoch === view.epoch) return false;
+    this.#chance = chance;
     this.#ok = this.#fail = this.#slow = 0;
     this.#probe = undefined;
     this.#asked = undefined;
@@ -192,18 +185,22 @@ export class Replica {
     return before !== undefined || view.state !== "closed";
   }
 
-  /**
-   * No answer. The same report goes again, later and later; `overloaded` asks for four times the pause.
-   *
-   * Says in how many milliseconds, or nothing when the report has been answered meanwhile.
-   */
-  lost(report: Report, now: number, overloaded: boolean): number | undefined {
-    if (report !== this.#unanswered) return undefined;
-    this.#leaseUntil = 0;
-    this.#lost++;
-    const pause = firstInterval * 2 ** Math.min(this.#lost, 10) * (overloaded ? 4 : 1);
-    const retryIn = Math.min(longestInterval, pause);
-    this.#nextSync = now + retryIn;
-    return retryIn;
+  /** No answer: the same report goes again, in so many milliseconds, or not when it has been answered meanwhile. */
+  lost(report: Report, now: number, overloaded: boolean, chance = 0): number | undefined {
+    return this.#reporting.lost(report, now, overloaded, chance);
   }
+}
+
+/** Rules as they go over the wire: one that never applies is not there. */
+function told({ openFor, maximumOpenFor, probes, successesToClose, ...judging }: SharedRules): SharedRules {
+  const { minimumCalls, failureRate, slowCallRate } = judging;
+  return {
+    openFor,
+    maximumOpenFor,
+    probes,
+    successesToClose,
+    ...(minimumCalls !== undefined && { minimumCalls }),
+    ...(failureRate !== undefined && { failureRate }),
+    ...(slowCallRate !== undefined && slowCallRate !== Infinity && { slowCallRate }),
+  };
 }

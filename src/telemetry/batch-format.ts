@@ -102,6 +102,8 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
     result: (value) => results.includes(value as string),
   },
   "store.failed": { circuit: label, kind: label, retryIn: number },
+  "lease.acquired": { lease: label, token: number },
+  "lease.lost": { lease: label, token: number, reason: label },
   "bulkhead.acquired": { active: number, limit: number, waited: number },
   "bulkhead.rejected": { active: number, limit: number, queued: number },
   "rate-limit.rejected": { retryAfter: number },

@@ -14,6 +14,7 @@ import {
   timeout,
   type Verdict,
 } from "ninelives";
+import { ManualClock } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
 import { stage } from "./stage.ts";
 
@@ -525,5 +526,34 @@ describe("circuitBreaker and what a failure asks to wait", () => {
     // The failed probe asked for nothing: the rules hold again, doubled once for the second opening.
     expect(sink.of("circuit.opened").at(-1)).toMatchObject({ openFor: 2_000, reason: "probe" });
     expect(clock.pending).toBe(0);
+  });
+
+  describe("switched before its first call", () => {
+    it("restored open: stays so for what remains, by the clock of the calls", async () => {
+      const circuit = circuitBreaker({ openFor: "1s" });
+      const window = { calls: 0, failures: 0, slowCalls: 0 };
+      circuit.restore({ state: "open", reopenings: 0, remaining: 1_000, window });
+      const clock = new ManualClock();
+      await clock.advance(1_000_000);
+      const { call, succeed } = stage(circuit, { clock });
+      const early = call();
+      await clock.advance(999);
+      expect(early.error).toMatchObject({ kind: "circuit-open", retryAfter: 1_000 });
+      await clock.advance(1);
+      expect((await succeed()).seen).toEqual({ value: "ok" });
+      expect(circuit.state).toBe("closed");
+    });
+
+    it.each(["open", "close", "reset", "disable", "metricsOnly"] as const)("%s holds", async (what) => {
+      const circuit = circuitBreaker();
+      circuit.open();
+      circuit[what]();
+      const { state } = circuit;
+      const { call, clock, origin } = stage(circuit);
+      call();
+      await clock.advance(0);
+      expect(circuit.state).toBe(state);
+      expect(origin.calls.length).toBe(what === "open" ? 0 : 1);
+    });
   });
 });

@@ -61,6 +61,16 @@ describe("Replica", () => {
       expect(send(0)).toMatchObject({ seq: 1, epoch: 0, wantsProbe: false });
     });
 
+    it("says the rules that can apply, and that it saw too little to judge by", () => {
+      const judging = { ...rules, minimumCalls: 20, failureRate: 0.5 };
+      const machine = new Replica({ ...judging, slowCallRate: Infinity });
+      expect(machine.report(0, false, () => "a", true)).toMatchObject({ few: true });
+      expect(machine.report(0, false, () => "a").rules).toEqual(judging);
+      const slow = new Replica({ ...judging, slowCallRate: 0.8 }).report(0, false, () => "b");
+      expect(slow.rules.slowCallRate).toBe(0.8);
+      expect(slow).not.toHaveProperty("few");
+    });
+
     it("says that a call waits to probe, once", () => {
       const { machine, send, exchange } = replica();
       exchange(halfOpen, 0);
@@ -330,14 +340,50 @@ describe("Replica", () => {
     it("at once when there is news", () => {
       const { machine, exchange } = replica();
       exchange(closed, 0);
-      machine.hasten(10);
+      machine.tell(10);
       expect(machine.due(10)).toBe(true);
+    });
+
+    it("for news in its turn, where too many have some: as the chance of this replica in this epoch has it", () => {
+      const { machine, send } = replica();
+      const many = { ...closed, urgency: 0.25 };
+      machine.answered(send(0), many, 0, 0, 0.25);
+      machine.tell(10);
+      expect(machine.due(10)).toBe(false);
+      machine.hear({ ...open, urgency: 0.25 }, 20, 0.24);
+      machine.tell(30);
+      expect(machine.due(30)).toBe(true);
+    });
+
+    it("ever less often where the home hangs", () => {
+      const { machine, send, exchange } = replica();
+      expect(machine.hangs).toBeUndefined();
+      let now = 0;
+      const waits: number[] = [];
+      for (let sent = 0; sent < 6; sent++) {
+        send(now);
+        const began = now;
+        while (!machine.due(now)) now += 500;
+        waits.push(now - began);
+      }
+      expect(waits).toEqual([5_000, 10_000, 20_000, 30_000, 30_000, 30_000]);
+      expect(machine.hangs).toBe(30_000);
+      exchange(closed, now);
+      expect(machine.hangs).toBeUndefined();
+      send(now + 2_000);
+      expect([machine.due(now + 6_999), machine.due(now + 7_000)]).toEqual([false, true]);
+    });
+
+    it("although the next one seems to be far off: the clock has jumped back", () => {
+      const { machine, exchange } = replica();
+      exchange(closed, 1_000_000);
+      expect([machine.due(1_000_001), machine.due(5)]).toEqual([false, true]);
     });
 
     it("no sooner for news than the first failure to reach the home allows", () => {
       const { machine, send } = replica();
       const retryIn = machine.lost(send(0), 0, false);
-      machine.hasten(10);
+      machine.tell(10);
       expect(retryIn).toBe(2_000);
       expect([machine.due(1_999), machine.due(2_000)]).toEqual([false, true]);
     });
@@ -350,6 +396,13 @@ describe("Replica", () => {
     ])("(overloaded: %s) makes the pauses longer and longer", (overloaded, pauses) => {
       const { machine, send } = replica();
       expect(pauses.map(() => machine.lost(send(0), 0, overloaded))).toEqual(pauses);
+    });
+
+    it("makes those that it hit together come back one by one", () => {
+      const { machine, send } = replica();
+      expect([0, 0.5, 1].map((chance) => machine.lost(send(0), 0, false, chance))).toEqual([
+        2_000, 5_000, 12_000,
+      ]);
     });
 
     it("is forgotten at the first answer", () => {

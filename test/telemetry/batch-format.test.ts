@@ -31,6 +31,8 @@ const events: { readonly [T in EventType]: object } = {
   "circuit.rejected": { circuit: "prices", state: "half-open", retryAfter: 100 },
   "circuit.called": { circuit: "prices", state: "closed", result: "ignored" },
   "store.failed": { circuit: "prices", kind: "timeout", retryIn: 2_000 },
+  "lease.acquired": { lease: "primary", token: 7 },
+  "lease.lost": { lease: "primary", token: 7, reason: "expired" },
   "bulkhead.acquired": { active: 1, limit: 10, waited: 0 },
   "bulkhead.rejected": { active: 10, limit: 10, queued: 5 },
   "rate-limit.rejected": { retryAfter: 100 },
