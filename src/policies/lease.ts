@@ -176,7 +176,9 @@ class Candidate implements Lease {
       this.#holder.giveUp(now);
       this.#tell("unhealthy");
     }
-    if (this.#holder.due(now) && (fit || this.#holder.owes)) await this.#report(fit);
+    const { owes } = this.#holder;
+    // First the home must hear that the lease was given up, though this replica may be fit again.
+    if (this.#holder.due(now) && (fit || owes)) await this.#report(fit && !owes);
   }
 
   async #report(wants: boolean): Promise<void> {

@@ -160,7 +160,10 @@ function refuseContradictions(chosen: RateLimitOptions, { bursts, recipe }: Rate
     if (option) throw new TypeError(`rateLimit: ${option} does not go with ${other}`);
   };
   if (chosen.shared !== undefined) {
-    refuse((["algorithm", "limiter"] as const).find((name) => chosen[name] !== undefined), "shared");
+    refuse(
+      (["algorithm", "limiter"] as const).find((name) => chosen[name] !== undefined),
+      "shared",
+    );
   }
   if (limiter === undefined) {
     if (limit === undefined) count()(limit as never, "rateLimit: limit");

@@ -32,7 +32,7 @@ export const mostMembers = 256;
 /** Milliseconds between reports of a replica, while there is room. */
 export const interval = 2_000;
 /** Milliseconds in which the memory of a larger fleet halves. */
-const fleetHalves = 60_000;
+const fleetHalves = 300_000;
 /** Replicas of a fleet that report news at once; the others wait for their slots. */
 const urgentReports = 40;
 
@@ -129,7 +129,17 @@ export function heads(members: readonly Member[]): number {
   return members.reduce((sum, { size = 1 }) => sum + size, 0);
 }
 
-/** Those whose word stands, or all that were asked for a report where they are more, or as many as are remembered. */
+/**
+ * Those whose word stands, with those that fell silent as far as they are not forgotten; or all that were asked for a
+ * report, where they are more; or as many as there were before.
+ */
 function sized(record: Shared, slots: Slots, remembered: number): number {
-  return Math.max(heads(standing(record)), booked(slots), remembered);
+  return Math.max(present(record), booked(slots), remembered);
+}
+
+function present({ members, time }: Shared): number {
+  return members.reduce((sum, { size = 1, seen, gap }) => {
+    const silent = time - seen;
+    return sum + (silent <= 2 * Math.max(gap, interval) ? size : size * 0.5 ** (silent / fleetHalves));
+  }, 0);
 }

@@ -5,6 +5,8 @@ export const leaseFor = 5_000;
 /** Milliseconds between reports until a view says otherwise. */
 const firstInterval = 1_000;
 const longestInterval = 30_000;
+/** Milliseconds: a sum of fractions, less one of them, may be more than the other. */
+const rounding = 1;
 
 /** What every report begins with. */
 export type Head = Pick<Report, "replica" | "seq" | "epoch">;
@@ -32,8 +34,8 @@ export class Reporting<R extends Report> {
 
   /** Whether a report should be sent now. A time that lies impossibly far ahead, by a clock that jumped, is void. */
   due(now: number): boolean {
-    const leased = now < this.#leaseUntil && this.#leaseUntil - now <= this.#lease;
-    const waits = now < this.#nextSync && this.#nextSync - now <= this.#pause;
+    const leased = now < this.#leaseUntil && this.#leaseUntil - now <= this.#lease + rounding;
+    const waits = now < this.#nextSync && this.#nextSync - now <= this.#pause + rounding;
     return !leased && !waits;
   }
 

@@ -195,7 +195,7 @@ describe("coordinate", () => {
       staged.now = 10_000;
       staged.vote(["a", "b"], true);
       expect(staged.record.state).toBe("closed");
-      staged.now = 90_000;
+      staged.now = 900_000;
       staged.vote(["a", "b"], true);
       expect(staged.record.state).toBe("open");
     });
@@ -584,7 +584,7 @@ describe("coordinate", () => {
       expect(staged.record.fleet).toBe(1_000);
       const restored = JSON.parse(JSON.stringify(staged.record)) as CircuitRecord;
       staged.record = restored;
-      staged.now = 60_000;
+      staged.now = 300_000;
       staged.report("r0");
       expect(staged.record.fleet).toBeCloseTo(500);
     });
