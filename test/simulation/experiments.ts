@@ -148,3 +148,5 @@ export const experiments: readonly ((seeds: number) => Promise<Experiment>)[] = 
   backoffAndJitter,
   hedgedRequests,
 ];
+
+export { shareState } from "./shared-state.ts";

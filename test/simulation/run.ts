@@ -2,6 +2,7 @@
  * `npm run simulate`: what back-off, jitter and hedges are worth, on virtual time with the policies themselves.
  *
  * --seeds=<number>  runs of each experiment. Default 20
+ * --faults=<number> runs of shared state under faults, a seed each. Default 200
  * --write           puts the plots into docs/images and the tables into docs/simulations.md
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -14,7 +15,11 @@ const folder = `${root}.reports/simulation/`;
 mkdirSync(folder, { recursive: true });
 
 const { values: flags } = parseArgs({
-  options: { seeds: { type: "string", default: "20" }, write: { type: "boolean", default: false } },
+  options: {
+    seeds: { type: "string", default: "20" },
+    faults: { type: "string", default: "200" },
+    write: { type: "boolean", default: false },
+  },
 });
 
 // The source by its public names, which Node knows only of what is built.
@@ -27,7 +32,9 @@ await build({
   platform: "node",
   logLevel: "warning",
 });
-const { experiments } = (await import(`${folder}experiments.mjs`)) as typeof import("./experiments.ts");
+const { experiments, shareState } = (await import(
+  `${folder}experiments.mjs`
+)) as typeof import("./experiments.ts");
 
 const seeds = Number(flags.seeds);
 let violations = 0;
@@ -47,8 +54,29 @@ for (const experiment of experiments) {
   if (flags.write) writeFileSync(`${root}docs/images/${name}.svg`, svg);
 }
 if (flags.write) writeTables();
-console.log(`\nseeds ${seeds} violations ${violations}`);
+const underFaults = await faults(Number(flags.faults));
+console.log(`\nshared state: seeds ${flags.faults} violations ${underFaults}`);
+violations += underFaults;
+console.log(`seeds ${seeds} violations ${violations}`);
 process.exitCode = violations === 0 ? 0 : 1;
+
+/** Shared state under faults. Gives the number of violations. */
+async function faults(runs: number): Promise<number> {
+  const broken: { readonly seed: number; readonly violations: readonly string[] }[] = [];
+  const sums = { replicas: 0, reports: 0, calls: 0 };
+  for (let seed = 1; seed <= runs; seed++) {
+    const run = await shareState(seed);
+    sums.replicas += run.replicas;
+    sums.reports += run.reports;
+    sums.calls += run.calls;
+    if (run.violations.length === 0) continue;
+    broken.push({ seed, violations: run.violations });
+    console.log(`  shared state, seed ${seed}: ${run.violations[0]}`);
+  }
+  const text = JSON.stringify({ seeds: runs, ...sums, broken }, undefined, 2);
+  writeFileSync(`${folder}shared-state.json`, `${text}\n`);
+  return broken.reduce((sum, each) => sum + each.violations.length, 0);
+}
 
 /** Each table goes between the next pair of marks. */
 function writeTables(): void {

@@ -70,9 +70,13 @@ export async function shareState(seed: number): Promise<SharedState> {
   const downFrom = between(8_000, 20_000);
   const downUntil = downFrom + between(3_000, 18_000);
   const down = (node: number): boolean =>
-    badNodes > 0
-      ? node < badNodes && time.now > 8_000 && faulty()
-      : time.now > downFrom && time.now < downUntil;
+    badNodes > 0 ? node < badNodes && met() && faulty() : time.now > downFrom && time.now < downUntil;
+  // A home can count only those that it has heard of, and stores that within five seconds.
+  let metAt = Infinity;
+  const met = (): boolean => {
+    if (metAt === Infinity && (home.record("db")?.fleet ?? 0) > size - 0.5) metAt = time.now;
+    return time.now > metAt + 6_000;
+  };
   const network = {
     lost: chance(0.5) ? between(0, 0.3) : 0,
     doubled: chance(0.5) ? between(0, 0.3) : 0,
@@ -87,7 +91,7 @@ export async function shareState(seed: number): Promise<SharedState> {
   const cutOff = (node: number): boolean =>
     partitions.some(({ from, until, cut }) => time.now >= from && time.now < until && cut.has(node));
 
-  const home = homeOf(time, random, violate, chance(0.4), clocksFail, faulty);
+  const home: Home = homeOf(time, random, violate, chance(0.4), clocksFail, faulty);
   let reports = 0;
   let calls = 0;
   const passed: Passed[] = [];
@@ -203,7 +207,10 @@ export async function shareState(seed: number): Promise<SharedState> {
         if (!hangs) time.after(4_000, () => reject(new Error("unreachable")));
       };
       const send = (): void => {
-        if (gone()) return fail();
+        if (gone()) {
+          fail();
+          return;
+        }
         time.after(delay(), () => {
           home.store.sync(name, report, onNews).then(
             (view) => (gone() ? fail() : time.after(delay(), () => resolve(view))),
@@ -355,7 +362,8 @@ function limited(
   for (const [span, from, factor] of [
     // Those without a lease have at most another limit between them, and those that never heard from it a tenth each.
     [5_000, 0, 2 + Math.max(0, size - 10) / 10],
-    [5_000, faultsEnd + 25_000, 1],
+    // A replica may leave its home alone for 45 s, and is without a lease for so long.
+    [5_000, faultsEnd + 47_000, 1],
   ] as const) {
     const most = factor * (limit + (limit * span) / 1_000) * drift + 2 * size;
     let first = passed.findIndex(({ at }) => at >= from);

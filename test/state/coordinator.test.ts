@@ -195,7 +195,7 @@ describe("coordinate", () => {
       staged.now = 10_000;
       staged.vote(["a", "b"], true);
       expect(staged.record.state).toBe("closed");
-      staged.now = 900_000;
+      staged.now = 3_600_000;
       staged.vote(["a", "b"], true);
       expect(staged.record.state).toBe("open");
     });

@@ -1,0 +1,15 @@
+import { describe, expect, it } from "vitest";
+import { shareState } from "./shared-state.ts";
+
+describe("shared state under faults", () => {
+  it.each(Array.from({ length: 12 }, (_, index) => index + 1))(
+    "holds what must hold: seed %d",
+    async (seed) => {
+      expect((await shareState(seed)).violations).toEqual([]);
+    },
+  );
+
+  it("is the same for the same seed", async () => {
+    expect(await shareState(3)).toEqual(await shareState(3));
+  });
+});
