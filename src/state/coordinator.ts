@@ -89,11 +89,18 @@ export function isNews(before: SharedRecord | undefined, after: SharedRecord): b
 }
 
 /**
- * Whether a change must be stored before it is told: transitions, permits, votes, leases. The rest (counts, who reported
+ * Whether a change must be stored before it is told: transitions, permits, votes, leases, a larger fleet. The rest (counts, who reported
  * last, the booked slots) may be lost, and is stored every few seconds.
  */
 export function mustStore(before: SharedRecord | undefined, after: SharedRecord): boolean {
-  return before === undefined || before.epoch !== after.epoch || vital(before) !== vital(after);
+  if (before === undefined || before.epoch !== after.epoch) return true;
+  if (after.kind === "circuit" && level(after.fleet) > level(before.fleet)) return true;
+  return vital(before) !== vital(after);
+}
+
+/** A fleet's size, by tenths: a home that forgot how it grew would take a minority for all. */
+function level(fleet: number): number {
+  return Math.floor(Math.log(fleet) / Math.log(1.1));
 }
 
 /**

@@ -46,13 +46,8 @@ export function pass<R extends Shared>(record: R, now: number): R {
   const step = Math.max(0, now - record.clock);
   const time = record.time + step;
   const slots = passed(record.slots, time);
-  return {
-    ...record,
-    time,
-    clock: now,
-    slots,
-    fleet: sized(record, slots, record.fleet * 0.5 ** (step / fleetHalves)),
-  };
+  const later = { ...record, time, clock: now, slots };
+  return { ...later, fleet: sized(later, slots, record.fleet * 0.5 ** (step / fleetHalves)) };
 }
 
 /** The replicas whose word stands: those heard of within two of their own gaps. */

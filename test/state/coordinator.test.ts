@@ -195,7 +195,7 @@ describe("coordinate", () => {
       staged.now = 10_000;
       staged.vote(["a", "b"], true);
       expect(staged.record.state).toBe("closed");
-      staged.now = 3_600_000;
+      staged.now = 900_000;
       staged.vote(["a", "b"], true);
       expect(staged.record.state).toBe("open");
     });
@@ -654,9 +654,11 @@ describe("coordinate", () => {
     staged.vote(["a", "b", "c"], false);
     const steps: [string, () => void, boolean][] = [
       ["counts", () => staged.report("a", { ok: 5 }), false],
+      ["one more replica", () => staged.report("d"), true],
       ["a vote", () => staged.report("a", { open: true }), true],
       ["the same vote", () => staged.report("a", { open: true }), false],
-      ["a transition", () => staged.report("b", { open: true }), true],
+      ["another vote", () => staged.report("b", { open: true }), true],
+      ["a transition", () => staged.report("c", { open: true }), true],
     ];
     for (const [what, act, must] of steps) {
       const before = staged.record;
