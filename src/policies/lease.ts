@@ -191,8 +191,8 @@ class Candidate implements Lease {
       this.#holder.answered(report, view, sentAt, clock.now());
       this.#tell("taken");
     } catch (error) {
-      const retryIn = this.#holder.lost(report, clock.now(), isOverloaded(error), random());
-      if (retryIn === undefined) return;
+      // No other report is under way, so that this one has not been answered meanwhile.
+      const retryIn = this.#holder.lost(report, clock.now(), isOverloaded(error), random()) as number;
       this.#context.emit({ type: "store.failed", circuit: this.#shared, kind: kindOf(error), retryIn });
     }
   }

@@ -63,7 +63,7 @@ export class LeaseHolder {
 
   /** The answer to the report that was sent at `sentAt`: the lease counts from then. */
   answered(report: LeaseReport, view: LeaseView, sentAt: number, now: number): void {
-    if (!this.#reporting.answered(report, view.nextSync, now)) return;
+    this.#reporting.answered(report, view.nextSync, now);
     if (!report.wants) this.#owes = false;
     // A view of an older epoch comes from a home that forgot: what it says of the holder nobody else will accept.
     if (view.epoch < this.#epoch) return;

@@ -7,8 +7,6 @@ import { TokenBucket } from "./token-bucket.ts";
 const supposedFleet = 10;
 /** Milliseconds between reports at least, however much is refused. */
 const shortestPause = 500;
-/** Milliseconds over which demand is measured, at least. */
-const shortestMeasure = 250;
 
 /**
  * One replica's part of a fleet's rate limit: a token bucket at the rate that the home has leased to it.
@@ -119,7 +117,6 @@ export class LeasedLimiter implements RateLimiter {
   /** What it could use, as a share of the limit: an average of what was asked for since the last report and before. */
   #measure(now: number): number {
     const passed = now - this.#measuredAt;
-    if (passed < shortestMeasure) return this.#demand;
     const { limit, per } = this.#rate;
     const asked = Number.isFinite(passed) ? (this.#asked * per) / (passed * limit) : 0;
     this.#demand = Math.max(asked, (this.#demand + asked) / 2);

@@ -609,6 +609,11 @@ describe("circuitBreaker with a shared home", () => {
     const circuit = circuitBreaker({ name: "db", shared: sharedBy(shared.store) });
     await circuit.sync();
     expect(circuit.state).toBe("forced-open");
+    shared.command("disable");
+    shared.push();
+    expect(circuit.state).toBe("disabled");
+    shared.command("open");
+    shared.push();
     await expect(circuit.execute(async () => "never")).rejects.toMatchObject({ kind: "circuit-open" });
     shared.way = "cut";
     await expect(circuit.sync()).resolves.toBeUndefined();
