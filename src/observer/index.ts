@@ -1,3 +1,11 @@
+export { type AlertCondition, type AlertRule, type CheckedRule, checkRules } from "./alert-rules.ts";
+export {
+  type AlertNotice,
+  type AlertReport,
+  type AlertSubject,
+  Alerts,
+  type AlertsSnapshot,
+} from "./alerts.ts";
 export { type LiveMessage, type LiveRequest, liveProtocol, type ObservedEvent } from "./live.ts";
 export { metricsOf } from "./metrics.ts";
 export { type ObservedBatch, Observer, type PolicySnapshot, type PolicyTotals } from "./observer.ts";

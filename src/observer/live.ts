@@ -1,4 +1,5 @@
 import type { PolicyEvent } from "../core/events.ts";
+import type { AlertReport } from "./alerts.ts";
 import type { PolicyState, SystemState } from "./system-state.ts";
 
 /** An event as the observer saw it: timed by its own clock, with where it came from. */
@@ -22,6 +23,8 @@ export type LiveMessage =
       readonly totals: { readonly events: number; readonly dropped: number };
       /** The policies that changed, whole. */
       readonly policies: readonly PolicyState[];
+      /** All rules for alerts, whole; absent where the observer has none. */
+      readonly alerts?: readonly AlertReport[];
       /** The events since the message before, newest last; those that were too many are counted in `skipped`. */
       readonly events: readonly ObservedEvent[];
       readonly skipped: number;

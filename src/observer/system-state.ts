@@ -1,4 +1,5 @@
 import type { CircuitState } from "../core/events.ts";
+import type { AlertReport } from "./alerts.ts";
 
 /** The windows that the observer keeps, by name, in milliseconds. */
 export const windowSpans = { "1m": 60_000, "5m": 300_000, "15m": 900_000 } as const;
@@ -93,4 +94,6 @@ export interface SystemState {
   readonly events: number;
   readonly dropped: number;
   readonly policies: readonly PolicyState[];
+  /** The rules for alerts and what they found; absent where the observer has none. */
+  readonly alerts?: readonly AlertReport[];
 }
