@@ -58,7 +58,7 @@ export async function testWorker(options: TestWorkerOptions = {}) {
     ASSETS: real.ASSETS,
     // The space makes the texts, and so the gateway and the collector that are made of them, the test's own.
     UPSTREAMS: JSON.stringify(upstreams) + " ".repeat(made),
-    INGEST_RATE: "200" + " ".repeat(made),
+    INGEST_RATE: `200${" ".repeat(made)}`,
     PUBLIC_READS: "false",
     TOKENS: JSON.stringify(records),
     INGEST_KEYS: JSON.stringify({ [ingestKey]: [shop] }),
