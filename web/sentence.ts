@@ -1,5 +1,6 @@
 import type { ObservedEvent } from "ninelives/observer";
-import { latency, percent, plural, span } from "./format.ts";
+import { severityOf } from "ninelives/telemetry";
+import { figures, latency, percent, plural, span } from "./format.ts";
 
 /** How an event is to be looked at. */
 export type Tone = "good" | "bad" | "warning" | "plain";
@@ -17,6 +18,24 @@ const openings: Readonly<Record<string, string>> = {
   "slow-calls": "because too many calls were slow",
   probe: "again because its probe failed",
   fleet: "because its fleet decided so",
+};
+
+const endings: Readonly<Record<string, string>> = {
+  success: "succeeded",
+  failure: "failed",
+  ignored: "said nothing of the service",
+};
+
+const staleness: Readonly<Record<string, string>> = {
+  revalidating: ", with an old one while it fetches anew",
+  "stale-if-error": ", with an old one because the service failed",
+};
+
+const chaos: Readonly<Record<string, string>> = {
+  latency: "it was made slow",
+  fault: "it was made to fail",
+  outcome: "its answer was replaced",
+  behaviour: "something was done before it",
 };
 
 /** An event in words, without its time and its source. */
@@ -43,6 +62,8 @@ export function sentence(event: ObservedEvent): string {
       return `circuit ${event.circuit} lets a probe through`;
     case "circuit.closed":
       return `circuit ${event.circuit} closed${event.openFor < 1_000 ? "" : ` after ${span(event.openFor)}`}: calls pass again`;
+    case "circuit.called":
+      return `a late call through circuit ${event.circuit} ${endings[event.result] ?? "ended"}`;
     case "circuit.rejected":
       return `circuit ${event.circuit} refused a call${event.retryAfter === undefined ? "" : `: next probe in ${span(event.retryAfter)}`}`;
     case "store.failed":
@@ -51,36 +72,48 @@ export function sentence(event: ObservedEvent): string {
       return `${event.policy} runs ${event.active} of ${plural(event.limit, "call")} at once`;
     case "bulkhead.rejected":
       return `${event.policy} refused a call: all ${plural(event.limit, "slot")} are taken and ${event.queued} wait`;
+    case "rate-limit.rejected":
+      return `${event.policy} refused a call over its rate: the next one may come in ${latency(event.retryAfter)}`;
+    case "rate-limit.waited":
+      return `a call of ${event.policy} waits ${latency(event.wait)} for its turn under the rate limit`;
+    case "rate-limit.changed":
+      return `${event.policy} lets its rate ${direction(event)} ${figures(event.limit)}, from ${figures(event.from)}`;
+    case "throttle.rejected":
+      return `${event.policy} refused a call to spare its service, as it does with ${percent(event.probability)} of them now`;
+    case "limit.changed":
+      return `${event.policy} lets its limit ${direction(event)} ${plural(event.limit, "call")} at once, from ${figures(event.from)}`;
+    case "hedge.started":
+      return `${event.policy} sent hedge ${event.hedge} after ${latency(event.after)} without an answer`;
+    case "hedge.won":
+      return `hedge ${event.hedge} of ${event.policy} brought the answer`;
+    case "call.coalesced":
+      return `${plural(event.waiting, "call")} of ${event.policy} now ${event.waiting === 1 ? "shares" : "share"} the answer of one under way`;
+    case "cache.hit":
+      return `${event.policy} answered from its cache${staleness[event.freshness] ?? ""}`;
+    case "cache.missed":
+      return `${event.policy} has no answer in its cache`;
+    case "chaos.injected":
+      return `chaos hit a call of ${event.policy}: ${chaos[event.chaos] ?? event.chaos}`;
+    case "span.ended":
+      return `${event.policy} sent attempt ${event.resends + 1}, which took ${latency(event.duration)}${spanEnd(event)}`;
     case "timeout.occurred":
       return `${event.policy} got no answer within ${latency(event.after)}`;
     case "fallback.used":
       return `${event.policy} fell back: ${because(event.kind)}`;
-    default:
-      // A newer observer may tell of what this page has no words for.
-      return `${(event as { readonly policy: string }).policy} reported something new`;
+    default: {
+      // A newer observer may tell of what this page has no words for, but of nothing else.
+      const newer: { readonly policy?: string; readonly type?: string } = event satisfies never;
+      return `${newer.policy} told of ${newer.type}, which this page has no words for`;
+    }
   }
 }
 
 /** What colour and shape an event gets. */
 export function toneOf(event: ObservedEvent): Tone {
-  switch (event.type) {
-    case "circuit.opened":
-    case "request.failed":
-    case "retry.exhausted":
-      return "bad";
-    case "circuit.half-opened":
-    case "circuit.rejected":
-    case "bulkhead.rejected":
-    case "timeout.occurred":
-    case "store.failed":
-    case "fallback.used":
-    case "retry.attempted":
-      return "warning";
-    case "circuit.closed":
-      return "good";
-    default:
-      return "plain";
-  }
+  if (event.type === "circuit.closed") return "good";
+  const severity = severityOf(event);
+  if (severity === "error") return "bad";
+  return severity === "warn" ? "warning" : "plain";
 }
 
 /** How much an event tells: of `news` there are few, of `routine` many. */
@@ -93,7 +126,16 @@ export function weightOf(event: ObservedEvent): Weight {
   switch (event.type) {
     case "request.succeeded":
     case "bulkhead.acquired":
+    case "circuit.called":
+    case "rate-limit.waited":
+    case "hedge.started":
+    case "hedge.won":
+    case "call.coalesced":
+    case "cache.missed":
+    case "span.ended":
       return "routine";
+    case "cache.hit":
+      return event.freshness === "fresh" ? "routine" : "notable";
     case "request.failed":
       return refusals.includes(event.kind) ? "routine" : "notable";
     case "circuit.opened":
@@ -111,4 +153,13 @@ function because(kind: string): string {
 
 function attempts(made: number): string {
   return made > 1 ? `, at attempt ${made}` : "";
+}
+
+function direction({ limit, from }: { readonly limit: number; readonly from: number }): string {
+  return limit < from ? "down to" : "up to";
+}
+
+function spanEnd({ status, kind }: { readonly status?: number; readonly kind?: string }): string {
+  if (kind !== undefined) return `: ${because(kind)}`;
+  return status === undefined ? "" : ` and got ${status}`;
 }

@@ -4,6 +4,9 @@ import type { CircuitReport, PolicyState, WindowName } from "ninelives/observer"
 /** From this share of failures on, a policy is in trouble though no circuit is open. */
 export const highErrorRate = 0.1;
 
+/** `localeCompare` makes one anew for each pair. */
+const alphabet = new Intl.Collator("en");
+
 const severity: Readonly<Record<CircuitState, number>> = {
   "forced-open": 5,
   open: 4,
@@ -13,34 +16,48 @@ const severity: Readonly<Record<CircuitState, number>> = {
   closed: 0,
 };
 
-/** How bad a circuit's state is; a state that this page does not know yet counts as closed. */
-function severityOf({ state }: CircuitReport): number {
-  return severity[state] ?? 0;
+/** Milliseconds after which a circuit of which nobody told anything may be gone, or as good as closed. */
+const heardFor = 60_000;
+
+/** Whether nobody has told of it or called through it for a minute, nor is it known to be open still. */
+export function unheard({ heardAt, until }: CircuitReport, now: number): boolean {
+  return now - heardAt > heardFor && now > (until ?? 0);
+}
+
+/** Whether what was heard last of it may not be so any more. What a person forced open stays so until one closes it. */
+export function doubtful(circuit: CircuitReport, now: number): boolean {
+  return (circuit.state === "open" || circuit.state === "half-open") && unheard(circuit, now);
+}
+
+/** How bad a circuit's state is; a state that this page does not know yet counts as closed, as does a doubtful one. */
+function severityOf(circuit: CircuitReport, now: number): number {
+  return doubtful(circuit, now) ? 0.5 : (severity[circuit.state] ?? 0);
 }
 
 /** The circuit of a policy that says most: the worst, and of those the one that has been so for longest. */
-export function worstCircuit(circuits: readonly CircuitReport[]): CircuitReport | undefined {
-  return [...circuits].sort((a, b) => severityOf(b) - severityOf(a) || a.since - b.since)[0];
+export function worstCircuit(circuits: readonly CircuitReport[], now: number): CircuitReport | undefined {
+  return [...circuits].sort((a, b) => severityOf(b, now) - severityOf(a, now) || a.since - b.since)[0];
 }
 
 /** Whether it refuses calls now. */
-export function refuses({ state }: CircuitReport): boolean {
-  return state === "open" || state === "forced-open";
+export function refuses(circuit: CircuitReport, now: number): boolean {
+  return circuit.state === "forced-open" || (circuit.state === "open" && !doubtful(circuit, now));
 }
 
-/** The trouble that a policy is in: 5 forced open, 4 open, 3 half-open, 2 many errors, 1 switched off, 0 none. */
-export function trouble(policy: PolicyState, window: WindowName): number {
-  const worst = worstCircuit(policy.circuits);
-  const byCircuit = worst === undefined ? 0 : severityOf(worst);
+/** The trouble that a policy is in: 5 forced open, 4 open, 3 half-open, 2 many errors, 1 switched off, less none. */
+export function trouble(policy: PolicyState, window: WindowName, now: number): number {
+  const worst = worstCircuit(policy.circuits, now);
+  const byCircuit = worst === undefined ? 0 : severityOf(worst, now);
   const failing = (policy.windows[window].errorRate ?? 0) >= highErrorRate;
   return Math.max(byCircuit, failing ? 2 : 0);
 }
 
 /** The worst first, and equals by name, so that nothing moves without a reason. */
-export function byTrouble(policies: Iterable<PolicyState>, window: WindowName): PolicyState[] {
+export function byTrouble(policies: Iterable<PolicyState>, window: WindowName, now: number): PolicyState[] {
   // Open and forced open are one class: a person who forces a circuit must not lose its card.
-  const rank = (policy: PolicyState): number => Math.min(4, trouble(policy, window));
-  return [...policies].sort((a, b) => rank(b) - rank(a) || a.policy.localeCompare(b.policy, "en"));
+  const ranked = [...policies].map((policy) => ({ policy, rank: Math.min(4, trouble(policy, window, now)) }));
+  ranked.sort((a, b) => b.rank - a.rank || alphabet.compare(a.policy.policy, b.policy.policy));
+  return ranked.map(({ policy }) => policy);
 }
 
 /** An order as it was, with new names at the end and vanished ones left out. */

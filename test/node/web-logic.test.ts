@@ -1,5 +1,6 @@
 import type { CircuitReport, LiveMessage, ObservedEvent, PolicyState, WindowState } from "ninelives/observer";
 import { describe, expect, it } from "vitest";
+import { badgeOf, phase } from "../../web/circuit-words.ts";
 import { appended, caughtUp, emptyLog, rowsOf } from "../../web/event-log.ts";
 import { figures, latency, percent, plural, rate, span, unknown } from "../../web/format.ts";
 import { allPolicies, emptyModel, perSecond, received } from "../../web/model.ts";
@@ -7,7 +8,7 @@ import { band, line, outcomesOf, roundUp } from "../../web/parts/outcomes.ts";
 import { excerpt, placeIn } from "../../web/place-in-text.ts";
 import { href, readRoute } from "../../web/route.ts";
 import { sentence, weightOf } from "../../web/sentence.ts";
-import { byTrouble, heldOrder, worstCircuit } from "../../web/trouble.ts";
+import { byTrouble, heldOrder, refuses, trouble, worstCircuit } from "../../web/trouble.ts";
 
 const plain = (text: string) => text.replaceAll("\u202f", " ");
 
@@ -143,6 +144,7 @@ describe("trouble", () => {
         policy("also calm", { circuits: [circuit("closed")], errorRate: 0.01 }),
       ],
       "1m",
+      0,
     );
     expect(sorted.map((each) => each.policy)).toEqual([
       "a forced",
@@ -155,8 +157,27 @@ describe("trouble", () => {
   });
 
   it("shows the worst of several circuits", () => {
-    expect(worstCircuit([circuit("closed"), circuit("open"), circuit("half-open")])?.state).toBe("open");
-    expect(worstCircuit([])).toBeUndefined();
+    expect(worstCircuit([circuit("closed"), circuit("open"), circuit("half-open")], 0)?.state).toBe("open");
+    expect(worstCircuit([], 0)).toBeUndefined();
+  });
+
+  it("takes an open circuit of which nobody was heard for a minute for no trouble", () => {
+    const open = circuit("open");
+    expect([refuses(open, 60_000), refuses(open, 60_001)]).toEqual([true, false]);
+    expect(refuses({ ...open, until: 90_000 }, 60_001)).toBe(true);
+    expect(refuses(circuit("forced-open"), 60_001)).toBe(true);
+    const known = [policy("calm"), policy("was open", { circuits: [open] })];
+    expect(byTrouble(known, "1m", 60_000)[0]?.policy).toBe("was open");
+    expect(trouble(known[1] as PolicyState, "1m", 60_001)).toBeLessThan(1);
+    expect(worstCircuit([open, circuit("half-open", 60_000)], 60_001)?.state).toBe("half-open");
+  });
+
+  it("says so of a circuit of which nobody was heard for a minute", () => {
+    const open = policy("a", { circuits: [circuit("open")] });
+    expect([badgeOf(open, 60_000), badgeOf(open, 60_001)]).toEqual(["open", "unheard"]);
+    expect(plain(phase(open.circuits[0], 120_000))).toBe("was open · nothing heard of it for 2 min");
+    expect(plain(phase(circuit("closed"), 60_000))).toBe("calls pass · closed for 1 min");
+    expect(plain(phase(circuit("closed"), 61_000))).toBe("nothing heard of it for 1 min 1 s");
   });
 
   it("holds an order, with what is new at its end and without what is gone", () => {
@@ -267,6 +288,57 @@ describe("sentence", () => {
     [
       { type: "circuit.closed", circuit: "products", from: "forced-open", openFor: 0, ...stamp },
       "circuit products closed: calls pass again",
+    ],
+    [
+      { type: "circuit.called", circuit: "c", state: "open", result: "failure", ...stamp },
+      "a late call through circuit c failed",
+    ],
+    [
+      { type: "rate-limit.rejected", retryAfter: 1_500, ...stamp },
+      "products refused a call over its rate: the next one may come in 1.5 s",
+    ],
+    [
+      { type: "rate-limit.waited", wait: 40, ...stamp },
+      "a call of products waits 40 ms for its turn under the rate limit",
+    ],
+    [
+      { type: "rate-limit.changed", limit: 5, from: 10, ...stamp },
+      "products lets its rate down to 5, from 10",
+    ],
+    [
+      { type: "throttle.rejected", probability: 0.3, ...stamp },
+      "products refused a call to spare its service, as it does with 30 % of them now",
+    ],
+    [
+      { type: "limit.changed", limit: 12, from: 10, ...stamp },
+      "products lets its limit up to 12 calls at once, from 10",
+    ],
+    [
+      { type: "hedge.started", hedge: 1, after: 80, ...stamp },
+      "products sent hedge 1 after 80 ms without an answer",
+    ],
+    [{ type: "hedge.won", hedge: 1, ...stamp }, "hedge 1 of products brought the answer"],
+    [
+      { type: "call.coalesced", waiting: 2, ...stamp },
+      "2 calls of products now share the answer of one under way",
+    ],
+    [
+      { type: "cache.hit", freshness: "stale-if-error", ...stamp },
+      "products answered from its cache, with an old one because the service failed",
+    ],
+    [{ type: "cache.hit", freshness: "fresh", ...stamp }, "products answered from its cache"],
+    [{ type: "cache.missed", ...stamp }, "products has no answer in its cache"],
+    [
+      { type: "chaos.injected", chaos: "latency", ...stamp },
+      "chaos hit a call of products: it was made slow",
+    ],
+    [
+      { type: "span.ended", sampled: true, duration: 31, resends: 1, status: 503, ...stamp },
+      "products sent attempt 2, which took 31 ms and got 503",
+    ],
+    [
+      { type: "span.ended", sampled: true, duration: 31, resends: 0, kind: "timeout", ...stamp },
+      "products sent attempt 1, which took 31 ms: no answer came in time",
     ],
   ])("says %j in words", (event, words) => {
     expect(plain(sentence(event))).toBe(words);

@@ -1,7 +1,4 @@
-import type { CircuitState } from "ninelives";
-
-/** What a badge can say: a circuit's state, or that no circuit was seen to open. */
-export type BadgeState = CircuitState | "never-opened" | "unknown";
+import type { BadgeState } from "../circuit-words.ts";
 
 const words: Readonly<Record<BadgeState, string>> = {
   closed: "closed",
@@ -11,6 +8,7 @@ const words: Readonly<Record<BadgeState, string>> = {
   disabled: "disabled",
   "metrics-only": "metrics only",
   "never-opened": "not opened",
+  unheard: "not heard of",
   unknown: "–",
 };
 
@@ -21,6 +19,7 @@ const meanings: Readonly<Record<BadgeState, string>> = {
   "forced-open": "calls are refused until somebody closes it",
   disabled: "calls pass and are not counted",
   "metrics-only": "calls pass and are counted, it never opens",
+  unheard: "it was open, and nobody has told of it for a minute",
   "never-opened": "no circuit of this policy was seen to open",
   unknown: "nothing is known of its circuit",
 };
@@ -66,6 +65,7 @@ function strokes(state: BadgeState) {
         </>
       );
     case "disabled":
+    case "unheard":
       return (
         <circle
           cx="8"

@@ -1,3 +1,4 @@
+import { severityOf } from "ninelives/telemetry";
 import type { LogRow } from "../event-log.ts";
 import { timeOfDay } from "../format.ts";
 import { href } from "../route.ts";
@@ -16,6 +17,7 @@ export function EventRows({ rows, withPolicy = false }: { rows: readonly LogRow[
             {times > 1 && <span class="times"> ×{times}</span>}
           </p>
           <p class="source">
+            <span class="severity">{severityOf(event)}</span>
             <code>{event.type}</code>
             {withPolicy && <a href={href({ view: "policy", policy: event.policy })}>{event.policy}</a>}
             <span title={sources.join(", ")}>

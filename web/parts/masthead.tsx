@@ -40,11 +40,11 @@ export function Masthead({ route }: { route: Route }) {
 }
 
 function Totals() {
-  const { model } = useBoard();
+  const { model, now } = useBoard();
   const known = model.observer !== null;
   const policies = [...model.policies.values()];
   const circuits = policies.flatMap((policy) => policy.circuits);
-  const open = circuits.filter(refuses).length;
+  const open = circuits.filter((circuit) => refuses(circuit, now)).length;
   const minute = policies.map((policy) => policy.windows["1m"]);
   const requests = minute.reduce((sum, { requests }) => sum + requests, 0);
   const failures = minute.reduce((sum, { failures }) => sum + failures, 0);

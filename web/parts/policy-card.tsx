@@ -1,11 +1,12 @@
-import type { CircuitReport, PolicyState } from "ninelives/observer";
+import type { PolicyState } from "ninelives/observer";
 import { windowSpans } from "ninelives/observer";
 import { useBoard } from "../board.ts";
-import { count, latency, percent, plural, rate, span, unknown } from "../format.ts";
+import { badgeOf, phase } from "../circuit-words.ts";
+import { count, latency, percent, plural, rate, unknown } from "../format.ts";
 import { perSecond } from "../model.ts";
 import { href } from "../route.ts";
 import { highErrorRate, refuses, worstCircuit } from "../trouble.ts";
-import { type BadgeState, CircuitBadge } from "./circuit-badge.tsx";
+import { CircuitBadge } from "./circuit-badge.tsx";
 import { Sparkline } from "./sparkline.tsx";
 import { Steering } from "./steering.tsx";
 
@@ -13,19 +14,21 @@ import { Steering } from "./steering.tsx";
 export function PolicyCard({ state }: { state: PolicyState }) {
   const { model, window, now } = useBoard();
   const { policy, circuits, lastEventAt } = state;
-  const worst = worstCircuit(circuits);
+  const worst = worstCircuit(circuits, now);
   const seen = state.windows[window];
   const known = lastEventAt > 0;
   const failing = (seen.errorRate ?? 0) >= highErrorRate;
   const others =
-    circuits.length > 1 ? ` · ${circuits.filter(refuses).length} of ${circuits.length} open` : "";
+    circuits.length > 1
+      ? ` · ${circuits.filter((circuit) => refuses(circuit, now)).length} of ${circuits.length} open`
+      : "";
   return (
-    <article class="card" data-state={badgeOf(state)} aria-labelledby={`card-${policy}`}>
+    <article class="card" data-state={badgeOf(state, now)} aria-labelledby={`card-${policy}`}>
       <header>
         <h2 id={`card-${policy}`}>
           <a href={href({ view: "policy", policy })}>{policy}</a>
         </h2>
-        <CircuitBadge state={badgeOf(state)} />
+        <CircuitBadge state={badgeOf(state, now)} />
       </header>
       <p class="since">{known ? `${phase(worst, now)}${others}` : "no calls seen yet"}</p>
       <Sparkline series={state.series} />
@@ -54,30 +57,4 @@ function Figure({ name, value, tone }: { name: string; value: string; tone?: str
       <dd>{value}</dd>
     </div>
   );
-}
-
-/** What the badge of a policy says: its worst circuit, if it has told of one. */
-export function badgeOf({ circuits, lastEventAt }: PolicyState): BadgeState {
-  return worstCircuit(circuits)?.state ?? (lastEventAt > 0 ? "never-opened" : "unknown");
-}
-
-/** How long a circuit has been as it is, and what comes next. */
-export function phase(circuit: CircuitReport | undefined, now: number): string {
-  if (circuit === undefined) return "calls pass";
-  const lasted = span(now - circuit.since);
-  switch (circuit.state) {
-    case "open":
-      if (circuit.until === null) return `refuses for ${lasted}`;
-      return circuit.until > now
-        ? `probes in ${span(Math.max(1_000, circuit.until - now))} · open for ${lasted}`
-        : `probes with the next call · open for ${lasted}`;
-    case "half-open":
-      return `probing for ${lasted}`;
-    case "forced-open":
-      return `until somebody closes it · for ${lasted}`;
-    case "closed":
-      return `calls pass · closed for ${lasted}`;
-    default:
-      return `for ${lasted}`;
-  }
 }

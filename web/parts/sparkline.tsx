@@ -58,6 +58,7 @@ export function Patterns() {
 }
 
 function spoken({ requests, failures, rejected }: Series): string {
+  if (requests.length === 0) return "Last two minutes: unknown";
   const sum = (values: readonly number[]): string => figures(values.reduce((a, b) => a + b, 0));
   return `Last two minutes: ${sum(requests)} calls, ${sum(failures)} failed, ${sum(rejected)} refused`;
 }

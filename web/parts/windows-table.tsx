@@ -1,12 +1,15 @@
-import type { PolicyState, WindowName, WindowState } from "ninelives/observer";
+import type { Limits, PolicyState, WindowName, WindowState } from "ninelives/observer";
 import { windowSpans } from "ninelives/observer";
 import { useBoard } from "../board.ts";
-import { count, latency, percent, rate, span } from "../format.ts";
+import { count, figures, latency, percent, rate, span, unknown } from "../format.ts";
 import { perSecond } from "../model.ts";
 
 const names = Object.keys(windowSpans) as WindowName[];
 
-const measures: readonly [name: string, read: (window: WindowState, span: number) => string][] = [
+/** A measure, and how to read it off a window of so many milliseconds. */
+type Measure = readonly [name: string, read: (window: WindowState, span: number, limits: Limits) => string];
+
+const measures: readonly Measure[] = [
   ["Requests", ({ requests }) => count(requests)],
   ["Rate", (window) => rate(window.rate)],
   ["Failures", ({ failures }) => count(failures)],
@@ -15,16 +18,27 @@ const measures: readonly [name: string, read: (window: WindowState, span: number
   ["p90", ({ p90 }) => latency(p90)],
   ["p99", ({ p99 }) => latency(p99)],
   ["p99.9", ({ p999 }) => latency(p999)],
-  ["Refused", ({ rejected }) => count(rejected)],
-  ["Refused, rate", (window, span) => rate(perSecond(window, window.rejected, span))],
+  ["Load shed", ({ rejected }) => count(rejected)],
+  ["Load shed, rate", (window, span) => rate(perSecond(window, window.rejected, span))],
+  ["Amplification", ({ amplification }) => (amplification === null ? unknown : `${figures(amplification)}×`)],
   ["Retries", ({ retries }) => count(retries)],
+  ["Hedges won", ({ hedgesWon }) => count(hedgesWon)],
+  ["Hedges lost", ({ hedges, hedgesWon }) => count(Math.max(0, hedges - hedgesWon))],
+  ["At once, most", bulkheadUse],
   ["Timeouts", ({ timeouts }) => count(timeouts)],
   ["Fallbacks", ({ fallbacks }) => count(fallbacks)],
   ["Given up", ({ aborted }) => count(aborted)],
 ];
 
+/** The most calls that a bulkhead held, of those that it may; who has none tells of none, which is not zero. */
+function bulkheadUse({ active }: WindowState, _span: number, { concurrency }: Limits): string {
+  if (concurrency === null) return active === 0 ? unknown : count(active);
+  return `${count(active)} of ${count(concurrency)}`;
+}
+
 /** The three windows of a policy side by side. */
-export function WindowsTable({ windows }: Pick<PolicyState, "windows">) {
+export function WindowsTable({ state }: { state: PolicyState }) {
+  const { windows, limits, lastEventAt } = state;
   const { model, now } = useBoard();
   const watched = model.observer === null ? Infinity : now - model.observer.since;
   return (
@@ -46,7 +60,9 @@ export function WindowsTable({ windows }: Pick<PolicyState, "windows">) {
             <tr key={name}>
               <th scope="row">{name}</th>
               {names.map((window) => (
-                <td key={window}>{read(windows[window], windowSpans[window])}</td>
+                <td key={window}>
+                  {lastEventAt === 0 ? unknown : read(windows[window], windowSpans[window], limits)}
+                </td>
               ))}
             </tr>
           ))}

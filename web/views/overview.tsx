@@ -9,10 +9,10 @@ import { Nothing } from "./nothing.tsx";
 
 /** All policies, those in trouble first. */
 export function OverviewView() {
-  const { model, window, clock } = useBoard();
+  const { model, window, clock, now } = useBoard();
   const [search, setSearch] = useState("");
   const wanted = search.trim().toLowerCase();
-  const sorted = byTrouble(allPolicies(model), window);
+  const sorted = byTrouble(allPolicies(model), window, now);
   const found = sorted.filter(({ policy }) => policy.toLowerCase().includes(wanted));
   const byName = new Map(found.map((state) => [state.policy, state]));
   const { list, order, late, release } = useHeldOrder([...byName.keys()], clock);

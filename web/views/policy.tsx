@@ -1,5 +1,6 @@
 import type { CircuitReport, PolicyState } from "ninelives/observer";
 import { useBoard } from "../board.ts";
+import { badgeOf, phase } from "../circuit-words.ts";
 import { rowsOf } from "../event-log.ts";
 import { count, plural, span, timeOfDay, unknown } from "../format.ts";
 import { allPolicies } from "../model.ts";
@@ -7,13 +8,13 @@ import { CircuitBadge } from "../parts/circuit-badge.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { EventRows } from "../parts/event-rows.tsx";
 import { Expression } from "../parts/expression.tsx";
-import { badgeOf, phase } from "../parts/policy-card.tsx";
 import { LatencyChart, ThroughputChart } from "../parts/policy-charts.tsx";
 import { Steering } from "../parts/steering.tsx";
+import { TimeIn } from "../parts/time-in.tsx";
 import { WindowsTable } from "../parts/windows-table.tsx";
 import { href } from "../route.ts";
 import { sentence } from "../sentence.ts";
-import { worstCircuit } from "../trouble.ts";
+import { doubtful, worstCircuit } from "../trouble.ts";
 import { Nothing } from "./nothing.tsx";
 
 /** Events of a policy that are shown beside it; the rest is in the log. */
@@ -36,9 +37,9 @@ export function PolicyView({ policy }: { policy: string }) {
 
 function Known({ state }: { state: PolicyState }) {
   const { model, now } = useBoard();
-  const { policy, lastEventAt, series, windows, circuits, reporters } = state;
+  const { policy, lastEventAt, series, circuits, reporters } = state;
   const document = model.documents?.get(policy);
-  const worst = worstCircuit(circuits);
+  const worst = worstCircuit(circuits, now);
   const rows = rowsOf(model.log, { text: "", type: "notable", policy }, sentence).slice(0, shown);
   const heard =
     lastEventAt === 0
@@ -46,12 +47,12 @@ function Known({ state }: { state: PolicyState }) {
       : `last call ${span(now - lastEventAt)} ago · ${plural(reporters, "reporter")} in the last minute`;
   return (
     <>
-      <div class="title" data-state={badgeOf(state)}>
+      <div class="title" data-state={badgeOf(state, now)}>
         <p class="note">
           <a href={href({ view: "overview" })}>← All policies</a>
         </p>
         <h1>{policy}</h1>
-        <CircuitBadge state={badgeOf(state)} />
+        <CircuitBadge state={badgeOf(state, now)} />
         <p class="since">{lastEventAt === 0 ? unknown : phase(worst, now)}</p>
         <p class="note heard">{heard}</p>
         {document !== undefined && <Steering policy={policy} state={worst?.state} />}
@@ -64,7 +65,7 @@ function Known({ state }: { state: PolicyState }) {
         <div class="column beside">
           <Circuits circuits={circuits} now={now} />
           {document !== undefined && <Expression document={document} />}
-          <WindowsTable windows={windows} />
+          <WindowsTable state={state} />
         </div>
         <section class="panel" aria-labelledby="events">
           <h2 id="events">Events</h2>
@@ -98,13 +99,14 @@ function Circuits({ circuits, now }: { circuits: readonly CircuitReport[]; now: 
           {circuits.map((report) => (
             <li key={report.circuit}>
               <strong>{report.circuit}</strong>
-              <CircuitBadge state={report.state} />
+              <CircuitBadge state={doubtful(report, now) ? "unheard" : report.state} />
               <p>{phase(report, now)}</p>
               <p class="note">
                 since {timeOfDay(report.since)}
                 {report.reason !== null && ` · ${reasons[report.reason] ?? report.reason}`} · opened{" "}
                 {count(report.openings)} {report.openings === 1 ? "time" : "times"}
               </p>
+              <TimeIn report={report} />
             </li>
           ))}
         </ul>
