@@ -31,6 +31,13 @@ const staleness: Readonly<Record<string, string>> = {
   "stale-if-error": ", with an old one because the service failed",
 };
 
+const leaseEnds: Readonly<Record<string, string>> = {
+  released: "it gave it up",
+  expired: "it was not renewed in time",
+  unhealthy: "it found itself unfit",
+  taken: "another one has it",
+};
+
 const chaos: Readonly<Record<string, string>> = {
   latency: "it was made slow",
   fault: "it was made to fail",
@@ -94,6 +101,10 @@ export function sentence(event: ObservedEvent): string {
       return `${event.policy} has no answer in its cache`;
     case "chaos.injected":
       return `chaos hit a call of ${event.policy}: ${chaos[event.chaos] ?? event.chaos}`;
+    case "lease.acquired":
+      return `${event.policy} got the lease ${event.lease}, as holder number ${event.token}`;
+    case "lease.lost":
+      return `${event.policy} holds the lease ${event.lease} no more: ${leaseEnds[event.reason] ?? event.reason}`;
     case "span.ended":
       return `${event.policy} sent attempt ${event.resends + 1}, which took ${latency(event.duration)}${spanEnd(event)}`;
     case "timeout.occurred":
