@@ -27,6 +27,7 @@ const pages = globSync("docs/policies/*.md", { cwd: root }).map((path) => basena
 const elsewhere: Readonly<Record<string, string>> = {
   "coalesce-gets": "fetch",
   "deadline-header": "fetch",
+  group: "upstreams",
   "idempotency-key": "fetch",
   "open-telemetry": "fetch",
   "replay-body": "fetch",
