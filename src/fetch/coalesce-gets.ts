@@ -23,7 +23,7 @@ const table = {
   ignore: { check: as<readonly string[]>(), initial: ["traceparent", "tracestate"], fixed: true },
 } as const;
 
-/** The options of `coalesceGets`, for tools. */
+/** @internal The options of `coalesceGets`, for tools. */
 export const coalesceGetsOptions: Table = table;
 
 /** A GET under the name that says all it asks for. */

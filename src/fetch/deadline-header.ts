@@ -25,7 +25,7 @@ const table = {
   margin: { check: duration, initial: 0 },
 } as const;
 
-/** The options of `deadlineHeader`, for tools. */
+/** @internal The options of `deadlineHeader`, for tools. */
 export const deadlineHeaderOptions: Table = table;
 
 /**

@@ -25,7 +25,7 @@ const table = {
   conflictWait: { check: duration, initial: "1s" },
 } as const;
 
-/** The options of `idempotencyKey`, for tools. */
+/** @internal The options of `idempotencyKey`, for tools. */
 export const idempotencyKeyOptions: Table = table;
 
 /**

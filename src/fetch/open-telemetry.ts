@@ -59,7 +59,7 @@ const table = {
   origins: { check: originCheck, initial: [], fixed: true },
 } as const;
 
-/** The options of `openTelemetry`, for tools. */
+/** @internal The options of `openTelemetry`, for tools. */
 export const openTelemetryOptions: Table = table;
 
 /** What `SpanKind` and `SpanStatusCode` of the API are, as numbers. */

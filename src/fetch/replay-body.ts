@@ -11,7 +11,7 @@ export interface ReplayBodyOptions {
 
 const table = { upTo: { check: count(), initial: 1_048_576 } } as const;
 
-/** The options of `replayBody`, for tools. */
+/** @internal The options of `replayBody`, for tools. */
 export const replayBodyOptions: Table = table;
 
 /**

@@ -39,7 +39,7 @@ const table = {
   shared: { check: flag, fixed: true },
 } as const;
 
-/** The options of `staleIfError`, for tools. */
+/** @internal The options of `staleIfError`, for tools. */
 export const staleIfErrorOptions: Table = table;
 
 /** RFC 9110, section 9.2.1. */

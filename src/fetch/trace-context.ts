@@ -21,7 +21,7 @@ const table = {
   sampleRate: { check: between(0, 1), initial: 1 },
 } as const;
 
-/** The options of `traceContext`, for tools. */
+/** @internal The options of `traceContext`, for tools. */
 export const traceContextOptions: Table = table;
 
 /**

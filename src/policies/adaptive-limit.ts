@@ -43,7 +43,7 @@ const table = {
   ...queueTable,
 } as const;
 
-/** The options of `adaptiveLimit`, for tools. */
+/** @internal The options of `adaptiveLimit`, for tools. */
 export const adaptiveLimitOptions: Table = table;
 
 /**

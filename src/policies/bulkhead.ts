@@ -21,7 +21,7 @@ export interface Bulkhead extends Policy {
 
 const table = { limit: { check: count(), required: true }, ...queueTable } as const;
 
-/** The options of `bulkhead`, for tools. */
+/** @internal The options of `bulkhead`, for tools. */
 export const bulkheadOptions: Table = table;
 
 /**

@@ -44,7 +44,7 @@ const table = {
   share: { check: callable<Share<never>>(), initial: copyOf, fixed: true },
 } as const;
 
-/** The options of `cache`, for tools. */
+/** @internal The options of `cache`, for tools. */
 export const cacheOptions: Table = table;
 
 /** Milliseconds that one fetch has to renew an answer before another may try: as long as `waitUntil` lasts on Workers. */

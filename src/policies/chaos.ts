@@ -32,7 +32,7 @@ const table = {
   enabled: { check: flag, initial: true },
 } as const;
 
-/** The options of `chaos`, for tools. */
+/** @internal The options of `chaos`, for tools. */
 export const chaosOptions: Table = table;
 
 /**

@@ -19,7 +19,7 @@ const table = {
   share: { check: callable<Share<never>>(), initial: copyOf, fixed: true },
 } as const;
 
-/** The options of `coalesce`, for tools. */
+/** @internal The options of `coalesce`, for tools. */
 export const coalesceOptions: Table = table;
 
 /**

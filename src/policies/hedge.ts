@@ -27,7 +27,7 @@ const table = {
   budget: { check: asBudget, fixed: true },
 } as const;
 
-/** The options of `hedge`, for tools. */
+/** @internal The options of `hedge`, for tools. */
 export const hedgeOptions: Table = table;
 
 /**

@@ -63,7 +63,7 @@ const table = {
   shared: { check: having<SharedStore>("limiter", "a home such as memoryStore()"), fixed: true },
 } as const;
 
-/** The options of `rateLimit`, for tools. */
+/** @internal The options of `rateLimit`, for tools. */
 export const rateLimitOptions: Table = table;
 
 /**

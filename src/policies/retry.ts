@@ -45,7 +45,7 @@ const table = {
   retryOn: { check: callable<(outcome: Outcome, verdict: Verdict) => boolean>(), fixed: true },
 } as const;
 
-/** The options of `retry`, for tools. */
+/** @internal The options of `retry`, for tools. */
 export const retryOptions: Table = table;
 
 /**

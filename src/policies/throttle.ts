@@ -27,7 +27,7 @@ const table = {
   minimumCalls: { check: count(), initial: 10 },
 } as const;
 
-/** The options of `throttle`, for tools. */
+/** @internal The options of `throttle`, for tools. */
 export const throttleOptions: Table = table;
 
 /**

@@ -50,7 +50,7 @@ const table = {
   ...queueTable,
 } as const;
 
-/** The options of `workerPool`, for tools. */
+/** @internal The options of `workerPool`, for tools. */
 export const workerPoolOptions: Table = table;
 
 /**
