@@ -14,10 +14,13 @@ class Bounded<S> extends Leg implements Due, Exit<S> {
   declare after: Due["after"];
   declare timer: TimerHandle;
   declare private readonly context: Context;
-  declare private readonly exit: Exit<S>;
+  /**
+   * Until it has settled. What hears of an abort as long as a body is read must not hold the promise of the Response:
+   * else neither is ever collected.
+   */
+  declare private exit: Exit<S> | undefined;
   declare private readonly within: number;
   declare private readonly deadlines: Deadlines;
-  declare private settled: boolean;
 
   /** @param context of the call around it */
   constructor(context: Context, exit: Exit<S>, at: number, within: number, deadlines: Deadlines) {
@@ -30,7 +33,6 @@ class Bounded<S> extends Leg implements Due, Exit<S> {
     this.exit = exit;
     this.within = within;
     this.deadlines = deadlines;
-    this.settled = false;
   }
 
   begin<Q>(inner: Passage<Q, S>, request: Q, now: number): unknown {
@@ -41,40 +43,44 @@ class Bounded<S> extends Leg implements Due, Exit<S> {
 
   /** The outer leg ended: nobody waits for the service any more. */
   override onAbort(reason: unknown): void {
-    const waiting = !this.settled;
-    if (waiting) this.end();
+    const exit = this.end();
     this.abort(reason);
-    if (waiting) this.exit.fail(reason);
+    exit?.fail(reason);
   }
 
   expire(): void {
-    this.settled = true;
+    const exit = this.exit as Exit<S>;
+    this.exit = undefined;
     const error = new RejectedError("timeout", "timeout", `no answer within ${this.within} ms`, {
       context: this.context,
     });
     this.context.emit({ type: "timeout.occurred", after: this.within });
     this.abort(error);
-    this.exit.fail(error);
+    exit.fail(error);
   }
 
   succeed(value: S): unknown {
-    if (this.settled) return this.context.environment.discard(value);
-    this.end();
+    const exit = this.end();
+    if (exit === undefined) return this.context.environment.discard(value);
     this.settle(value);
-    return this.exit.succeed(value);
+    return exit.succeed(value);
   }
 
   fail(error: unknown): unknown {
-    if (this.settled) return undefined;
-    this.end();
+    const exit = this.end();
+    if (exit === undefined) return undefined;
     this.settle(undefined);
-    return this.exit.fail(error);
+    return exit.fail(error);
   }
 
-  private end(): void {
-    this.settled = true;
+  /** Takes note that it is over, and gives the way out to whoever comes first. */
+  private end(): Exit<S> | undefined {
+    const { exit } = this;
+    if (exit === undefined) return undefined;
+    this.exit = undefined;
     if (this.context.observed) this.context.noteInTime();
     this.deadlines.remove(this);
+    return exit;
   }
 }
 

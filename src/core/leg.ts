@@ -99,12 +99,13 @@ export class Leg implements AbortListener {
    * Lets go of the parent and of the caller's signal, now that the leg has settled.
    *
    * @param value what it settled with: while a streaming body may still be read, the caller's abort must reach it, so
-   * the link then lasts until the value is collected
+   * the link then lasts until the body is collected
    */
   settle(value: unknown): void {
     if (!this.linked) return;
-    if (this.needed && streams(value)) Leg.#whenCollected(value, this);
-    else this.unlink();
+    const body = this.needed ? bodyOf(value) : undefined;
+    if (body === undefined) this.unlink();
+    else Leg.#whenCollected(body, this);
   }
 
   onAbort(reason: unknown): void {
@@ -138,18 +139,17 @@ export class Leg implements AbortListener {
 
   static #collected: FinalizationRegistry<Leg> | undefined;
 
-  static #whenCollected(value: object, leg: Leg): void {
+  static #whenCollected(body: object, leg: Leg): void {
     // Workers with a compatibility date before 2025-05-05 have none; there the link ends with the request.
     // https://developers.cloudflare.com/workers/configuration/compatibility-flags/#enable-finalizationregistry-and-weakref
     if (typeof FinalizationRegistry === "undefined") return;
     Leg.#collected ??= new FinalizationRegistry((held) => held.unlink());
-    Leg.#collected.register(value, leg);
+    Leg.#collected.register(body, leg);
   }
 }
 
-/** Whether a value has a body that may still be read. */
-function streams(value: unknown): value is object {
-  return (
-    typeof value === "object" && value !== null && "body" in value && value.body instanceof ReadableStream
-  );
+/** A body that may still be read: it outlives its Response when only a reader of it is left. */
+function bodyOf(value: unknown): ReadableStream | undefined {
+  if (typeof value !== "object" || value === null || !("body" in value)) return undefined;
+  return value.body instanceof ReadableStream ? value.body : undefined;
 }

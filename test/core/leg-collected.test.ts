@@ -1,6 +1,6 @@
 import { expect, it, vi } from "vitest";
 
-it("a Response that is collected lets its legs go of the caller's signal", async () => {
+it("a body that is collected lets its legs go of the caller's signal", async () => {
   const registered: [unknown, unknown][] = [];
   let collect: (held: unknown) => void = () => {};
   vi.stubGlobal(
@@ -25,7 +25,7 @@ it("a Response that is collected lets its legs go of the caller's signal", async
   const response = new Response("body");
   inner.settle(response);
   outer.settle(response);
-  expect(registered.map(([value]) => value)).toEqual([response, response]);
+  expect(registered.map(([value]) => value)).toEqual([response.body, response.body]);
   expect(remove).not.toHaveBeenCalled();
   for (const [, held] of registered) collect(held);
   expect(remove).toHaveBeenCalledTimes(1);
