@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { readTokens } from "ninelives/control";
+import { readAlerts } from "./alerting.ts";
 import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
@@ -32,6 +33,7 @@ export const app = new Hono<{ Bindings: Env }>()
     readTokens(c.env.TOKENS);
     readIngestKeys(c.env.INGEST_KEYS);
     collectorOf(c.env);
+    readAlerts(c.env.ALERTS);
     return c.json({ status: "ok", upstreams: gatewayOf(c.env).routes.size });
   })
   .route("/docs", docsRoutes)

@@ -12,4 +12,5 @@ export interface Env {
   readonly INGEST_KEYS?: string;
   readonly INGEST_RATE?: string;
   readonly EXPORTS?: string;
+  readonly ALERTS?: string;
 }

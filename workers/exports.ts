@@ -1,5 +1,6 @@
 import type { Service } from "ninelives";
 import { type Attributes, DeliveryError, type EventBatch, otlp } from "ninelives/telemetry";
+import { json, text, texts } from "./configured.ts";
 import type { Env } from "./env.ts";
 
 type Deliver = Service<EventBatch, unknown>;
@@ -66,7 +67,7 @@ const kinds: Readonly<Record<string, (chosen: Export, at: string, env: Env) => D
  */
 export function readExports(env: Env): readonly Deliver[] {
   if (env.EXPORTS === undefined || env.EXPORTS.trim() === "") return [];
-  const list = parsed(env.EXPORTS);
+  const list = json(env.EXPORTS, "EXPORTS");
   if (!Array.isArray(list)) throw new TypeError("EXPORTS must be a list");
   return list.map((chosen: Export | null, index) => {
     const at = `EXPORTS[${index}]`;
@@ -120,26 +121,4 @@ function bound<T>(env: Env, binding: unknown, method: string, at: string): T {
   const found = (env as unknown as Record<string, Record<string, unknown> | undefined>)[name];
   if (typeof found?.[method] === "function") return found as T;
   throw new TypeError(`${at}.binding: there is no such binding as ${name}`);
-}
-
-function text(value: unknown, option: string): string {
-  if (typeof value === "string" && value !== "") return value;
-  throw new TypeError(`${option} must be a text`);
-}
-
-function texts(value: unknown, option: string): Record<string, string> {
-  if (value === undefined) return {};
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  if (isObject && Object.values(value).every((each) => typeof each === "string"))
-    return value as Record<string, string>;
-  throw new TypeError(`${option} must be an object of texts`);
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    // The parser's own message quotes what it found.
-    throw new TypeError("EXPORTS is no JSON");
-  }
 }

@@ -10,6 +10,7 @@ import {
   type SystemState,
 } from "ninelives/observer";
 import { type EventBatch, openMetricsText, prometheusText } from "ninelives/telemetry";
+import { AlertDesk } from "./alert-desk.ts";
 
 /** Milliseconds between messages to a viewer while events come. */
 const updateEvery = 250;
@@ -20,6 +21,8 @@ const longestWindow = 900_000;
 const eventsKept = 200;
 /** Milliseconds between what is stored of a policy: at most so much is lost by a restart. */
 const storeEvery = 5_000;
+/** Milliseconds between looks at the rules for alerts: the windows have slots of that length. */
+const lookEvery = 5_000;
 
 /**
  * Watches: folds events into windows, answers what is asked, and tells viewers as it goes.
@@ -31,6 +34,9 @@ export class ObserverObject extends DurableObject<unknown> {
   readonly #recent: ObservedEvent[] = [];
   readonly #unsent: ObservedEvent[] = [];
   readonly #unstored = new Set<string>();
+  readonly #desk: AlertDesk;
+  /** Whether an alarm is set, as far as this life of the object knows. */
+  #looking = false;
   #skipped = 0;
   #updating: { readonly timer: ReturnType<typeof setTimeout>; readonly at: number } | undefined;
   #storing: ReturnType<typeof setTimeout> | undefined;
@@ -46,6 +52,7 @@ export class ObserverObject extends DurableObject<unknown> {
     Object.assign(this.#observer, counted);
     for (const [, snapshot] of kv.list<PolicySnapshot>({ prefix: "policy:" }))
       this.#observer.restore(snapshot);
+    this.#desk = new AlertDesk(kv, (env as { readonly ALERTS?: string } | null)?.ALERTS);
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
@@ -58,6 +65,7 @@ export class ObserverObject extends DurableObject<unknown> {
     this.#recent.splice(0, this.#recent.length - eventsKept);
     // The timer keeps the object awake until all is stored; after that it may sleep.
     this.#storing ??= setTimeout(() => this.#store(), storeEvery);
+    if (this.#desk.watches && !this.#looking) this.#lookIn(lookEvery);
     if (this.ctx.getWebSockets().length === 0) return;
     this.#unsent.push(...events);
     const overflow = Math.max(0, this.#unsent.length - eventsKept);
@@ -67,7 +75,19 @@ export class ObserverObject extends DurableObject<unknown> {
   }
 
   state(): SystemState {
-    return this.#observer.getSystemState(Date.now());
+    return { ...this.#observer.getSystemState(Date.now()), ...this.#alerts() };
+  }
+
+  /** Looks at the rules for alerts, as long as a window holds something or somebody has to be told. */
+  override alarm(): void {
+    this.#looking = false;
+    const now = Date.now();
+    const { policies } = this.#observer.getSystemState(now);
+    const told = this.#desk.look(policies, now);
+    if (policies.some((policy) => !isSilent(policy, now)) || this.#desk.waits) this.#lookIn(lookEvery);
+    // Not awaited: no other alarm comes while this one is under way, and a webhook may be slow.
+    this.ctx.waitUntil(told);
+    this.#updateIn(Math.max(0, updateEvery - (now - this.#updatedAt)));
   }
 
   /** The counters in Prometheus' text format, or in OpenMetrics'. */
@@ -107,6 +127,17 @@ export class ObserverObject extends DurableObject<unknown> {
     for (const policy of this.#observer.forgotten.splice(0)) kv.delete(`policy:${policy}`);
   }
 
+  #lookIn(ms: number): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    this.ctx.waitUntil(this.ctx.storage.setAlarm(Date.now() + ms));
+  }
+
+  #alerts(): Pick<SystemState, "alerts"> {
+    const alerts = this.#desk.reports();
+    return alerts === undefined ? {} : { alerts };
+  }
+
   /** Comes to tell the viewers after so long, or when it was to come anyway if that is sooner. */
   #updateIn(ms: number): void {
     const at = Date.now() + ms;
@@ -125,13 +156,14 @@ export class ObserverObject extends DurableObject<unknown> {
     const policies = this.#observer
       .policies()
       .map((policy) => this.#observer.getPolicyState(policy, now) as PolicyState)
-      .filter(({ lastEventAt }) => now - lastEventAt <= longestWindow);
+      .filter((policy) => !isSilent(policy, now));
     const { events, dropped } = this.#observer;
     const message: LiveMessage = {
       type: "delta",
       at: now,
       totals: { events, dropped },
       policies,
+      ...this.#alerts(),
       events: this.#unsent.splice(0),
       skipped: this.#skipped,
     };
@@ -147,4 +179,8 @@ export class ObserverObject extends DurableObject<unknown> {
       // It closed between the list and the sending; its close event follows.
     }
   }
+}
+
+function isSilent({ lastEventAt }: PolicyState, now: number): boolean {
+  return now - lastEventAt > longestWindow;
 }
