@@ -6,12 +6,14 @@ export {
   Alerts,
   type AlertsSnapshot,
 } from "./alerts.ts";
+export { History } from "./history.ts";
 export { type LiveMessage, type LiveRequest, liveProtocol, type ObservedEvent } from "./live.ts";
 export { metricsOf } from "./metrics.ts";
 export { type ObservedBatch, Observer, type PolicySnapshot, type PolicyTotals } from "./observer.ts";
 export type { SlotSnapshot } from "./slots.ts";
 export {
   type CircuitReport,
+  type Gap,
   type Limits,
   type PolicyState,
   type Series,

@@ -8,20 +8,28 @@ export type ObservedEvent = PolicyEvent & {
   readonly source: string;
 };
 
-/** What the server says on `/v1/live`, as JSON text. First a snapshot, then deltas; at most 10 messages a second. */
+/**
+ * What the server says on `/v1/live`, as JSON text: by WebSocket, or as the data of server-sent events.
+ *
+ * First a snapshot, then deltas; at most 10 messages a second. Who offers the `place` of the last message (`?after=`, or
+ * `Last-Event-ID`) within a minute gets a delta from there instead, if the observer has not been restarted.
+ */
 export type LiveMessage =
   | {
       readonly type: "snapshot";
+      /** Where this is in the stream: who comes back with it soon gets what was missed. Older servers tell none. */
+      readonly place?: string;
       readonly state: SystemState;
       /** The newest last; at most 200. */
       readonly events: readonly ObservedEvent[];
     }
   | {
       readonly type: "delta";
+      readonly place?: string;
       /** The observer's clock. */
       readonly at: number;
       readonly totals: { readonly events: number; readonly dropped: number };
-      /** The policies that changed, whole. */
+      /** The policies that changed, whole; every five seconds all that a window still knows, since windows age. */
       readonly policies: readonly PolicyState[];
       /** All rules for alerts, whole; absent where the observer has none. */
       readonly alerts?: readonly AlertReport[];

@@ -97,6 +97,13 @@ export class Observer {
     return [...this.#policies.keys()];
   }
 
+  /** When anybody last told of anything, 0 for never. */
+  get lastEventAt(): number {
+    let last = 0;
+    for (const { lastEventAt } of this.#policies.values()) last = Math.max(last, lastEventAt);
+    return last;
+  }
+
   getPolicyState(policy: string, now: number): PolicyState | undefined {
     const watched = this.#policies.get(policy);
     if (watched === undefined) return undefined;

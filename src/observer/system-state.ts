@@ -84,6 +84,13 @@ export interface PolicyState {
   readonly series: Series;
 }
 
+/** A time of which events may be missing, since the observer was restarted before it had stored them. */
+export interface Gap {
+  /** Milliseconds since 1970 by the observer's clock. */
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface SystemState {
   readonly version: 1;
   /** The observer's clock when this was made, in milliseconds since 1970. */
@@ -94,6 +101,8 @@ export interface SystemState {
   readonly events: number;
   readonly dropped: number;
   readonly policies: readonly PolicyState[];
+  /** Where the windows miss something, newest last; at most 10, of the last 15 minutes. Absent where nothing is stored. */
+  readonly gaps?: readonly Gap[];
   /** The rules for alerts and what they found; absent where the observer has none. */
   readonly alerts?: readonly AlertReport[];
 }

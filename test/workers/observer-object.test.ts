@@ -2,6 +2,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { LiveMessage, PolicySnapshot } from "ninelives/observer";
 import type { EventBatch } from "ninelives/telemetry";
+import { ObserverObject } from "ninelives/workers";
 import { describe, expect, it, vi } from "vitest";
 
 let made = 0;
@@ -36,8 +37,10 @@ const stored = (observer: Observer, policies: number) =>
   );
 
 /** Looks on by WebSocket, as the dashboard does. */
-async function watch(observer: Observer) {
-  const response = await observer.fetch("https://observer/", { headers: { upgrade: "websocket" } });
+async function watch(observer: Observer, after = "") {
+  const response = await observer.fetch(`https://observer/?after=${after}`, {
+    headers: { upgrade: "websocket" },
+  });
   const socket = response.webSocket as WebSocket;
   const messages: LiveMessage[] = [];
   const texts: string[] = [];
@@ -187,6 +190,103 @@ describe.concurrent("ObserverObject", () => {
     await vi.waitFor(() =>
       expect(messages.at(-1)).toMatchObject({ type: "delta", events: [{ policy: "prices" }] }),
     );
+  });
+
+  it("goes on from where a viewer was when it lost the connection", async () => {
+    const observer = fresh();
+    await observer.ingest(batch(["prices"]));
+    const { socket, messages } = await watch(observer);
+    await vi.waitFor(() => expect(messages).toHaveLength(1));
+    socket.close();
+    await observer.ingest(batch(["reviews", "stock"]));
+    const again = await watch(observer, messages[0]?.place);
+    await vi.waitFor(() => expect(again.messages).toHaveLength(1));
+    expect(again.messages[0]).toMatchObject({
+      type: "delta",
+      totals: { events: 3 },
+      policies: [{ policy: "prices" }, { policy: "reviews" }, { policy: "stock" }],
+      events: [{ policy: "reviews" }, { policy: "stock" }],
+      skipped: 0,
+    });
+  });
+
+  it("says how many events a viewer missed who was away for too many of them", async () => {
+    const observer = fresh();
+    const { socket, messages } = await watch(observer);
+    await vi.waitFor(() => expect(messages).toHaveLength(1));
+    socket.close();
+    await observer.ingest(batch(Array.from({ length: 300 }, () => "prices")));
+    const again = await watch(observer, messages[0]?.place);
+    await vi.waitFor(() => expect(again.messages).toHaveLength(1));
+    expect([again.messages[0]?.events.length, again.messages[0]]).toMatchObject([200, { skipped: 100 }]);
+  });
+
+  it("tells a newcomer nothing twice", async () => {
+    const observer = fresh();
+    const old = await watch(observer);
+    await vi.waitFor(() => expect(old.messages).toHaveLength(1));
+    await observer.ingest(batch(["prices"]));
+    const { messages } = await watch(observer);
+    await observer.ingest(batch(["reviews"]));
+    await vi.waitFor(() => expect(messages.flatMap(({ events }) => events)).toHaveLength(2));
+    expect(messages.flatMap(({ events }) => events.map(({ policy }) => policy))).toEqual([
+      "prices",
+      "reviews",
+    ]);
+  });
+
+  it("tells only of the policies that changed, and of all every five seconds", {
+    timeout: 15_000,
+  }, async () => {
+    const observer = fresh();
+    await observer.ingest(batch(["prices", "reviews"]));
+    const { messages } = await watch(observer);
+    const told = () =>
+      messages.flatMap((message) =>
+        message.type === "delta" ? [message.policies.map(({ policy }) => policy).join()] : [],
+      );
+    await vi.waitFor(() => expect(told()).toContain("prices,reviews"), { timeout: 8_000 });
+    await observer.ingest(batch(["reviews"]));
+    await vi.waitFor(() => expect(told().at(-1)).toBe("reviews"));
+    await vi.waitFor(() => expect(told().at(-1)).toBe("prices,reviews"), { timeout: 8_000 });
+  });
+
+  it("the last events survive its eviction", { timeout: 15_000 }, async () => {
+    const observer = fresh();
+    await observer.ingest(batch(["prices"]));
+    await stored(observer, 1);
+    await evictDurableObject(observer);
+    expect((await observer.state()).gaps).toEqual([]);
+    const { messages } = await watch(observer);
+    await vi.waitFor(() =>
+      expect(messages[0]).toMatchObject({ type: "snapshot", events: [{ policy: "prices" }] }),
+    );
+  });
+
+  it("says for which time it may have lost events when it dies before it has stored them", async () => {
+    await runInDurableObject(fresh(), (_, state) => {
+      const before = Date.now();
+      new ObserverObject(state, {}).ingest(batch(["prices"]));
+      const { events, gaps = [] } = new ObserverObject(state, {}).state();
+      expect([events, gaps]).toMatchObject([0, [{ from: expect.any(Number), to: expect.any(Number) }]]);
+      const [{ from, to }] = gaps as [{ from: number; to: number }];
+      expect(from).toBeGreaterThanOrEqual(before);
+      expect(to - from).toBeLessThanOrEqual(5_000);
+      // Nothing more was lost with the second death, and after a while no window misses it.
+      expect(new ObserverObject(state, {}).state().gaps).toEqual(gaps);
+      const clock = vi.spyOn(Date, "now").mockReturnValue(to + 900_001);
+      expect(new ObserverObject(state, {}).state().gaps).toEqual([]);
+      clock.mockRestore();
+    });
+  });
+
+  it("goes from the beginning with a viewer who comes back after its eviction", async () => {
+    const observer = fresh();
+    const { messages } = await watch(observer);
+    await vi.waitFor(() => expect(messages).toHaveLength(1));
+    await evictDurableObject(observer);
+    const again = await watch(observer, messages[0]?.place);
+    await vi.waitFor(() => expect(again.messages[0]?.type).toBe("snapshot"));
   });
 
   it("lets a viewer go", async () => {

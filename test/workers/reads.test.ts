@@ -216,4 +216,72 @@ describe("/v1/live", () => {
     expect(response.headers.get("upgrade")).toBe("websocket");
     expect((await problemIn(response)).type).toBe("urn:ninelives:problem:upgrade-required");
   });
+
+  describe("by server-sent events", () => {
+    const stream = { accept: "text/event-stream" };
+
+    /** Reads frames as they come. */
+    async function follow(worker: Awaited<ReturnType<typeof testWorker>>, headers: object = {}) {
+      const response = await worker.as("viewer", "/v1/live", { headers: { ...stream, ...headers } });
+      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+      let text = "";
+      const next = async (): Promise<{ id: string; message: LiveMessage }> => {
+        while (!text.includes("\n\n")) {
+          const { done, value } = (await reader?.read()) ?? { done: true };
+          if (done) throw new Error("the stream ended");
+          text += value;
+        }
+        const frame = text.slice(0, text.indexOf("\n\n"));
+        text = text.slice(frame.length + 2);
+        const [, id = "", data = ""] = /^id: (.+)\ndata: (.+)$/.exec(frame) ?? [];
+        return { id, message: JSON.parse(data) };
+      };
+      const nextWithEvents = async () => {
+        for (let frame = await next(); ; frame = await next())
+          if (frame.message.events.length > 0) return frame;
+      };
+      return { response, next, nextWithEvents, leave: () => reader?.cancel() };
+    }
+
+    it("tells what is, then what changes, and ends when the client goes", async () => {
+      const worker = await testWorker();
+      const { response, next, nextWithEvents, leave } = await follow(worker);
+      expect(response.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
+      expect(response.headers.get("cache-control")).toBe("no-store");
+      expect((await next()).message).toMatchObject({ type: "snapshot", state: { version: 1, events: 0 } });
+      await worker.observer.ingest({ ...batch, events: [event] } as never);
+      expect((await nextWithEvents()).message).toMatchObject({
+        type: "delta",
+        totals: { events: 1 },
+        policies: [{ policy: "prices" }],
+        events: [{ policy: "prices" }],
+        skipped: 0,
+      });
+      await leave();
+    });
+
+    it("goes on from the last event's id", async () => {
+      const worker = await testWorker();
+      const first = await follow(worker);
+      const { id } = await first.next();
+      await first.leave();
+      await worker.observer.ingest({ ...batch, events: [event, event] } as never);
+      const { next, leave } = await follow(worker, { "last-event-id": id });
+      const { message } = await next();
+      expect(message).toMatchObject({ type: "delta", totals: { events: 2 }, skipped: 0 });
+      expect(message.events).toHaveLength(2);
+      await leave();
+    });
+
+    it("begins anew for an id that it does not know", async () => {
+      const { next, leave } = await follow(await testWorker(), { "last-event-id": "other.0.1" });
+      expect((await next()).message.type).toBe("snapshot");
+      await leave();
+    });
+
+    it("needs a token like any read", async () => {
+      const response = await (await testWorker()).fetch("/v1/live", { headers: stream });
+      expect(response.status).toBe(401);
+    });
+  });
 });

@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import {
+  type Gap,
+  History,
   type LiveMessage,
-  liveProtocol,
   metricsOf,
   type ObservedEvent,
   Observer,
@@ -11,14 +12,19 @@ import {
 } from "ninelives/observer";
 import { type EventBatch, openMetricsText, prometheusText } from "ninelives/telemetry";
 import { AlertDesk } from "./alert-desk.ts";
+import { Viewers } from "./viewers.ts";
 
 /** Milliseconds between messages to a viewer while events come. */
 const updateEvery = 250;
 /** Milliseconds between messages when none come, as long as a window still holds something. */
-const ageEvery = 1_000;
+const signEvery = 1_000;
+/** Milliseconds between messages to an event stream when nothing happens: a line that is silent for long may be cut. */
+const quietEvery = 15_000;
+/** Milliseconds between messages that hold all policies, for windows age: they have slots of that length. */
+const ageEvery = 5_000;
 /** A policy that was silent for longer than the longest window has nothing left to age. */
 const longestWindow = 900_000;
-const eventsKept = 200;
+const gapsKept = 10;
 /** Milliseconds between what is stored of a policy: at most so much is lost by a restart. */
 const storeEvery = 5_000;
 /** Milliseconds between looks at the rules for alerts: the windows have slots of that length. */
@@ -31,13 +37,18 @@ const lookEvery = 5_000;
  */
 export class ObserverObject extends DurableObject<unknown> {
   readonly #observer: Observer;
-  readonly #recent: ObservedEvent[] = [];
-  readonly #unsent: ObservedEvent[] = [];
+  readonly #history = new History(crypto.randomUUID());
+  readonly #viewers: Viewers;
+  readonly #gaps: readonly Gap[];
   readonly #unstored = new Set<string>();
+  /** The policies that viewers were not told of since they changed. */
+  readonly #untold = new Set<string>();
+  /** The number of the last event that viewers were told of. */
+  #told = 0;
+  #agedAt = 0;
   readonly #desk: AlertDesk;
   /** Whether an alarm is set, as far as this life of the object knows. */
   #looking = false;
-  #skipped = 0;
   #updating: { readonly timer: ReturnType<typeof setTimeout>; readonly at: number } | undefined;
   #storing: ReturnType<typeof setTimeout> | undefined;
   #updatedAt = 0;
@@ -52,6 +63,10 @@ export class ObserverObject extends DurableObject<unknown> {
     Object.assign(this.#observer, counted);
     for (const [, snapshot] of kv.list<PolicySnapshot>({ prefix: "policy:" }))
       this.#observer.restore(snapshot);
+    this.#history.restore(kv.get<ObservedEvent[]>("recent") ?? []);
+    this.#told = this.#history.end;
+    this.#gaps = gapsAfter(kv);
+    this.#viewers = new Viewers(state);
     this.#desk = new AlertDesk(kv, (env as { readonly ALERTS?: string } | null)?.ALERTS);
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
@@ -61,21 +76,21 @@ export class ObserverObject extends DurableObject<unknown> {
     const now = Date.now();
     const events = this.#observer.fold(batch, now);
     for (const { policy } of events) this.#unstored.add(policy);
-    this.#recent.push(...events);
-    this.#recent.splice(0, this.#recent.length - eventsKept);
-    // The timer keeps the object awake until all is stored; after that it may sleep.
-    this.#storing ??= setTimeout(() => this.#store(), storeEvery);
+    this.#history.add(events);
+    this.#storeSoon(now);
     if (this.#desk.watches && !this.#looking) this.#lookIn(lookEvery);
-    if (this.ctx.getWebSockets().length === 0) return;
-    this.#unsent.push(...events);
-    const overflow = Math.max(0, this.#unsent.length - eventsKept);
-    this.#unsent.splice(0, overflow);
-    this.#skipped += overflow;
+    if (this.#viewers.size === 0) {
+      this.#told = this.#history.end;
+      return;
+    }
+    for (const { policy } of events) this.#untold.add(policy);
     this.#updateIn(Math.max(0, updateEvery - (now - this.#updatedAt)));
   }
 
   state(): SystemState {
-    return { ...this.#observer.getSystemState(Date.now()), ...this.#alerts() };
+    const now = Date.now();
+    const gaps = this.#gaps.filter(({ to }) => now - to <= longestWindow);
+    return { ...this.#observer.getSystemState(now), gaps, ...this.#alerts() };
   }
 
   /** Looks at the rules for alerts, as long as a window holds something or somebody has to be told. */
@@ -95,18 +110,19 @@ export class ObserverObject extends DurableObject<unknown> {
     return (open ? openMetricsText : prometheusText)(metricsOf(this.#observer));
   }
 
-  /** A viewer comes, by WebSocket. The Worker has checked that they may. */
+  /** A viewer comes, by WebSocket or for server-sent events. The Worker has checked that they may. */
   override fetch(request: Request): Response {
-    const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
-    this.ctx.acceptWebSocket(server);
-    this.#send(server, { type: "snapshot", state: this.state(), events: this.#recent });
-    this.#updateIn(ageEvery);
-    const offered = request.headers.get("sec-websocket-protocol") !== null;
-    return new Response(null, {
-      status: 101,
-      webSocket: client,
-      ...(offered && { headers: { "sec-websocket-protocol": liveProtocol } }),
-    });
+    const now = Date.now();
+    const place = request.headers.get("last-event-id") ?? new URL(request.url).searchParams.get("after");
+    const number = place === null ? undefined : this.#history.find(place, now);
+    // Whoever comes now hears of what the others were told, and with them of what follows.
+    const first = number === undefined ? this.#snapshot(now) : this.#since(number, now);
+    const bySocket = request.headers.get("upgrade")?.toLowerCase() === "websocket";
+    const response = bySocket
+      ? this.#viewers.acceptSocket(request, first)
+      : this.#viewers.acceptStream(first);
+    this.#updateIn(signEvery);
+    return response;
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {
@@ -117,14 +133,23 @@ export class ObserverObject extends DurableObject<unknown> {
     // The close that follows is enough.
   }
 
+  /** The timer keeps the object awake until all is stored; after that it may sleep. */
+  #storeSoon(now: number): void {
+    if (this.#storing !== undefined) return;
+    this.ctx.storage.kv.put("unstored-since", now);
+    this.#storing = setTimeout(() => this.#store(), storeEvery);
+  }
+
   #store(): void {
     this.#storing = undefined;
     const { kv } = this.ctx.storage;
     const { events, dropped } = this.#observer;
     kv.put("counted", { events, dropped });
+    kv.put("recent", this.#history.snapshot());
     for (const policy of this.#unstored) kv.put(`policy:${policy}`, this.#observer.snapshot(policy));
     this.#unstored.clear();
     for (const policy of this.#observer.forgotten.splice(0)) kv.delete(`policy:${policy}`);
+    kv.delete("unstored-since");
   }
 
   #lookIn(ms: number): void {
@@ -151,34 +176,63 @@ export class ObserverObject extends DurableObject<unknown> {
     this.#updating = undefined;
     const now = Date.now();
     this.#updatedAt = now;
-    const viewers = this.ctx.getWebSockets();
-    if (viewers.length === 0) return;
-    const policies = this.#observer
-      .policies()
-      .map((policy) => this.#observer.getPolicyState(policy, now) as PolicyState)
-      .filter((policy) => !isSilent(policy, now));
+    if (this.#viewers.size === 0) return;
+    const before = this.#told;
+    this.#told = this.#history.end;
+    const whole = now - this.#agedAt >= ageEvery;
+    const policies = whole ? this.#known(now) : this.#states(this.#untold, now);
+    if (whole) this.#agedAt = now;
+    this.#untold.clear();
+    const since = (number: number): LiveMessage => this.#since(number, now);
+    this.#viewers.tell(this.#delta(before, policies, now), before, since);
+    if (now - this.#observer.lastEventAt <= longestWindow) this.#updateIn(signEvery);
+    else if (this.#viewers.streams > 0) this.#updateIn(quietEvery);
+  }
+
+  #snapshot(now: number): LiveMessage {
+    const { events } = this.#history.between(0, this.#told);
+    return { type: "snapshot", place: this.#history.place(this.#told, now), state: this.state(), events };
+  }
+
+  /** What one has missed who knows the events up to a number. */
+  #since(number: number, now: number): LiveMessage {
+    return this.#delta(number, this.#known(now), now);
+  }
+
+  #delta(from: number, policies: readonly PolicyState[], now: number): LiveMessage {
     const { events, dropped } = this.#observer;
-    const message: LiveMessage = {
+    return {
       type: "delta",
+      place: this.#history.place(this.#told, now),
       at: now,
       totals: { events, dropped },
       policies,
       ...this.#alerts(),
-      events: this.#unsent.splice(0),
-      skipped: this.#skipped,
+      ...this.#history.between(from, this.#told),
     };
-    this.#skipped = 0;
-    for (const viewer of viewers) this.#send(viewer, message);
-    if (policies.length > 0) this.#updateIn(ageEvery);
   }
 
-  #send(viewer: WebSocket, message: LiveMessage): void {
-    try {
-      viewer.send(JSON.stringify(message));
-    } catch {
-      // It closed between the list and the sending; its close event follows.
-    }
+  /** The policies of which a window still knows something. */
+  #known(now: number): PolicyState[] {
+    return this.#states(this.#observer.policies(), now).filter((policy) => !isSilent(policy, now));
   }
+
+  #states(policies: Iterable<string>, now: number): PolicyState[] {
+    return [...policies]
+      .map((policy) => this.#observer.getPolicyState(policy, now))
+      .filter((state) => state !== undefined);
+  }
+}
+
+/** The gaps that are known, with one more when this start found something that had not been stored. */
+function gapsAfter(kv: SyncKvStorage): Gap[] {
+  const gaps = kv.get<Gap[]>("gaps") ?? [];
+  const from = kv.get<number>("unstored-since");
+  if (from === undefined) return gaps;
+  const all = [...gaps, { from, to: Math.min(Date.now(), from + storeEvery) }].slice(-gapsKept);
+  kv.put("gaps", all);
+  kv.delete("unstored-since");
+  return all;
 }
 
 function isSilent({ lastEventAt }: PolicyState, now: number): boolean {

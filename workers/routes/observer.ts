@@ -7,15 +7,19 @@ import { problem } from "../middleware/problem.ts";
 export const observerRoutes = new Hono<{ Bindings: Env }>()
   .get("/state", readers, async (c) => c.json(await c.env.OBSERVER.getByName("observer").state()))
   .get("/live", readers, async (c) => {
-    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+    const bySocket = c.req.header("upgrade")?.toLowerCase() === "websocket";
+    if (!bySocket && !c.req.header("accept")?.includes("text/event-stream")) {
       return problem({
         status: 426,
         type: "upgrade-required",
-        detail: "this is a WebSocket",
+        detail: "this is a WebSocket, or with Accept: text/event-stream a stream of server-sent events",
         headers: { upgrade: "websocket" },
       });
     }
-    const { webSocket, headers } = await c.env.OBSERVER.getByName("observer").fetch(c.req.raw);
+    const response = await c.env.OBSERVER.getByName("observer").fetch(c.req.raw);
+    if (response.status === 503)
+      return problem({ status: 503, type: "too-many-viewers", detail: "there is no room" });
     // A new one, since middleware adds headers and those of a response that was fetched cannot be changed.
-    return new Response(null, { status: 101, webSocket, headers: new Headers(headers) });
+    const { status, webSocket, headers, body } = response;
+    return new Response(body, { status, webSocket, headers: new Headers(headers) });
   });
