@@ -4,8 +4,8 @@ import { build } from "esbuild";
 
 /** What `npm run build` makes: the package (dist/src, dist/workers), then the pages that the Workers serve. */
 const pages = [
-  { entry: "web/main.tsx", statics: "web/public", outdir: "dist/web" },
-  { entry: "demo/pages/main.ts", statics: "demo/pages/public", outdir: "dist/demo" },
+  { entries: ["web/main.tsx", "web/styles/dashboard.css"], statics: "web/public", outdir: "dist/web" },
+  { entries: ["demo/pages/main.ts"], statics: "demo/pages/public", outdir: "dist/demo" },
 ];
 
 // So that a file that was renamed does not live on in the package.
@@ -17,11 +17,12 @@ compile("tsconfig.build-workers.json", "workers/hono.ts");
 
 await Promise.all(
   pages
-    .filter(({ entry }) => existsSync(entry))
-    .map(async ({ entry, statics, outdir }) => {
+    .filter(({ entries }) => entries.every((entry) => existsSync(entry)))
+    .map(async ({ entries, statics, outdir }) => {
       await build({
-        entryPoints: [entry],
+        entryPoints: entries,
         outdir,
+        entryNames: "[name]",
         bundle: true,
         format: "esm",
         splitting: true,

@@ -32,6 +32,7 @@ const packages: Record<string, readonly string[]> = {
   "cloudflare:workers": ["workers", "demo/worker"],
   "hono/jsx": ["workers", "web"],
   "hono/jsx/dom": ["web"],
+  uplot: ["web"],
   "idb-keyval": ["src/stores/indexeddb.ts"],
   wrangler: ["demo"],
 };

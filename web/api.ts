@@ -1,6 +1,6 @@
-import { compose, retry, timeout } from "ninelives";
+import { type Context, compose, environment, retry, timeout } from "ninelives";
 import type { AuditEntry, CommandEnvelope, CommandResult, PolicyDocument, Problem } from "ninelives/control";
-import { resilientFetch } from "ninelives/fetch";
+import { classifyHttp } from "ninelives/fetch";
 import type { SystemState } from "ninelives/observer";
 import { token } from "./token.ts";
 
@@ -31,14 +31,21 @@ export interface Api {
 }
 
 export function connectApi(): Api {
-  const patient = resilientFetch({ policy: compose(timeout("12s"), retry(3), timeout("5s")) });
-  const once = resilientFetch({ policy: timeout("5s") });
+  // All that is asked here may be asked twice, so that what `resilientFetch` knows of methods is not needed.
+  const send = (request: Request, { signal }: Context): Promise<Response> =>
+    fetch(request.clone(), { signal });
+  const http = environment({
+    classify: classifyHttp,
+    discard: (response) => (response as Response).body?.cancel(),
+  });
+  const patient = compose(http, timeout("12s"), retry(3), timeout("5s")).wrap(send);
+  const once = compose(http, timeout("5s")).wrap(send);
 
-  async function call<T>(path: string, init: RequestInit = {}, fetch = patient): Promise<T> {
+  async function call<T>(path: string, init: RequestInit = {}, service = patient): Promise<T> {
     const headers = new Headers(init.headers);
     const shown = token.read();
     if (shown !== null) headers.set("authorization", `Bearer ${shown}`);
-    const response = await fetch(path, { ...init, headers });
+    const response = await service(new Request(path, { ...init, headers }));
     if (!response.ok) throw await problemOf(response);
     return response.json();
   }

@@ -120,6 +120,6 @@ function uncalledPolicy(policy: string): PolicyState {
     windows: { "1m": unseen, "5m": unseen, "15m": unseen },
     circuits: [],
     limits: { concurrency: null, rate: null },
-    series: { step: 5_000, requests: [], failures: [], rejected: [], p99: [] },
+    series: { step: 5_000, requests: [], failures: [], rejected: [], p50: [], p99: [] },
   };
 }

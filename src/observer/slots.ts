@@ -117,6 +117,7 @@ export class Slots {
       requests: slots.map((slot) => slot?.requests ?? 0),
       failures: slots.map((slot) => slot?.failures ?? 0),
       rejected: slots.map((slot) => slot?.rejected ?? 0),
+      p50: slots.map((slot) => slot?.latencies.quantile(0.5) ?? null),
       p99: slots.map((slot) => slot?.latencies.quantile(0.99) ?? null),
     };
   }

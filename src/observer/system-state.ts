@@ -61,6 +61,7 @@ export interface Series {
   readonly failures: readonly number[];
   readonly rejected: readonly number[];
   /** Milliseconds; `null` where there was no call. */
+  readonly p50: readonly (number | null)[];
   readonly p99: readonly (number | null)[];
 }
 

@@ -4,7 +4,7 @@ import { badgeOf, phase } from "../../web/circuit-words.ts";
 import { appended, caughtUp, emptyLog, rowsOf } from "../../web/event-log.ts";
 import { figures, latency, percent, plural, rate, span, unknown } from "../../web/format.ts";
 import { allPolicies, emptyModel, perSecond, received } from "../../web/model.ts";
-import { band, line, outcomesOf, roundUp } from "../../web/parts/outcomes.ts";
+import { band, outcomesOf, roundUp, watchedFrom } from "../../web/parts/outcomes.ts";
 import { excerpt, placeIn } from "../../web/place-in-text.ts";
 import { href, readRoute } from "../../web/route.ts";
 import { sentence } from "../../web/sentence.ts";
@@ -53,7 +53,7 @@ const policy = (name: string, more: Partial<PolicyState> & { errorRate?: number 
     windows: { "1m": seen, "5m": quiet, "15m": quiet },
     circuits: [],
     limits: { concurrency: null, rate: null },
-    series: { step: 5_000, requests: [], failures: [], rejected: [], p99: [] },
+    series: { step: 5_000, requests: [], failures: [], rejected: [], p50: [], p99: [] },
     ...more,
   };
 };
@@ -274,7 +274,14 @@ describe("event log", () => {
 });
 
 describe("charts", () => {
-  const series = { step: 5_000, requests: [10, 4], failures: [6, 2], rejected: [9, 1], p99: [null, null] };
+  const series = {
+    step: 5_000,
+    requests: [10, 4],
+    failures: [6, 2],
+    rejected: [9, 1],
+    p50: [null, null],
+    p99: [null, null],
+  };
 
   it("stacks outcomes that add up to the requests, and fills up the newest point", () => {
     expect(outcomesOf(series, 12_500)).toEqual([
@@ -294,10 +301,17 @@ describe("charts", () => {
     expect(roundUp(value)).toBe(top);
   });
 
-  it("draws bands, and lines with gaps", () => {
+  it("knows nothing of the time before the observer began", () => {
+    const series = { step: 5_000, requests: [0, 0, 0, 7], failures: [], rejected: [], p50: [], p99: [] };
+    expect([0, 99_000, 106_000, 119_999].map((since) => watchedFrom(series, 116_000, since))).toEqual([
+      0, 0, 1, 3,
+    ]);
+    expect(watchedFrom(series, 116_000, null)).toBe(4);
+  });
+
+  it("draws bands", () => {
     const same = (value: number) => value;
     expect(band([0, 0], [1, 2], same, same)).toBe("M0 1L1 2L1 0L0 0Z");
-    expect(line([1, 2, null, 3], same, same)).toBe("M0 1L1 2M3 3h.01");
     expect(band([], [], same, same)).toBe("");
   });
 });

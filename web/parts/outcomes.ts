@@ -31,6 +31,13 @@ export function outcomesOf({ step, requests, failures, rejected }: Series, at: n
   });
 }
 
+/** The first point of a series that the observer saw anything of: what was before it began is unknown, not zero. */
+export function watchedFrom({ step, requests }: Series, at: number, since: number | null): number {
+  if (since === null) return requests.length;
+  const newest = Math.floor(at / step);
+  return Math.max(0, Math.floor(since / step) - (newest - requests.length + 1));
+}
+
 /** A round number that is at least as large: the scale then moves seldom. */
 export function roundUp(value: number): number {
   if (value <= 1) return 1;
@@ -51,23 +58,6 @@ export function band(
   const there = upper.map((value, index) => point(index, value));
   const back = lower.map((value, index) => point(index, value)).reverse();
   return `M${there.join("L")}L${back.join("L")}Z`;
-}
-
-/** A line with a gap where a value is unknown, as the `d` of an SVG path; a value between two gaps is a dot. */
-export function line(
-  values: readonly (number | null)[],
-  x: (index: number) => number,
-  y: (value: number) => number,
-): string {
-  const steps = values.map((value, index) => {
-    if (value === null) return "";
-    const place = `${round(x(index))} ${round(y(value))}`;
-    const before = values[index - 1] ?? null;
-    const after = values[index + 1] ?? null;
-    if (before !== null) return `L${place}`;
-    return after === null ? `M${place}h.01` : `M${place}`;
-  });
-  return steps.join("");
 }
 
 function round(value: number): number {

@@ -1,10 +1,11 @@
-import type { CircuitReport, PolicyState } from "ninelives/observer";
+import type { PolicyState } from "ninelives/observer";
 import { useBoard } from "../board.ts";
 import { badgeOf, phase } from "../circuit-words.ts";
 import { rowsOf } from "../event-log.ts";
 import { count, plural, span, timeOfDay, unknown } from "../format.ts";
 import { allPolicies } from "../model.ts";
 import { CircuitBadge } from "../parts/circuit-badge.tsx";
+import { CircuitTimeline } from "../parts/circuit-timeline.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { EventRows } from "../parts/event-rows.tsx";
 import { Expression } from "../parts/expression.tsx";
@@ -63,7 +64,7 @@ function Known({ state }: { state: PolicyState }) {
           <LatencyChart series={series} />
         </div>
         <div class="column beside">
-          <Circuits circuits={circuits} now={now} />
+          <Circuits policy={policy} circuits={circuits} now={now} />
           {document !== undefined && <Expression document={document} />}
           <WindowsTable state={state} />
         </div>
@@ -88,7 +89,7 @@ const reasons: Readonly<Record<string, string>> = {
   forced: "by command",
 };
 
-function Circuits({ circuits, now }: { circuits: readonly CircuitReport[]; now: number }) {
+function Circuits({ policy, circuits, now }: Pick<PolicyState, "policy" | "circuits"> & { now: number }) {
   return (
     <section class="panel" aria-labelledby="circuits">
       <h2 id="circuits">Circuits</h2>
@@ -106,6 +107,7 @@ function Circuits({ circuits, now }: { circuits: readonly CircuitReport[]; now: 
                 {report.reason !== null && ` · ${reasons[report.reason] ?? report.reason}`} · opened{" "}
                 {count(report.openings)} {report.openings === 1 ? "time" : "times"}
               </p>
+              <CircuitTimeline report={report} policy={policy} />
               <TimeIn report={report} />
             </li>
           ))}
