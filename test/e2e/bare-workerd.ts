@@ -110,6 +110,11 @@ export class BareWorkerd {
     }
   }
 
+  /** The process, where it runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   /** Ends it without a word, as a host that fails. */
   async kill(): Promise<void> {
     const ending = this.#process;
