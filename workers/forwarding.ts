@@ -12,27 +12,73 @@ const hopByHop = [
   "host",
 ];
 
+/**
+ * What says who asks, from where, or for which path: anybody can write it, so that none of it is passed on. What holds is
+ * told anew. `CDN-Loop` stays, as RFC 8586 wants it.
+ */
+const claims =
+  /^(?:forwarded|x-forwarded-.*|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|x-original-(?:url|host)|x-rewrite-url|x-ninelives-.*|cf-.*)$/;
+
 const pseudonym = "ninelives";
 /** Times that one request may come by here before it is taken for a loop. */
 const mostHops = 8;
 
 /** A request's headers for the next hop, or nothing when it goes round in circles. */
-export function requestHeaders(from: Headers): Headers | undefined {
+export function requestHeaders(request: Request): Headers | undefined {
+  const from = request.headers;
   const headers = endToEnd(from);
   const via = headers.get("via");
   const hops = via?.split(",").filter((entry) => entry.trim().endsWith(pseudonym)).length ?? 0;
   if (hops >= mostHops) return undefined;
   headers.set("via", via === null ? `1.1 ${pseudonym}` : `${via}, 1.1 ${pseudonym}`);
+  for (const name of [...headers.keys()]) if (claims.test(name)) headers.delete(name);
+  const { host, protocol } = new URL(request.url);
+  // Set by Cloudflare, which lets nobody else's through.
+  const client = from.get("cf-connecting-ip");
+  if (client !== null) headers.set("x-forwarded-for", client);
+  headers.set("x-forwarded-host", host);
+  headers.set("x-forwarded-proto", protocol.slice(0, -1));
+  if (wantsSocket(request)) headers.set("upgrade", "websocket");
   return headers;
 }
 
-/** A response as it is, streaming, without the headers of the connection that it came by. */
-export function passOn(response: Response): Response {
-  return new Response(response.body, {
-    status: response.status,
-    statusText: response.statusText,
-    headers: endToEnd(response.headers),
-  });
+/** Whether it asks for a WebSocket, the one upgrade that is passed through. */
+export function wantsSocket({ headers, method }: Request): boolean {
+  return method === "GET" && headers.get("upgrade")?.trim().toLowerCase() === "websocket";
+}
+
+/** Some frameworks then do what another method says: such a request must not be sent again. */
+export function overridesMethod({ headers }: Request): boolean {
+  return ["x-http-method-override", "x-http-method", "x-method-override"].some((name) => headers.has(name));
+}
+
+/** What was done for an answer. */
+export interface Doing {
+  readonly attempts: number;
+  /** Milliseconds of the last attempt, until the headers were there. */
+  readonly upstream: number;
+  /** The member of the group that answered. */
+  readonly member: string | undefined;
+}
+
+/**
+ * A response as it is, streaming, or with its socket, without the headers of the connection that it came by.
+ *
+ * @param doing absent for an answer that was kept
+ * @param total milliseconds from when the request came
+ */
+export function passOn(response: Response, doing: Doing | undefined, total: number): Response {
+  const headers = endToEnd(response.headers);
+  for (const name of [...headers.keys()]) if (name.startsWith("x-ninelives-")) headers.delete(name);
+  const timing = [`ninelives;dur=${total.toFixed(1)}`];
+  if (doing !== undefined) {
+    headers.set("x-ninelives-attempts", String(doing.attempts));
+    if (doing.member !== undefined) headers.set("x-ninelives-member", doing.member);
+    timing.push(`upstream;dur=${doing.upstream.toFixed(1)};desc="attempt ${doing.attempts}"`);
+  }
+  headers.append("server-timing", timing.join(", "));
+  const { body, status, statusText, webSocket } = response;
+  return new Response(body, { status, statusText, headers, ...(webSocket !== null && { webSocket }) });
 }
 
 function endToEnd(from: Headers): Headers {

@@ -11,21 +11,35 @@ import {
   identity,
   type Policy,
   parse,
+  type RateLimitOptions,
+  rateLimit,
   retry,
   type Scope,
+  type Service,
   timeout,
   type Wrapped,
 } from "ninelives";
 import { livePolicy, type PolicyDocument } from "ninelives/control";
-import { classifyHttp, deadlineHeader, type FetchCall } from "ninelives/fetch";
+import { classifyHttp, deadlineHeader, type FetchCall, staleIfError, traceContext } from "ninelives/fetch";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
-import { defaultPolicy, readUpstreams, type Upstream } from "ninelives/upstreams";
+import {
+  defaultPolicy,
+  type Group,
+  group,
+  readUpstreams,
+  targetOf,
+  type Upstream,
+} from "ninelives/upstreams";
 import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
+import type { Doing } from "./forwarding.ts";
 
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
 const followEvery = 2_000;
+
+/** Milliseconds after which a request checks the health of groups, in the background: Kubernetes' default. */
+const checkEvery = 10_000;
 
 /** An upstream with the policy that holds for it now. */
 export interface Route {
@@ -34,7 +48,12 @@ export interface Route {
   /** The circuits in its policy, whose state outlives a change of the text. */
   readonly circuits: Map<string, CircuitBreaker>;
   readonly call: Wrapped<FetchCall, Response>;
+  /** Its replicas, when there are several. */
+  readonly group: Group<FetchCall, Response> | undefined;
 }
+
+/** What sends a request to its place. */
+type Sender = Service<FetchCall, Response>;
 
 /** What one isolate knows: its upstreams, their policies and their circuits, and where its events go. */
 export class Gateway {
@@ -42,7 +61,9 @@ export class Gateway {
   readonly sink: BatchSink;
   readonly #env: Env;
   readonly #versions = new Map<string, number>();
+  readonly #doings = new WeakMap<Response, Doing>();
   #followedAt = -Infinity;
+  #checkedAt = -Infinity;
 
   constructor(env: Env) {
     this.#env = env;
@@ -64,7 +85,7 @@ export class Gateway {
     const isNews = () => version > (this.#versions.get(name) ?? 0);
     if (route === undefined || !isNews()) return;
     const circuits = new Map<string, CircuitBreaker>();
-    const policy = this.#parse(text, route.upstream, circuits);
+    const policy = this.#parse(text, route.upstream.name, circuits);
     // What the fleet knows of them (that one is forced open, say) they must know before their first call.
     await Promise.all([...circuits.values()].map((circuit) => circuit.sync()));
     if (!isNews()) return;
@@ -80,15 +101,25 @@ export class Gateway {
   /** Learns of changed documents in the background, when a request comes along after a while. */
   follow(): void {
     const now = Date.now();
+    if (now - this.#checkedAt >= checkEvery) {
+      this.#checkedAt = now;
+      for (const route of this.routes.values())
+        if (route.upstream.check !== undefined) waitUntil(check(route));
+    }
     if (now - this.#followedAt < followEvery) return;
     this.#followedAt = now;
     waitUntil(this.#follow());
   }
 
+  /** What was done for an answer, unless it is one that was kept. */
+  doing(response: Response): Doing | undefined {
+    return this.#doings.get(response);
+  }
+
   /** Checks a policy's text. @throws ExpressionError */
   check(name: string, text: string): void {
     const route = this.routes.get(name);
-    if (route !== undefined) this.#parse(text, route.upstream, new Map());
+    if (route !== undefined) this.#parse(text, route.upstream.name, new Map());
   }
 
   async #follow(): Promise<void> {
@@ -104,26 +135,51 @@ export class Gateway {
 
   #route(upstream: Upstream): Route {
     const circuits = new Map<string, CircuitBreaker>();
-    const policy = adaptive(this.#parse(upstream.policy, upstream, circuits));
+    const policy = adaptive(this.#parse(upstream.policy, upstream.name, circuits));
     const surroundings = environment({
       name: upstream.name,
       classify: classifyHttp,
       waitUntil,
       ...(!upstream.quiet && { sink: this.sink }),
     });
-    const send = this.#sender(upstream);
-    const { deadline } = upstream;
+    const { name, deadline, trace, staleIfError: stale } = upstream;
+    const replicas = this.#group(upstream, circuits);
     // Requests go nowhere but to this upstream.
-    const told =
-      deadline === undefined ? identity : deadlineHeader({ dialect: deadline.dialect, origins: () => true });
-    const call = compose(surroundings, livePolicy<FetchCall, Response>(policy), told).wrap(
-      ({ input, init }: FetchCall, { signal }) => send(input, { ...init, signal, redirect: "manual" }),
+    const origins = () => true;
+    const call = compose(
+      surroundings,
+      stale === undefined ? identity : staleIfError({ cache: `ninelives-${name}`, within: stale }),
+      livePolicy<FetchCall, Response>(policy),
+      deadline === undefined ? identity : deadlineHeader({ dialect: deadline.dialect, origins }),
+      trace ? traceContext({ origins }) : identity,
+    ).wrap<FetchCall, Response>(replicas ?? this.#sender(upstream, undefined));
+    return { upstream, policy, circuits, call, group: replicas };
+  }
+
+  #group({ name, members }: Upstream, circuits: Map<string, CircuitBreaker>): Route["group"] {
+    return (
+      members &&
+      group<FetchCall, Response>({
+        members: members.map((member) => {
+          const own = new Map<string, CircuitBreaker>();
+          const whole = `${name}.${member.name}`;
+          const policy = member.policy === undefined ? identity : this.#parse(member.policy, whole, own);
+          for (const [circuit, made] of own) circuits.set(circuit, made);
+          const send = this.#sender({ ...member, name: whole }, member.name);
+          const service: Sender = ({ input, init = {} }, context) => {
+            const { pathname, search } = input as URL;
+            return send({ input: targetOf(member, pathname, search) as URL, init }, context);
+          };
+          const { weight, priority } = member;
+          return { name: member.name, weight, priority, policy, service };
+        }),
+      })
     );
-    return { upstream, policy, circuits, call };
   }
 
   /** A policy whose circuits, that of `standard` too, bear the upstream's name and live in a Durable Object. */
-  #parse(text: string, { name }: Upstream, circuits: Map<string, CircuitBreaker>): Policy {
+  #parse(text: string, name: string, circuits: Map<string, CircuitBreaker>): Policy {
+    let limiters = 0;
     const scope: Scope = {
       circuitBreaker: (options: CircuitBreakerOptions = {}, ...more: unknown[]) => {
         if (typeof options !== "object" || more.length > 0) {
@@ -139,6 +195,14 @@ export class Gateway {
         circuits.set(own, made);
         return made;
       },
+      rateLimit: (given: number | RateLimitOptions = {}, ...more: unknown[]) => {
+        if (more.length > 0) throw new TypeError("rateLimit takes its options by name");
+        const options = typeof given === "object" ? given : { limit: given };
+        if ("name" in options) throw new TypeError("rateLimit: its name here is the upstream's");
+        limiters++;
+        const own = limiters === 1 ? name : `${name}.${limiters}`;
+        return rateLimit({ ...options, name: own, shared: durableObjectStore(this.#env.CIRCUITS) });
+      },
       standard: () => parse(defaultPolicy, scope),
       // A text can name no Response, and nothing else is an answer here.
       answer: () => refuse("answer"),
@@ -147,14 +211,38 @@ export class Gateway {
     return parse(text, scope);
   }
 
-  #sender({ name, service }: Upstream): typeof fetch {
-    if (service === undefined) return (input, init) => fetch(input as Request, init);
-    const binding = (this.#env as unknown as Record<string, Fetcher | undefined>)[service];
-    if (typeof binding?.fetch !== "function") {
-      throw new TypeError(`UPSTREAMS.${name}.service: there is no service binding ${service}`);
-    }
-    return ((input: Request, init?: RequestInit) => binding.fetch(input, init)) as typeof fetch;
+  #sender({ name, service }: Pick<Upstream, "name" | "service">, member: string | undefined): Sender {
+    const doings = this.#doings;
+    const binding = service === undefined ? internet : this.#binding(name, service);
+    return async function send({ input, init }, context) {
+      const { clock } = context.environment;
+      const began = clock.now();
+      const { signal } = context;
+      const response = await binding.fetch(input as URL, { ...init, signal, redirect: "manual" });
+      doings.set(response, { attempts: context.sends, upstream: clock.now() - began, member });
+      return response;
+    };
   }
+
+  #binding(name: string, service: string): Fetcher {
+    const binding = (this.#env as unknown as Record<string, Fetcher | undefined>)[service];
+    if (typeof binding?.fetch === "function") return binding;
+    throw new TypeError(`UPSTREAMS.${name}.service: there is no service binding ${service}`);
+  }
+}
+
+/** What can be reached by a URL. */
+const internet: Pick<Fetcher, "fetch"> = {
+  fetch: (input, init) => fetch(input as Request, init as RequestInit),
+};
+
+/** Asks each member of a group whether it is well. Never rejects. */
+async function check({ upstream, group }: Route): Promise<void> {
+  const call = { input: new URL(`http://${upstream.name}.upstream${upstream.check}`), init: {} };
+  const judged = environment({ classify: classifyHttp });
+  await judged
+    .execute((context) => (group as NonNullable<typeof group>).check(call, context))
+    .catch(() => {});
 }
 
 function refuse(policy: string): never {

@@ -20,12 +20,17 @@ export function readDeadline(input: unknown, label: string): UpstreamDeadline | 
   known(input, label, ["dialect", "ceiling", "least"]);
   const { dialect = "plain", ceiling = "30s", least = "1s" } = input as Partial<UpstreamDeadline>;
   checkDialect(dialect, `${label}.dialect`);
-  for (const [name, value] of Object.entries({ ceiling, least })) {
-    try {
-      milliseconds(value, `${label}.${name}`);
-    } catch (cause) {
-      throw new TypeError((cause as Error).message, { cause });
-    }
-  }
+  readDuration(ceiling, `${label}.ceiling`);
+  readDuration(least, `${label}.least`);
   return { dialect, ceiling, least };
+}
+
+/** Checks a duration. @throws TypeError that names the field and quotes the value */
+export function readDuration(value: unknown, label: string): Duration {
+  try {
+    milliseconds(value as Duration, label);
+  } catch (cause) {
+    throw new TypeError((cause as Error).message, { cause });
+  }
+  return value as Duration;
 }

@@ -1,24 +1,40 @@
 import { known } from "../core/check.ts";
-import { quote } from "../core/duration.ts";
-import { parse } from "../expression/parse.ts";
-import { readDeadline, type UpstreamDeadline } from "./upstream-deadline.ts";
+import { type Duration, quote } from "../core/duration.ts";
+import { readDeadline, readDuration, type UpstreamDeadline } from "./upstream-deadline.ts";
+import { readMembers, readPolicy, type UpstreamMember } from "./upstream-members.ts";
+import { isPath, readOrigin, type UpstreamOrigin } from "./upstream-origin.ts";
 
-/** Where a gateway may send requests. */
-export interface Upstream {
+/** Where a gateway may send requests. With `members`, `url` and `service` are undefined and `path` is empty. */
+export interface Upstream extends UpstreamOrigin {
   readonly name: string;
-  /** An origin with a path before all others, or `undefined` when it is a service binding. */
-  readonly url: URL | undefined;
-  /** The name of the service binding. */
-  readonly service: string | undefined;
-  /** What stands before the path of a request, without a slash at its end. */
-  readonly path: string;
+  /** Its replicas, when there are several. */
+  readonly members: readonly UpstreamMember[] | undefined;
   /** The text of its policy. */
   readonly policy: string;
   /** Whether its calls make no events. */
   readonly quiet: boolean;
   /** How long the caller waits bounds the calls and is told to the upstream; undefined where neither is wanted. */
   readonly deadline: UpstreamDeadline | undefined;
+  /** Whether each attempt is a span of the request's trace, told to the upstream by `traceparent`. */
+  readonly trace: boolean;
+  /** How long after it went stale a kept answer may stand in for a failure; undefined when none is kept. */
+  readonly staleIfError: Duration | undefined;
+  /** The path by which the health of members is checked; undefined when it is not. */
+  readonly check: string | undefined;
 }
+
+const fieldNames = [
+  "url",
+  "service",
+  "path",
+  "members",
+  "policy",
+  "quiet",
+  "deadline",
+  "trace",
+  "staleIfError",
+  "check",
+];
 
 /** What an upstream gets that names no policy. */
 export const defaultPolicy = "bulkhead(1000) + timeout(30s) + retry(3) + circuitBreaker + timeout(10s)";
@@ -50,58 +66,34 @@ function readUpstream(name: string, input: unknown): Upstream {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     throw new TypeError(`${label} must be an object`);
   }
-  known(input, label, ["url", "service", "path", "policy", "quiet", "deadline"]);
+  known(input, label, fieldNames);
   const fields = input as Record<string, unknown>;
-  const { url, service, path = "", policy = defaultPolicy, quiet = false, deadline } = fields;
-  if ((url === undefined) === (service === undefined)) {
-    throw new TypeError(`${label} must have either url or service`);
+  const members = readMembers(fields.members, `${label}.members`);
+  const { url, service, path, staleIfError, check } = fields;
+  if (members !== undefined && [url, service, path].some((field) => field !== undefined)) {
+    throw new TypeError(`${label} must have either members or an url or service of its own`);
   }
-  if (typeof path !== "string" || (path !== "" && !isPath(path))) {
-    throw new TypeError(
-      `${label}.path must begin with a slash, end without one, and be written as in a URL, but is ${quote(path)}`,
-    );
+  if (check !== undefined && (members === undefined || typeof check !== "string" || !isPath(check))) {
+    throw new TypeError(`${label}.check must be a path that each of members has, but is ${quote(check)}`);
   }
-  if (typeof policy !== "string")
-    throw new TypeError(`${label}.policy must be a text, but is ${quote(policy)}`);
-  try {
-    parse(policy);
-  } catch (cause) {
-    throw new TypeError(`${label}.policy: ${(cause as Error).message}`, { cause });
-  }
-  if (typeof quiet !== "boolean")
-    throw new TypeError(`${label}.quiet must be true or false, but is ${quote(quiet)}`);
   return {
     name,
-    url: url === undefined ? undefined : readUrl(url, label),
-    service: service === undefined ? undefined : readService(service, label),
-    path,
-    policy,
-    quiet,
-    deadline: readDeadline(deadline, `${label}.deadline`),
+    members,
+    ...(members === undefined ? readOrigin(fields, label) : { url: undefined, service: undefined, path: "" }),
+    policy: readPolicy(fields.policy ?? defaultPolicy, label),
+    quiet: readFlag(fields.quiet, `${label}.quiet`),
+    deadline: readDeadline(fields.deadline, `${label}.deadline`),
+    trace: readFlag(fields.trace, `${label}.trace`),
+    staleIfError:
+      staleIfError === undefined ? undefined : readDuration(staleIfError, `${label}.staleIfError`),
+    check,
   };
 }
 
-/** Whether it stands in a URL as it is: with dots to resolve or a space, no request would ever be inside it. */
-function isPath(path: string): boolean {
-  return /^\/.*[^/]$/.test(path) && new URL(`http://upstream${path}`).pathname === path;
-}
-
-function readUrl(url: unknown, label: string): URL {
-  const parsed = typeof url === "string" && URL.canParse(url) ? new URL(url) : undefined;
-  if (
-    parsed === undefined ||
-    !/^https?:$/.test(parsed.protocol) ||
-    parsed.username + parsed.password !== "" ||
-    parsed.search + parsed.hash !== ""
-  ) {
-    throw new TypeError(`${label}.url must be an http(s) URL without user or query, but is ${quote(url)}`);
-  }
-  return parsed;
-}
-
-function readService(service: unknown, label: string): string {
-  if (typeof service === "string" && /^[A-Za-z_]\w*$/.test(service)) return service;
-  throw new TypeError(`${label}.service must be the name of a binding, but is ${quote(service)}`);
+function readFlag(value: unknown, label: string): boolean {
+  if (value === undefined) return false;
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`${label} must be true or false, but is ${quote(value)}`);
 }
 
 /** Two dots as a segment, between slashes that are encoded, or before parameters: some origins go up at it. */
@@ -113,7 +105,11 @@ const hiddenWayUp = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\;]|%2f|%5c|%3b)/i;
  * @param rest what stands behind the upstream's name, with its slash
  * @returns nothing when the path would lead out of the upstream's own
  */
-export function targetOf(upstream: Upstream, rest: string, search: string): URL | undefined {
+export function targetOf(
+  upstream: UpstreamOrigin & { readonly name: string },
+  rest: string,
+  search: string,
+): URL | undefined {
   const base = upstream.url ?? new URL(`http://${upstream.name}.upstream`);
   const prefix = base.pathname.replace(/\/$/, "") + upstream.path;
   // Set and read back: the URL parser resolves dots, also encoded ones, and backslashes.

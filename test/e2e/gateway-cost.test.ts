@@ -19,7 +19,11 @@ beforeAll(async () => {
     entry: "test/workers/counting-worker.ts",
     port: await freePort(),
     vars: {
-      UPSTREAMS: JSON.stringify({ origin: { service: "ORIGIN" } }),
+      // The standard policy, and a rate limit for the fleet: its home is asked for shares.
+      UPSTREAMS: JSON.stringify({
+        origin: { service: "ORIGIN" },
+        limited: { service: "ORIGIN", policy: "rateLimit(limit: 100000, per: 1s) + standard" },
+      }),
       PUBLIC_READS: "false",
     },
   });
@@ -30,9 +34,9 @@ afterAll(async () => {
   await edge?.remove();
 });
 
-const status = (): Promise<number | undefined> =>
+const status = (upstream: string): Promise<number | undefined> =>
   new Promise((resolve, reject) => {
-    request(`${edge.origin}/gateway/origin/some/path`, { agent }, (response) => {
+    request(`${edge.origin}/gateway/${upstream}/some/path`, { agent }, (response) => {
       response.resume().on("end", () => resolve(response.statusCode));
     })
       .on("error", reject)
@@ -40,13 +44,13 @@ const status = (): Promise<number | undefined> =>
   });
 
 /** Sends so many requests through the gateway, sixteen at a time, and gives how they were answered. */
-async function send(count: number): Promise<Map<number | undefined, number>> {
+async function send(count: number, upstream = "origin"): Promise<Map<number | undefined, number>> {
   const answers = new Map<number | undefined, number>();
   let left = count;
   await Promise.all(
     Array.from({ length: 16 }, async () => {
       while (left-- > 0) {
-        const answer = await status();
+        const answer = await status(upstream);
         answers.set(answer, (answers.get(answer) ?? 0) + 1);
       }
     }),
@@ -71,6 +75,15 @@ describe("the gateway in plain workerd", () => {
     );
     expect(CIRCUITS).toBeGreaterThan(0);
     expect(CIRCUITS).toBeLessThanOrEqual(20);
+  });
+
+  it("costs at most 40 with a rate limit of the fleet", { timeout: 300_000 }, async () => {
+    await calls();
+    expect(await send(requests, "limited")).toEqual(new Map([[200, requests]]));
+    const { CIRCUITS } = await calls();
+    console.log(`${requests} requests under a shared limit: circuit and limiter calls ${CIRCUITS}`);
+    expect(CIRCUITS).toBeGreaterThan(0);
+    expect(CIRCUITS).toBeLessThanOrEqual(40);
   });
 
   it("waits for none of them: all requests are answered while no object answers", {

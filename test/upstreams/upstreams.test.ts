@@ -6,6 +6,9 @@ import { defaultPolicy, readUpstreams, targetOf, type Upstream } from "../../src
 const read = (upstreams: object) => readUpstreams(JSON.stringify(upstreams));
 const upstream = (options: object) => read({ prices: options }).get("prices") as Upstream;
 
+/** What an upstream has that asks for nothing special. */
+const plain = { members: undefined, trace: false, staleIfError: undefined, check: undefined };
+
 describe("readUpstreams", () => {
   it("reads what is configured", () => {
     const policy = "retry(3)";
@@ -28,6 +31,7 @@ describe("readUpstreams", () => {
       policy,
       quiet: true,
       deadline: { dialect: "grpc", ceiling: "30s", least: "1s" },
+      ...plain,
     });
     expect(found.get("shop")).toEqual({
       name: "shop",
@@ -37,7 +41,78 @@ describe("readUpstreams", () => {
       policy: defaultPolicy,
       quiet: false,
       deadline: undefined,
+      ...plain,
     });
+  });
+
+  it("reads replicas, with names by their places where they have none", () => {
+    const members = [
+      { url: "https://eu.test/v2", weight: 9, policy: "circuitBreaker" },
+      { name: "spare", service: "SPARE", path: "/v2", priority: 1 },
+    ];
+    const found = upstream({ members, check: "/healthz", trace: true, staleIfError: "1h" });
+    expect(found).toMatchObject({
+      url: undefined,
+      service: undefined,
+      path: "",
+      check: "/healthz",
+      trace: true,
+      staleIfError: "1h",
+    });
+    expect(found.members).toEqual([
+      {
+        name: "member-1",
+        url: new URL("https://eu.test/v2"),
+        service: undefined,
+        path: "",
+        weight: 9,
+        priority: 0,
+        policy: "circuitBreaker",
+      },
+      {
+        name: "spare",
+        url: undefined,
+        service: "SPARE",
+        path: "/v2",
+        weight: 1,
+        priority: 1,
+        policy: undefined,
+      },
+    ]);
+  });
+
+  it.each<[object, string]>([
+    [{ members: {} }, "UPSTREAMS.prices.members must be a list"],
+    [{ members: [] }, "UPSTREAMS.prices.members: group: members"],
+    [{ members: [5] }, "UPSTREAMS.prices.members[0] must be an object"],
+    [{ members: [{ service: "A" }], url: "https://a.test" }, "UPSTREAMS.prices must have either members"],
+    [{ members: [{ service: "A" }], path: "/v2" }, "UPSTREAMS.prices must have either members"],
+    [{ members: [{}] }, "UPSTREAMS.prices.members[0] must have either url or service"],
+    [{ members: [{ service: "A", port: 1 }] }, 'UPSTREAMS.prices.members[0] has no option "port"'],
+    [{ members: [{ service: "A", name: "2" }] }, "UPSTREAMS.prices.members[0].name"],
+    [{ members: [{ service: "A", name: "a.b" }] }, "UPSTREAMS.prices.members[0].name"],
+    [{ members: [{ service: "A", policy: "retry(" }] }, "UPSTREAMS.prices.members[0].policy"],
+    [
+      { members: [{ service: "A", weight: "9" }] },
+      'weight of member-1 must be a number from 0 to 1000, but is "9"',
+    ],
+    [{ members: [{ service: "A", priority: 0.5 }] }, "priority of member-1"],
+    [
+      {
+        members: [
+          { service: "A", name: "a" },
+          { service: "B", name: "a" },
+        ],
+      },
+      "same name",
+    ],
+    [{ members: [{ service: "A" }], check: "healthz" }, "UPSTREAMS.prices.check"],
+    [{ service: "A", check: "/healthz" }, "UPSTREAMS.prices.check"],
+    [{ service: "A", trace: 1 }, "UPSTREAMS.prices.trace must be true or false"],
+    [{ service: "A", staleIfError: "soon" }, "UPSTREAMS.prices.staleIfError"],
+  ])("refuses %j", (options, message) => {
+    expect(() => upstream(options)).toThrow(TypeError);
+    expect(() => upstream(options)).toThrow(message);
   });
 
   it("has a default policy that parses", () => {
@@ -60,7 +135,11 @@ describe("readUpstreams", () => {
     ['{ "a": { "url": "https://a.test", "service": "A" } }', ["UPSTREAMS.a", "url or service"]],
     [
       '{ "a": { "uri": "https://a.test" } }',
-      ["UPSTREAMS.a", '"uri"', "url, service, path, policy, quiet, deadline"],
+      [
+        "UPSTREAMS.a",
+        '"uri"',
+        "url, service, path, members, policy, quiet, deadline, trace, staleIfError, check",
+      ],
     ],
     ['{ "a": { "url": 5 } }', ["UPSTREAMS.a.url", "5"]],
     ['{ "a": { "url": "a.test" } }', ["UPSTREAMS.a.url", '"a.test"']],

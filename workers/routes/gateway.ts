@@ -1,11 +1,15 @@
+import { waitUntil } from "cloudflare:workers";
 import { Hono } from "hono";
 import { AllFailedError, isRejected } from "ninelives";
 import { deadlineHeaderNames, incomingDeadline, isIdempotent } from "ninelives/fetch";
 import { targetOf } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
-import { passOn, requestHeaders } from "../forwarding.ts";
+import { overridesMethod, passOn, requestHeaders, wantsSocket } from "../forwarding.ts";
 import { gatewayOf } from "../gateway.ts";
 import { problem, problemOf } from "../middleware/problem.ts";
+
+/** RFC 9110, section 9.2.1. */
+const safe = ["GET", "HEAD", "OPTIONS"];
 
 /** `/gateway/<upstream>/<path>`: forwards through the upstream's policy. */
 export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", async (c) => {
@@ -28,25 +32,28 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", a
   if (target === undefined) {
     return problem({ status: 400, type: "bad-path", detail: "the path leads out of the upstream" });
   }
-  const headers = requestHeaders(request.headers);
+  const headers = requestHeaders(request);
   if (headers === undefined) {
     return problem({ status: 508, type: "loop", detail: "the request has come by here too often" });
   }
-  // A proxy must not send others again, whatever key they bear (RFC 9110, section 9.2.2).
-  const repeatable = isIdempotent(request.method) && request.body === null;
+  const { deadline } = route.upstream;
+  // What holds is told anew: a stranger's own word might ask the upstream for the impossible.
+  if (deadline !== undefined) headers.delete(deadlineHeaderNames[deadline.dialect]);
+  const began = performance.now();
+  const forwarded = { input: target, init: { method: request.method, headers, body: request.body } };
+  const answer = route.call(forwarded, {
+    // A proxy must not send others again, whatever key they bear (RFC 9110, section 9.2.2).
+    repeatable: isIdempotent(request.method) && request.body === null && !overridesMethod(request),
+    concurrent: safe.includes(request.method) && !wantsSocket(request),
+    signal: request.signal,
+    key: name,
+    ...(deadline !== undefined && incomingDeadline(request, deadline)),
+  });
+  // Its caller may be gone before it has settled: what it holds must come back all the same.
+  waitUntil(answer.catch(() => {}));
   try {
-    const forwarded = { input: target, init: { method: request.method, headers, body: request.body } };
-    const { deadline } = route.upstream;
-    // What holds is told anew: a stranger's own word might ask the upstream for the impossible.
-    if (deadline !== undefined) headers.delete(deadlineHeaderNames[deadline.dialect]);
-    return passOn(
-      await route.call(forwarded, {
-        repeatable,
-        signal: request.signal,
-        key: name,
-        ...(deadline !== undefined && incomingDeadline(request, deadline)),
-      }),
-    );
+    const response = await answer;
+    return passOn(response, gateway.doing(response), performance.now() - began);
   } catch (error) {
     if (isRejected(error) || error instanceof AllFailedError) return problemOf(error);
     console.warn(`upstream ${name}`, error);
