@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
-import { type Command, CommandError } from "./commands.ts";
+import { CommandError } from "./command-error.ts";
+import type { Command } from "./commands.ts";
 import { sha256 } from "./tokens.ts";
 import type { AuditEntry, AuditOutcome, CommandResult } from "./wire.ts";
 
@@ -22,12 +23,17 @@ export const genesis: string = "0".repeat(64);
 /**
  * Writes down each command before it is done and what became of it after, denials included.
  *
- * A command that cannot be written down is not done.
+ * A command that cannot be written down is not done. One that changes nothing leaves one line, of what became of it, and
+ * so does one that nobody sent whom the server knows: it will be denied.
  */
-export function audited(log: AuditLog): Policy<Command, CommandResult> {
+export function audited(
+  log: AuditLog,
+  readOnly: (name: string) => boolean = () => false,
+): Policy<Command, CommandResult> {
+  const changesSomething = ({ name, identity }: Command) => identity.scopes.length > 0 && !readOnly(name);
   return definePolicyFor<Command, CommandResult>("audited", (next: Service<Command, CommandResult>) => {
     return async function audited(command: Command, context: Context): Promise<CommandResult> {
-      await log.append(draft(command, "requested", null));
+      if (changesSomething(command)) await log.append(draft(command, "requested", null));
       try {
         const result = await next(command, context);
         await log.append(draft(command, "done", null));

@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
-import { type Command, CommandError, type RegisteredCommand } from "./commands.ts";
+import { CommandError } from "./command-error.ts";
+import type { Command, RegisteredCommand } from "./commands.ts";
 import { allows } from "./tokens.ts";
 import type { CommandResult } from "./wire.ts";
 

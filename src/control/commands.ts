@@ -1,9 +1,10 @@
 import type { Context } from "../core/context.ts";
-import { quote } from "../core/duration.ts";
 import { compose, type Wrapped } from "../core/policy.ts";
 import { type AuditLog, audited } from "./audit.ts";
 import { authorised } from "./authorise.ts";
+import { CommandError } from "./command-error.ts";
 import { once, type ResultStore } from "./once.ts";
+import type { JsonSchema, Schema } from "./schema.ts";
 import type { Identity } from "./tokens.ts";
 import type { CommandEnvelope, CommandResult } from "./wire.ts";
 
@@ -12,40 +13,30 @@ export interface Command extends CommandEnvelope {
   readonly identity: Identity;
 }
 
-/** Why a command was not done. */
-export type CommandFailure =
-  | "unauthenticated"
-  | "forbidden"
-  | "unknown-command"
-  | "invalid-arguments"
-  | "not-found"
-  | "conflict";
-
-/** A command that was not done. Nothing has changed. */
-export class CommandError extends Error {
-  override readonly name = "CommandError";
-  readonly kind: CommandFailure;
-
-  constructor(kind: CommandFailure, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.kind = kind;
-  }
-}
-
 /** What a name does. */
 export interface CommandDefinition<Input> {
   readonly name: string;
+  /** What it does for its sender, in a line; for the docs of every transport. */
+  readonly description?: string;
   /** What the sender must be allowed. Default the name itself. */
   readonly scope?: string;
-  /** Checks the arguments. @throws CommandError of the kind `invalid-arguments` */
-  readonly input: (args: Readonly<Record<string, unknown>>) => Input;
+  /** What its arguments must be; also what docs and clients are told of them. */
+  readonly input: Schema<Input>;
+  /** What its result is, for docs and clients. Default anything. */
+  readonly output?: JsonSchema;
+  /** It changes nothing: it is done anew each time, whatever its id, and leaves one line in the log instead of two. */
+  readonly readOnly?: true;
   readonly run: (input: Input, command: Command, context: Context) => Promise<unknown>;
 }
 
 /** A definition among others, whose input only itself knows. */
 export interface RegisteredCommand {
   readonly name: string;
+  readonly description: string;
   readonly scope: string;
+  readonly input: JsonSchema;
+  readonly output: JsonSchema;
+  readonly readOnly: boolean;
   run(command: Command, context: Context): Promise<unknown>;
 }
 
@@ -55,13 +46,22 @@ export interface RegisteredCommand {
  * @example
  * const drain = defineCommand({
  *   name: "cache.drain",
- *   input: (args) => ({ region: textArgument(args, "region") }),
+ *   description: "Empties the cache of a region.",
+ *   input: object({ region: text() }),
  *   run: async ({ region }) => caches.drain(region),
  * });
  */
 export function defineCommand<Input>(definition: CommandDefinition<Input>): RegisteredCommand {
-  const { name, scope = name, input, run } = definition;
-  return { name, scope, run: async (command, context) => run(input(command.args), command, context) };
+  const { name, description = "", scope = name, input, output = {}, readOnly = false, run } = definition;
+  return {
+    name,
+    description,
+    scope,
+    input: input.json,
+    output,
+    readOnly,
+    run: async (command, context) => run(input.read(command.args, "args"), command, context),
+  };
 }
 
 export interface CommandServiceOptions {
@@ -78,7 +78,8 @@ export interface CommandServiceOptions {
 export function commandService(options: CommandServiceOptions): Wrapped<Command, CommandResult> {
   const { commands, audit, results } = options;
   const byName = new Map(commands.map((command) => [command.name, command]));
-  return compose(audited(audit), authorised(byName), once(results)).wrap(
+  const readOnly = (name: string) => byName.get(name)?.readOnly === true;
+  return compose(audited(audit, readOnly), authorised(byName), once(results, readOnly)).wrap(
     async (command: Command, context: Context): Promise<CommandResult> => {
       const { id, name } = command;
       // Authorisation has refused what nobody registered.
@@ -103,19 +104,25 @@ export function readCommand(input: unknown, identity: Identity): Command {
     throw new CommandError("invalid-arguments", "name must be a text of 1 to 100 characters");
   }
   if (!isRecord(args)) throw new CommandError("invalid-arguments", "args must be an object");
+  plain(args);
   return { id, name, args, identity };
 }
 
-/**
- * Reads a text argument.
- *
- * @throws CommandError of the kind `invalid-arguments` that names it and quotes the value
- */
-export function textArgument(args: Readonly<Record<string, unknown>>, name: string): string {
-  const value = Object.hasOwn(args, name) ? args[name] : undefined;
-  if (typeof value === "string" && value !== "") return value;
-  const found = value === undefined ? "missing" : quote(value).slice(0, 100);
-  throw new CommandError("invalid-arguments", `${name} must be a text, but is ${found}`);
+/** The deepest that arguments may nest: what writes them down or sends them on goes into them by recursion. */
+const deepest = 32;
+const refusedKeys: readonly string[] = ["__proto__", "constructor", "prototype"];
+
+/** Refuses what nests too deep, and keys that an object inherits. */
+function plain(args: object): void {
+  let level: object[] = [args];
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > deepest) throw new CommandError("invalid-arguments", `args nest more than ${deepest} deep`);
+    const bad = level.flatMap(Object.keys).find((key) => refusedKeys.includes(key));
+    if (bad !== undefined) throw new CommandError("invalid-arguments", `args may have no key ${bad}`);
+    level = level
+      .flatMap((each): unknown[] => Object.values(each))
+      .filter((each): each is object => typeof each === "object" && each !== null);
+  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

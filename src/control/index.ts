@@ -1,19 +1,44 @@
 export { type AuditDraft, type AuditLog, audited, chained, genesis, verify } from "./audit.ts";
 export { authorised } from "./authorise.ts";
+export { CommandError, type CommandFailure } from "./command-error.ts";
 export {
   type Command,
   type CommandDefinition,
-  CommandError,
-  type CommandFailure,
   type CommandServiceOptions,
   commandService,
   defineCommand,
   type RegisteredCommand,
   readCommand,
-  textArgument,
 } from "./commands.ts";
+export {
+  changed,
+  configured,
+  type DocumentChange,
+  type DocumentHistory,
+  type DocumentVersion,
+  inForce,
+  restored,
+  settled,
+  versionsKept,
+} from "./document-history.ts";
 export { livePolicy } from "./live-policy.ts";
 export { type Claim, once, type ResultStore } from "./once.ts";
+export { type Difference, differences, type Parameter, parameters, withParameter } from "./parameters.ts";
+export { treeText } from "./policy-tree.ts";
+export {
+  type Fields,
+  flag,
+  type JsonSchema,
+  json,
+  list,
+  object,
+  optional,
+  refuse,
+  type Schema,
+  span,
+  text,
+  wholeNumber,
+} from "./schema.ts";
 export {
   allows,
   anonymous,

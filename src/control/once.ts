@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
-import { type Command, CommandError } from "./commands.ts";
+import { CommandError } from "./command-error.ts";
+import type { Command } from "./commands.ts";
 import type { CommandResult } from "./wire.ts";
 
 /** What is known of a command's id: nothing yet, so that it is this sender's now; that it is under way; its result. */
@@ -20,14 +21,18 @@ export interface ResultStore {
 }
 
 /**
- * Does a command of the same id once: sent again, it gets the same result.
+ * Does a command of the same id once: sent again, it gets the same result. One that changes nothing is done each time.
  *
  * @throws CommandError of the kind `conflict` while it is under way, and for an id that another command bore
  */
-export function once(results: ResultStore): Policy<Command, CommandResult> {
+export function once(
+  results: ResultStore,
+  readOnly: (name: string) => boolean = () => false,
+): Policy<Command, CommandResult> {
   return definePolicyFor<Command, CommandResult>("once", (next: Service<Command, CommandResult>) => {
     return async function once(command: Command, context: Context): Promise<CommandResult> {
       const { identity, id, name } = command;
+      if (readOnly(name)) return next(command, context);
       const claim = await results.claim(identity.name, id);
       if (claim.state === "busy") throw new CommandError("conflict", `the command ${id} is under way`);
       if (claim.state === "done") {

@@ -33,6 +33,8 @@ export interface PolicyDocument {
   readonly version: number;
   readonly updatedAt: number | null;
   readonly updatedBy: string | null;
+  /** Milliseconds since 1970 at which this override takes itself back. */
+  readonly until?: number;
 }
 
 /** What became of a command. `requested` stands before it is done, so that nothing is done without a trace. */

@@ -10,11 +10,14 @@ export interface ProblemDetails {
   readonly type: string;
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What a program may read beside it. */
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /** An answer that says what is wrong (RFC 9457). */
-export function problem({ status, type, detail, headers }: ProblemDetails): Response {
+export function problem({ status, type, detail, headers, members }: ProblemDetails): Response {
   const body: Problem = {
+    ...members,
     type: `urn:ninelives:problem:${type}`,
     title: type.replaceAll("-", " "),
     status,
@@ -39,8 +42,8 @@ const commandStatus: Readonly<Record<CommandFailure, number>> = {
 export function problemOf(error: unknown): Response {
   if (error instanceof CommandError) {
     const challenge = error.kind === "unauthenticated" ? { "www-authenticate": "Bearer" } : {};
-    const { kind, message } = error;
-    return problem({ status: commandStatus[kind], type: kind, detail: message, headers: challenge });
+    const { kind, message, members } = error;
+    return problem({ status: commandStatus[kind], type: kind, detail: message, headers: challenge, members });
   }
   if (error instanceof BatchError) {
     return problem({ status: error.status, type: error.problem, detail: error.message });

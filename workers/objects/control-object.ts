@@ -5,10 +5,14 @@ import {
   type Claim,
   type CommandResult,
   chained,
+  type DocumentHistory,
   genesis,
+  inForce,
   type PolicyDocument,
+  restored,
   verify,
 } from "ninelives/control";
+import { type DocumentOutcome, DocumentTable, shown } from "./document-table.ts";
 
 /** Entries that are kept; older ones are dropped, and the chain then begins with the hash of the last one dropped. */
 const auditKept = 10_000;
@@ -16,16 +20,12 @@ const resultsKept = 1_000;
 /** Milliseconds after which a claim is void: whoever made it is gone. */
 const claimFor = 60_000;
 
-/** What became of a change of a document. */
-export type DocumentChange =
-  | { readonly document: PolicyDocument }
-  | { readonly conflict: { readonly expected: number; readonly found: number } };
-
 /**
  * What the control plane must not lose: the audit log, the policy documents, the results of commands.
  */
 export class ControlObject extends DurableObject<unknown> {
   readonly #sql: SqlStorage;
+  readonly #documents: DocumentTable;
   /** When the ids of commands under way were claimed. */
   readonly #claims = new Map<string, number>();
   /** Appends wait for each other: each hashes the one before. */
@@ -34,14 +34,11 @@ export class ControlObject extends DurableObject<unknown> {
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
     this.#sql = state.storage.sql;
+    this.#documents = new DocumentTable(this.#sql);
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS audit (
         seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, command TEXT NOT NULL, id TEXT NOT NULL,
         identity TEXT NOT NULL, args TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT, hash TEXT NOT NULL
-      ) STRICT;
-      CREATE TABLE IF NOT EXISTS documents (
-        name TEXT PRIMARY KEY, text TEXT NOT NULL, version INTEGER NOT NULL,
-        updatedAt INTEGER NOT NULL, updatedBy TEXT NOT NULL
       ) STRICT;
       CREATE TABLE IF NOT EXISTS results (
         identity TEXT NOT NULL, id TEXT NOT NULL, result TEXT NOT NULL, at INTEGER NOT NULL,
@@ -68,25 +65,60 @@ export class ControlObject extends DurableObject<unknown> {
   }
 
   documents(): PolicyDocument[] {
-    return this.#sql
-      .exec<Record<keyof PolicyDocument, SqlStorageValue>>("SELECT * FROM documents ORDER BY name")
-      .toArray() as unknown as PolicyDocument[];
+    return this.histories().map(shown);
   }
 
-  /** Replaces a document if it still has the version that the sender saw; 0 for one that was never changed. */
-  setDocument(name: string, text: string, expected: number, by: string): DocumentChange {
-    const found = this.documents().find((document) => document.name === name)?.version ?? 0;
-    if (found !== expected) return { conflict: { expected, found } };
-    const document: PolicyDocument = { name, text, version: found + 1, updatedAt: Date.now(), updatedBy: by };
-    this.#sql.exec(
-      "INSERT OR REPLACE INTO documents (name, text, version, updatedAt, updatedBy) VALUES (?, ?, ?, ?, ?)",
-      name,
-      text,
-      document.version,
-      document.updatedAt,
-      by,
-    );
-    return { document };
+  /** The documents that were ever changed, each with the versions that are kept, oldest first. */
+  histories(): DocumentHistory[] {
+    return this.#documents.histories(Date.now());
+  }
+
+  history(name: string): DocumentHistory | undefined {
+    return this.#documents.history(name, Date.now());
+  }
+
+  /**
+   * Replaces a document if it still has the version that the sender saw; 0 for one that was never changed.
+   *
+   * @param holds milliseconds after which the change takes itself back
+   * @param original what the configuration says, the version 0
+   */
+  async setDocument(
+    name: string,
+    text: string,
+    expected: number,
+    by: string,
+    { holds, original = "" }: { readonly holds?: number | undefined; readonly original?: string } = {},
+  ): Promise<DocumentOutcome> {
+    const outcome = this.#documents.change(name, original, { text, expected, by, holds }, Date.now());
+    await this.#wake();
+    return outcome;
+  }
+
+  /**
+   * Puts the documents of a snapshot in the place of all; those that it lacks go back to what the configuration says.
+   *
+   * @returns the documents as they are now in force
+   */
+  async restore(
+    snapshots: readonly DocumentHistory[],
+    originals: readonly DocumentHistory[],
+  ): Promise<PolicyDocument[]> {
+    const now = Date.now();
+    const named = new Map(snapshots.map((snapshot) => [inForce(snapshot).name, snapshot]));
+    for (const original of originals) {
+      const { name } = inForce(original);
+      const current = this.history(name);
+      const snapshot = named.get(name) ?? (current && original);
+      if (snapshot !== undefined) this.#documents.put(restored(snapshot, current, now));
+    }
+    await this.#wake();
+    return this.documents();
+  }
+
+  /** Ends overrides whose time is over; who reads before it comes sees them ended too. */
+  override async alarm(): Promise<void> {
+    await this.#wake();
   }
 
   /** Claims a command's id for whoever asks first; the others hear that it is under way, or its result. */
@@ -121,6 +153,12 @@ export class ControlObject extends DurableObject<unknown> {
       "DELETE FROM results WHERE rowid <= (SELECT rowid FROM results ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
       resultsKept,
     );
+  }
+
+  async #wake(): Promise<void> {
+    const ends = this.histories().flatMap((history) => inForce(history).until ?? []);
+    if (ends.length > 0) await this.ctx.storage.setAlarm(Math.min(...ends));
+    else await this.ctx.storage.deleteAlarm();
   }
 
   async #append(draft: AuditDraft): Promise<AuditEntry> {

@@ -1,3 +1,4 @@
 export { CircuitObject } from "./circuit-object.ts";
-export { ControlObject, type DocumentChange } from "./control-object.ts";
+export { ControlObject } from "./control-object.ts";
+export type { DocumentOutcome } from "./document-table.ts";
 export { ObserverObject } from "./observer-object.ts";

@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { readCommand } from "ninelives/control";
-import { commandsOf, policyDocuments } from "../commands.ts";
+import { readCommand, sha256 } from "ninelives/control";
+import { commandsOf } from "../commands.ts";
+import { policyDocuments } from "../documents.ts";
 import type { Env } from "../env.ts";
 import { identityOf, readers } from "../middleware/access.ts";
 import { problem } from "../middleware/problem.ts";
@@ -33,5 +34,15 @@ export const controlRoutes = new Hono<{ Bindings: Env }>()
       return c.json(await commandsOf(c.env)(readCommand(input, identity)));
     },
   )
-  .get("/policies", readers, async (c) => c.json({ policies: await policyDocuments(c.env) }))
+  .get("/policies", readers, async (c) => {
+    const body = JSON.stringify({ policies: await policyDocuments(c.env) });
+    const etag = `"${(await sha256(body)).slice(0, 32)}"`;
+    const headers = { etag, "cache-control": "no-cache", "content-type": "application/json" };
+    // Proxies that pack a body make its tag a weak one.
+    const known = (c.req.header("if-none-match") ?? "")
+      .split(",")
+      .map((tag) => tag.trim().replace(/^W\//, ""));
+    if (known.includes(etag)) return new Response(null, { status: 304, headers });
+    return new Response(body, { headers });
+  })
   .get("/audit", readers, async (c) => c.json(await c.env.CONTROL.getByName("control").audit(auditShown)));

@@ -1,0 +1,177 @@
+import { type Duration, milliseconds, quote } from "../core/duration.ts";
+import { CommandError } from "./command-error.ts";
+
+/** A JSON Schema (draft 2020-12), as OpenAPI 3.1 takes it. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** What a value must be: the same thing checks it and says so to others. */
+export interface Schema<out T> {
+  readonly json: JsonSchema;
+  /** It may be left out of the object that it is in. */
+  readonly optional?: true;
+  /** @throws CommandError of the kind `invalid-arguments` that names the path and quotes the value */
+  read(value: unknown, path: string): T;
+}
+
+/** What an object of such fields reads to. */
+export type Fields<F extends Readonly<Record<string, Schema<unknown>>>> = {
+  readonly [K in keyof F]: F[K] extends Schema<infer T> ? T : never;
+};
+
+/**
+ * An object that has these fields and no others.
+ *
+ * @example
+ * const input = object({ region: text(), count: optional(wholeNumber({ least: 1 })) });
+ */
+export function object<const F extends Readonly<Record<string, Schema<unknown>>>>(
+  fields: F,
+): Schema<Fields<F>> {
+  const names = Object.keys(fields);
+  const required = names.filter((name) => fields[name]?.optional === undefined);
+  return {
+    json: {
+      type: "object",
+      properties: Object.fromEntries(names.map((name) => [name, fields[name]?.json])),
+      ...(required.length > 0 && { required }),
+      additionalProperties: false,
+    },
+    read(value, path) {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) {
+        return refuse(path, "an object", value);
+      }
+      for (const name of Object.keys(value)) {
+        if (Object.hasOwn(fields, name)) continue;
+        const has = names.length === 0 ? "none" : names.join(", ");
+        throw invalid(`there is no ${inside(path, name).slice(0, 100)}; there is ${has}`);
+      }
+      const given = value as Record<string, unknown>;
+      return Object.fromEntries(
+        Object.entries(fields).map(([name, schema]) => [
+          name,
+          schema.read(Object.hasOwn(given, name) ? given[name] : undefined, inside(path, name)),
+        ]),
+      ) as Fields<F>;
+    },
+  };
+}
+
+/** May be left out; it then reads as `undefined`. */
+export function optional<T>(schema: Schema<T>): Schema<T | undefined> {
+  return {
+    json: schema.json,
+    optional: true,
+    read: (value, path) => (value === undefined ? undefined : schema.read(value, path)),
+  };
+}
+
+/** A text of 1 to `most` characters. */
+export function text({
+  most = 10_000,
+  description = "",
+}: {
+  most?: number;
+  description?: string;
+} = {}): Schema<string> {
+  return {
+    json: { type: "string", minLength: 1, maxLength: most, ...said(description) },
+    read(value, path) {
+      // JSON Schema counts characters, and a text's length counts halves of some.
+      if (typeof value === "string" && value !== "" && value.length <= most) return value;
+      return typeof value === "string" && value !== ""
+        ? refuse(path, `a text of at most ${most} characters`, value)
+        : refuse(path, "a text", value);
+    },
+  };
+}
+
+/** A whole number. */
+export function wholeNumber({
+  least = 0,
+  most = Number.MAX_SAFE_INTEGER,
+  description = "",
+}: {
+  least?: number;
+  most?: number;
+  description?: string;
+} = {}): Schema<number> {
+  return {
+    json: { type: "integer", minimum: least, maximum: most, ...said(description) },
+    read(value, path) {
+      if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) {
+        return value as number;
+      }
+      const to = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+      return refuse(path, `a whole number ${to}`, value);
+    },
+  };
+}
+
+/** True or false. */
+export function flag(description = ""): Schema<boolean> {
+  return {
+    json: { type: "boolean", ...said(description) },
+    read: (value, path) => (typeof value === "boolean" ? value : refuse(path, "true or false", value)),
+  };
+}
+
+/** A length of time of more than nothing, such as `"15m"` or a number of milliseconds; reads to milliseconds. */
+export function span(description = ""): Schema<number> {
+  return {
+    json: {
+      oneOf: [
+        { type: "string", pattern: "^\\d+(\\.\\d+)?(ms|s|m|h)$" },
+        { type: "number", exclusiveMinimum: 0 },
+      ],
+      ...said(description),
+    },
+    read(value, path) {
+      try {
+        const ms = milliseconds(value as Duration, path);
+        if (ms > 0) return ms;
+      } catch {
+        // It is refused below, as all are.
+      }
+      return refuse(path, 'a length of time such as "15m"', value);
+    },
+  };
+}
+
+/** A list of at most so many. */
+export function list<T>(schema: Schema<T>, { most = 1_000 }: { most?: number } = {}): Schema<readonly T[]> {
+  return {
+    json: { type: "array", items: schema.json, maxItems: most },
+    read(value, path) {
+      if (!Array.isArray(value) || value.length > most) {
+        return refuse(path, `a list of at most ${most}`, value);
+      }
+      return value.map((each, index) => schema.read(each, `${path}[${index}]`));
+    },
+  };
+}
+
+/** Anything that JSON can say, checked elsewhere. */
+export function json(description = "", schema: JsonSchema = {}): Schema<unknown> {
+  return {
+    json: { ...schema, ...said(description) },
+    read: (value, path) => (value === undefined ? refuse(path, "given", value) : value),
+  };
+}
+
+/** Refuses a value, naming where it stands and quoting its beginning. @throws CommandError */
+export function refuse(path: string, must: string, value: unknown): never {
+  const found = value === undefined ? "missing" : quote(value).slice(0, 100);
+  throw invalid(`${path} must be ${must}, but is ${found}`);
+}
+
+function invalid(message: string): CommandError {
+  return new CommandError("invalid-arguments", message);
+}
+
+function inside(path: string, name: string): string {
+  return path === "" || path === "args" ? name : `${path}.${name}`;
+}
+
+function said(description: string) {
+  return description !== "" && { description };
+}

@@ -1,0 +1,146 @@
+import fc from "fast-check";
+import { describe as describePolicy, parse } from "ninelives";
+import { describe, expect, it } from "vitest";
+import { differences, parameters, treeText, withParameter } from "../../src/control/index.ts";
+
+const tree = (text: string) => describePolicy(parse(text));
+const text = "timeout(10s) + retry(3, backoff: exponential(100ms)) + timeout(after: 1s)";
+
+describe("parameters", () => {
+  it("have paths, also the one that stands without its name, and those of a policy's second", () => {
+    expect(parameters(tree(text))).toEqual([
+      { path: "timeout.after", value: "10s" },
+      { path: "retry.attempts", value: "3" },
+      { path: "retry.backoff", value: "exponential(100ms)" },
+      { path: "timeout#2.after", value: "1s" },
+    ]);
+  });
+
+  it("know the first option of every policy that may stand without its name", () => {
+    const first: Record<string, [string, string]> = {
+      adaptiveLimit: ["algorithm", "aimd()"],
+      bulkhead: ["limit", "5"],
+      chaos: ["rate", "0.1, latency: 5ms"],
+      hedge: ["after", "50ms"],
+      retry: ["attempts", "2"],
+      throttle: ["k", "2"],
+      timeout: ["after", "1s"],
+    };
+    for (const [policy, [option, value]] of Object.entries(first)) {
+      const [found] = parameters(tree(`${policy}(${option}: ${value})`));
+      expect(found?.path).toBe(`${policy}.${option}`);
+    }
+  });
+
+  it.each<[string, string | number | boolean, string]>([
+    ["retry.attempts", 5, "timeout(10s) + retry(5, backoff: exponential(100ms)) + timeout(1s)"],
+    ["retry.backoff", "constant(5ms)", "timeout(10s) + retry(3, backoff: constant(5ms)) + timeout(1s)"],
+    ["timeout#2.after", "250ms", "timeout(10s) + retry(3, backoff: exponential(100ms)) + timeout(250ms)"],
+    [
+      "retry.maximumDelay",
+      "5s",
+      "timeout(10s) + retry(3, backoff: exponential(100ms), maximumDelay: 5s) + timeout(1s)",
+    ],
+  ])("write %s", (path, value, expected) => {
+    expect(withParameter(text, path, value)).toBe(expected);
+  });
+
+  it("write the first option of a policy that was given none", () => {
+    expect(withParameter("retry", "retry.attempts", 7)).toBe("retry(7)");
+    expect(withParameter("retry(backoff: constant(1ms))", "retry.attempts", 7)).toBe(
+      "retry(7, backoff: constant(1ms))",
+    );
+  });
+
+  it.each<[string, string | number, string]>([
+    ["hedge.after", 5, "there is no parameter hedge.after; there are timeout.<option>"],
+    ["retry", 5, "there is no parameter retry"],
+    ["retry.__proto__", 5, "there is no parameter retry.__proto__"],
+    ["retry.attempts", 0, "attempts must be"],
+    ["retry.pauses", 5, "retry has no option"],
+    ["retry.attempts", "3) + timeout(1s", "one value"],
+    ["retry.attempts", "3, backoff: constant(1ms)", "one value"],
+    ["retry.attempts", "3 |", "line 1"],
+  ])("refuse to write %s = %s", (path, value, message) => {
+    expect(() => withParameter(text, path, value)).toThrow(message);
+  });
+});
+
+describe("differences", () => {
+  it("are none between equals, and name what changed by its path", () => {
+    expect(differences(tree(text), tree(text))).toEqual([]);
+    expect(differences(tree("retry(3) + timeout(1s)"), tree("retry(5) + timeout(1s)"))).toEqual([
+      { path: "retry.attempts", before: "3", after: "5" },
+    ]);
+    expect(differences(tree("retry(3)"), tree("timeout(1s) + retry(3, backoff: constant(1ms))"))).toEqual([
+      { path: "structure", before: "retry", after: "timeout + retry" },
+      { path: "timeout.after", before: null, after: "1s" },
+      { path: "retry.backoff", before: null, after: "constant(1ms)" },
+    ]);
+    expect(differences(tree("(retry | timeout(1s)) + hedge"), tree("retry | timeout(1s) + hedge"))).toEqual([
+      { path: "structure", before: "(retry | timeout) + hedge", after: "retry | timeout + hedge" },
+    ]);
+  });
+});
+
+describe("treeText", () => {
+  const leaf = fc.constantFrom(
+    "retry(3, backoff: exponential(100ms, factor: 3))",
+    "timeout(250ms)",
+    "circuitBreaker(consecutiveFailures: 3, openFor: 50ms)",
+    "bulkhead(5, queue: 3, maximumWait: 1s)",
+    "standard",
+    "identity",
+    'hedge | answer("a \\"b\\"")',
+  );
+  const texts = fc
+    .array(fc.tuple(leaf, fc.constantFrom("+", "|", "&")), { minLength: 1, maxLength: 8 })
+    .map((parts) =>
+      parts.map(([part, operator], index) => (index === 0 ? part : `${operator} (${part})`)).join(" "),
+    );
+
+  it("goes from a tree by JSON back to an equal tree", () => {
+    fc.assert(
+      fc.property(texts, (given) => {
+        const before = tree(given);
+        const after = tree(treeText(JSON.parse(JSON.stringify(before))));
+        expect(after).toEqual(before);
+      }),
+    );
+  });
+
+  it.each<[unknown, string]>([
+    [null, "tree must be an object, but is null"],
+    [{}, "tree.policy must be a name, but is missing"],
+    [{ policy: "retry) | x", arguments: [] }, "tree.policy must be a name"],
+    [{ policy: "retry" }, "tree.arguments must be a list, but is missing"],
+    [{ policy: "retry", arguments: [], more: 1 }, 'tree must be without "more"'],
+    [{ policy: "retry", arguments: [{ value: null }] }, "tree.arguments[0].value must be an object"],
+    [{ policy: "retry", arguments: [{ value: {} }] }, "tree.arguments[0].value.call must be a name"],
+    [{ policy: "retry", arguments: [{ value: { opaque: 1 } }] }, 'must be without "opaque"'],
+    [
+      { policy: "timeout", arguments: [{ value: { duration: -1 } }] },
+      "duration must be a number of milliseconds",
+    ],
+    [{ operator: "*", operands: [] }, "tree.operator must be one of + | &"],
+    [{ operator: "+", operands: [] }, "tree.operands must be a list of at least two"],
+    [{ operator: "+", operands: [{}, {}] }, "tree.operands[0].policy must be a name"],
+  ])("says of %j what is wrong", (given, message) => {
+    expect(() => treeText(given)).toThrow(message);
+  });
+
+  it("refuses a tree that is too deep, and throws nothing but what it says, whatever it is given", () => {
+    let deep: unknown = { policy: "retry", arguments: [] };
+    for (let depth = 0; depth < 70; depth++) deep = { operator: "+", operands: [deep, deep] };
+    expect(() => treeText(deep)).toThrow("at most 64 deep");
+    fc.assert(
+      fc.property(fc.jsonValue(), (given) => {
+        try {
+          treeText(given);
+        } catch (error) {
+          expect(error).toMatchObject({ kind: "invalid-arguments" });
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,86 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  CommandError,
+  flag,
+  json,
+  list,
+  object,
+  optional,
+  type Schema,
+  span,
+  text,
+  wholeNumber,
+} from "../../src/control/index.ts";
+
+const everything = object({
+  name: text({ most: 5, description: "a name" }),
+  count: optional(wholeNumber({ least: 1, most: 9 })),
+  on: optional(flag()),
+  after: optional(span()),
+  parts: optional(list(object({ id: text() }), { most: 2 })),
+  any: optional(json()),
+});
+
+describe("a schema", () => {
+  it("reads what fits", () => {
+    const given = { name: "ann", count: 3, on: false, after: "2s", parts: [{ id: "a" }], any: [1] };
+    expect(everything.read(given, "args")).toEqual({ ...given, after: 2_000 });
+    expect(everything.read({ name: "ann" }, "args")).toEqual({ name: "ann" });
+  });
+
+  it("says the same as JSON Schema", () => {
+    expect(object({ name: text({ most: 5, description: "a name" }), on: optional(flag()) }).json).toEqual({
+      type: "object",
+      properties: {
+        name: { type: "string", minLength: 1, maxLength: 5, description: "a name" },
+        on: { type: "boolean" },
+      },
+      required: ["name"],
+      additionalProperties: false,
+    });
+  });
+
+  it.each<[unknown, string]>([
+    [null, "args must be an object, but is null"],
+    [{}, "name must be a text, but is missing"],
+    [{ name: "" }, 'name must be a text, but is ""'],
+    [{ name: 5 }, "name must be a text, but is 5"],
+    [{ name: "longer" }, 'name must be a text of at most 5 characters, but is "longer"'],
+    [Object.create({ name: "ann" }), "name must be a text, but is missing"],
+    [{ name: "a", nome: 1 }, "there is no nome; there is name, count, on, after, parts, any"],
+    [{ name: "a", count: 0 }, "count must be a whole number from 1 to 9, but is 0"],
+    [{ name: "a", count: 1.5 }, "count must be a whole number from 1 to 9, but is 1.5"],
+    [{ name: "a", on: "yes" }, 'on must be true or false, but is "yes"'],
+    [{ name: "a", after: "soon" }, 'after must be a length of time such as "15m", but is "soon"'],
+    [{ name: "a", after: 0 }, 'after must be a length of time such as "15m", but is 0'],
+    [{ name: "a", parts: {} }, "parts must be a list of at most 2, but is {}"],
+    [{ name: "a", parts: [{ id: "x" }, { id: 1 }] }, "parts[1].id must be a text, but is 1"],
+  ])("says of %j what is wrong", (given, message) => {
+    expect(() => everything.read(given, "args")).toThrow(
+      expect.objectContaining({ kind: "invalid-arguments", message }),
+    );
+  });
+
+  it("throws nothing but a CommandError, whatever it is given", () => {
+    const schemas: Schema<unknown>[] = [
+      everything,
+      text(),
+      wholeNumber(),
+      flag(),
+      span(),
+      list(text()),
+      json(),
+    ];
+    fc.assert(
+      fc.property(fc.constantFrom(...schemas), fc.anything({ withBigInt: true }), (schema, value) => {
+        try {
+          schema.read(value, "value");
+        } catch (error) {
+          expect(error).toBeInstanceOf(CommandError);
+          expect((error as Error).message.length).toBeLessThan(250);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,111 @@
+import {
+  CommandError,
+  defineCommand,
+  differences,
+  flag,
+  json,
+  object,
+  optional,
+  type RegisteredCommand,
+  span,
+  text,
+  treeText,
+  wholeNumber,
+} from "ninelives/control";
+import { differencesSchema, documentSchema, historySchema, outcomeSchema } from "./document-schemas.ts";
+import { changeDocument, historyOf, policyDocuments, treeOf, versionOf } from "./documents.ts";
+import type { Env } from "./env.ts";
+
+const name = text({ most: 100, description: "the policy's, which is its upstream's" });
+const version = wholeNumber({ description: "the version that you saw; another one is a conflict" });
+const kept = (description: string) => wholeNumber({ description });
+const dryRun = optional(flag("only tells what would change"));
+const expiresIn = optional(span("after which the change takes itself back"));
+
+/** List, get, set, roll back, compare: policies as documents with versions. */
+export function documentCommands(env: Env): RegisteredCommand[] {
+  return [
+    defineCommand({
+      name: "policy.list",
+      description: "Lists the policies in force.",
+      readOnly: true,
+      input: object({}),
+      output: { type: "array", items: documentSchema },
+      run: () => policyDocuments(env),
+    }),
+    defineCommand({
+      name: "policy.get",
+      description: "Gives a policy as text and as a tree, in force now or in a version that is kept.",
+      readOnly: true,
+      input: object({ name, version: optional(kept("the one in force without it")) }),
+      output: documentSchema,
+      run: async ({ name, version }) => {
+        const history = await historyOf(env, name);
+        const { beneath: _, ...found } = versionOf(history, version ?? history.at(-1)?.version ?? 0) as {
+          readonly beneath?: unknown;
+          readonly text: string;
+        };
+        return { ...found, tree: treeOf(found.text) };
+      },
+    }),
+    defineCommand({
+      name: "policy.set",
+      description: "Replaces a policy, for good or for a while, or tells what that would change.",
+      input: object({
+        name,
+        version,
+        text: optional(text({ description: "the policy as text; this or the tree" })),
+        tree: optional(json("the policy as policy.get gives its tree", { type: "object" })),
+        expiresIn,
+        dryRun,
+      }),
+      output: outcomeSchema,
+      run: async ({ text, tree, ...change }, { identity }) => {
+        if ((text === undefined) === (tree === undefined)) {
+          throw new CommandError("invalid-arguments", "text must be given, or tree, and not both");
+        }
+        return changeDocument(env, { ...change, text: text ?? treeText(tree), by: identity.name });
+      },
+    }),
+    defineCommand({
+      name: "policy.history",
+      description: "Lists the versions of a policy that are kept, newest first.",
+      readOnly: true,
+      input: object({ name }),
+      output: historySchema,
+      run: async ({ name }) => (await historyOf(env, name)).toReversed(),
+    }),
+    defineCommand({
+      name: "policy.rollback",
+      description: "Puts an earlier version in force again, as a new one.",
+      input: object({ name, version, to: kept("the version to go back to"), expiresIn, dryRun }),
+      output: outcomeSchema,
+      run: async ({ to, ...change }, { identity }) => {
+        const { text } = versionOf(await historyOf(env, change.name), to);
+        return changeDocument(env, { ...change, text, by: identity.name });
+      },
+    }),
+    defineCommand({
+      name: "policy.diff",
+      description: "Compares two versions of a policy, by the paths of its parameters.",
+      readOnly: true,
+      input: object({ name, from: kept("a version"), to: optional(kept("the one in force without it")) }),
+      output: {
+        type: "object",
+        required: ["name", "from", "to", "changes"],
+        properties: {
+          name: { type: "string" },
+          from: documentSchema,
+          to: documentSchema,
+          changes: differencesSchema,
+        },
+      },
+      run: async ({ name, from, to }) => {
+        const history = await historyOf(env, name);
+        const one = versionOf(history, from);
+        const other = versionOf(history, to ?? history.at(-1)?.version ?? 0);
+        return { name, from: one, to: other, changes: differences(treeOf(one.text), treeOf(other.text)) };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,53 @@
+import type { JsonSchema } from "ninelives/control";
+
+/** A policy document, as commands answer with it. */
+export const documentSchema: JsonSchema = {
+  type: "object",
+  required: ["name", "text", "version", "updatedAt", "updatedBy"],
+  properties: {
+    name: { type: "string" },
+    text: { type: "string" },
+    version: { type: "integer", minimum: 0 },
+    updatedAt: { type: ["integer", "null"], description: "milliseconds since 1970" },
+    updatedBy: { type: ["string", "null"] },
+    until: { type: "integer", description: "when this override takes itself back" },
+    tree: { type: "object" },
+  },
+};
+
+/** The versions of a document. */
+export const historySchema: JsonSchema = { type: "array", items: documentSchema };
+
+/** What changes, by path. */
+export const differencesSchema: JsonSchema = {
+  type: "array",
+  items: {
+    type: "object",
+    required: ["path", "before", "after"],
+    properties: {
+      path: { type: "string" },
+      before: { type: ["string", "null"] },
+      after: { type: ["string", "null"] },
+    },
+  },
+};
+
+/** What a change came to, or what it would. */
+export const outcomeSchema: JsonSchema = {
+  oneOf: [
+    documentSchema,
+    {
+      type: "object",
+      required: ["dryRun", "name", "text", "applies", "version", "changes", "errors"],
+      properties: {
+        dryRun: { const: true },
+        name: { type: "string" },
+        text: { type: "string" },
+        applies: { type: "boolean" },
+        version: { type: "integer" },
+        changes: differencesSchema,
+        errors: { type: "array", items: { type: "object", required: ["message"] } },
+      },
+    },
+  ],
+};

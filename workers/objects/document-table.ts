@@ -1,0 +1,71 @@
+import {
+  changed,
+  configured,
+  type DocumentChange,
+  type DocumentHistory,
+  inForce,
+  type PolicyDocument,
+  settled,
+} from "ninelives/control";
+
+/** What became of a change of a document. */
+export type DocumentOutcome =
+  | { readonly document: PolicyDocument }
+  | { readonly conflict: { readonly expected: number; readonly found: number } };
+
+/** The documents of the control plane with their versions, in the tables of its object. */
+export class DocumentTable {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    sql.exec("CREATE TABLE IF NOT EXISTS histories (name TEXT PRIMARY KEY, history TEXT NOT NULL) STRICT");
+  }
+
+  /** All that were ever changed, by name. Overrides whose time is over have ended by then. */
+  histories(now: number): DocumentHistory[] {
+    return this.#sql
+      .exec<{ history: string }>("SELECT history FROM histories ORDER BY name")
+      .toArray()
+      .map(({ history }) => this.#settled(JSON.parse(history), now));
+  }
+
+  history(name: string, now: number): DocumentHistory | undefined {
+    const row = this.#sql
+      .exec<{ history: string }>("SELECT history FROM histories WHERE name = ?", name)
+      .toArray()[0];
+    return row && this.#settled(JSON.parse(row.history), now);
+  }
+
+  /** Replaces a document if it still has the version that the sender saw; 0 for one that was never changed. */
+  change(name: string, original: string, change: DocumentChange, now: number): DocumentOutcome {
+    const history = this.history(name, now) ?? configured(name, original);
+    const next = changed(history, change, now);
+    if (next === undefined) {
+      return { conflict: { expected: change.expected, found: inForce(history).version } };
+    }
+    this.put(next);
+    return { document: shown(next) };
+  }
+
+  put(history: DocumentHistory): void {
+    const { name } = inForce(history);
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO histories (name, history) VALUES (?, ?)",
+      name,
+      JSON.stringify(history),
+    );
+  }
+
+  #settled(history: DocumentHistory, now: number): DocumentHistory {
+    const next = settled(history, now);
+    if (next !== history) this.put(next);
+    return next;
+  }
+}
+
+/** The version in force as followers get it, who need not know what is beneath it. */
+export function shown(history: DocumentHistory): PolicyDocument {
+  const { beneath: _, ...document } = inForce(history);
+  return document;
+}

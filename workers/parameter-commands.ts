@@ -1,0 +1,118 @@
+import {
+  CommandError,
+  defineCommand,
+  flag,
+  inForce,
+  object,
+  optional,
+  parameters,
+  type RegisteredCommand,
+  refuse,
+  type Schema,
+  span,
+  text,
+  wholeNumber,
+  withParameter,
+} from "ninelives/control";
+import { outcomeSchema } from "./document-schemas.ts";
+import { changeDocument, historyOf, invalidText, policyDocuments, treeOf } from "./documents.ts";
+import type { Env } from "./env.ts";
+
+const path = text({
+  most: 300,
+  description: "such as prices/retry.attempts, or of the second retry prices/retry#2.attempts",
+});
+
+const value: Schema<string | number | boolean> = {
+  json: {
+    oneOf: [{ type: "number" }, { type: "boolean" }, { type: "string", maxLength: 1_000 }],
+    description: "a number, true or false, or text such as 250ms or exponential(100ms)",
+  },
+  read(given, at) {
+    const fits =
+      typeof given === "boolean" ||
+      (typeof given === "number" && Number.isFinite(given)) ||
+      (typeof given === "string" && given !== "" && given.length <= 1_000);
+    return fits
+      ? (given as string | number | boolean)
+      : refuse(at, "a number, true or false, or a text", given);
+  },
+};
+
+const parameterSchema = {
+  type: "object",
+  required: ["path", "value", "version"],
+  properties: { path: { type: "string" }, value: { type: "string" }, version: { type: "integer" } },
+};
+
+/** Reads and writes single values of policies by their paths. */
+export function parameterCommands(env: Env): RegisteredCommand[] {
+  return [
+    defineCommand({
+      name: "parameter.list",
+      description: "Lists the values that policies were given, by their paths. Defaults are not among them.",
+      readOnly: true,
+      input: object({ prefix: optional(text({ most: 300, description: "what the paths begin with" })) }),
+      output: { type: "array", items: parameterSchema },
+      run: async ({ prefix = "" }) => {
+        const documents = await policyDocuments(env);
+        return documents
+          .flatMap(({ name, text, version }) => listed(name, text, version))
+          .filter((each) => each.path.startsWith(prefix));
+      },
+    }),
+    defineCommand({
+      name: "parameter.read",
+      description: "Reads a value of a policy.",
+      readOnly: true,
+      input: object({ path }),
+      output: parameterSchema,
+      run: async ({ path }) => {
+        const { name } = split(path);
+        const { text, version } = inForce(await historyOf(env, name));
+        const all = listed(name, text, version);
+        const found = all.find((each) => each.path === path);
+        if (found !== undefined) return found;
+        const known = all.map((each) => each.path).join(", ") || "none";
+        throw new CommandError("not-found", `${path} was not given a value; there are ${known}`);
+      },
+    }),
+    defineCommand({
+      name: "parameter.write",
+      description: "Writes a value of a policy, as a new version of its document.",
+      input: object({
+        path,
+        value,
+        version: optional(wholeNumber({ description: "the policy's that you saw; any without it" })),
+        expiresIn: optional(span("after which the value takes itself back")),
+        dryRun: optional(flag("only tells what would change")),
+      }),
+      output: outcomeSchema,
+      run: async ({ path, value, version, ...how }, { identity }) => {
+        const { name, inside } = split(path);
+        const now = inForce(await historyOf(env, name));
+        const changed = written(now.text, inside, value);
+        const seen = version ?? now.version;
+        return changeDocument(env, { name, text: changed, version: seen, by: identity.name, ...how });
+      },
+    }),
+  ];
+}
+
+function listed(name: string, text: string, version: number) {
+  return parameters(treeOf(text)).map(({ path, value }) => ({ path: `${name}/${path}`, value, version }));
+}
+
+function written(text: string, path: string, value: string | number | boolean): string {
+  try {
+    return withParameter(text, path, value);
+  } catch (error) {
+    throw invalidText(error);
+  }
+}
+
+function split(path: string): { name: string; inside: string } {
+  const slash = path.indexOf("/");
+  if (slash < 1) refuse("path", "one such as prices/retry.attempts", path);
+  return { name: path.slice(0, slash), inside: path.slice(slash + 1) };
+}

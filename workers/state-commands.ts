@@ -1,0 +1,56 @@
+import { defineCommand, object, optional, type RegisteredCommand, text } from "ninelives/control";
+import { routeOf } from "./documents.ts";
+import type { Env } from "./env.ts";
+import { gatewayOf } from "./gateway.ts";
+
+/** What one asks before one does anything: whether it runs, and how its circuits are. */
+export function stateCommands(env: Env): RegisteredCommand[] {
+  return [
+    defineCommand({
+      name: "health",
+      description: "Tells whether the Worker runs, and which upstreams it has.",
+      scope: "read",
+      readOnly: true,
+      input: object({}),
+      output: {
+        type: "object",
+        required: ["status", "upstreams"],
+        properties: { status: { const: "ok" }, upstreams: { type: "array", items: { type: "string" } } },
+      },
+      run: async () => ({ status: "ok", upstreams: [...gatewayOf(env).routes.keys()] }),
+    }),
+    defineCommand({
+      name: "state",
+      description: "Tells the state of the circuits of one policy, or of all, as the fleet has it.",
+      scope: "read",
+      readOnly: true,
+      input: object({ name: optional(text({ most: 100, description: "a policy; all without it" })) }),
+      output: {
+        type: "array",
+        items: {
+          type: "object",
+          required: ["policy", "circuit", "state", "epoch"],
+          properties: {
+            policy: { type: "string" },
+            circuit: { type: "string" },
+            state: { type: "string" },
+            epoch: { type: "integer" },
+          },
+        },
+      },
+      run: async ({ name }) => {
+        const gateway = gatewayOf(env);
+        const routes = name === undefined ? [...gateway.routes.values()] : [routeOf(gateway, name)];
+        const circuits = routes.flatMap(({ upstream, circuits }) =>
+          [...circuits.keys()].map((circuit) => ({ policy: upstream.name, circuit })),
+        );
+        return Promise.all(
+          circuits.map(async (each) => {
+            const view = await env.CIRCUITS.getByName(each.circuit).view();
+            return { ...each, state: view?.state ?? "closed", epoch: view?.epoch ?? 0 };
+          }),
+        );
+      },
+    }),
+  ];
+}
