@@ -1,4 +1,5 @@
 import { type CommandServiceOptions, commandService, type RegisteredCommand } from "ninelives/control";
+import { auditCommands } from "./audit-commands.ts";
 import { circuitCommands } from "./circuit-commands.ts";
 import { documentCommands } from "./document-commands.ts";
 import type { Env } from "./env.ts";
@@ -29,5 +30,6 @@ export function definitions(env: Env): RegisteredCommand[] {
     ...circuitCommands(env),
     ...stateCommands(env),
     ...snapshotCommands(env),
+    ...auditCommands(env),
   ];
 }

@@ -10,8 +10,12 @@ export type AuditDraft = Omit<AuditEntry, "seq" | "at" | "hash">;
 
 /** Where entries go. Append-only. */
 export interface AuditLog {
-  /** @throws when it cannot be written: the command is then not done */
-  append(draft: AuditDraft): Promise<AuditEntry>;
+  /**
+   * Gives the entry, or `null` where the log only counts it: denials of strangers may come in floods.
+   *
+   * @throws when it cannot be written: the command is then not done
+   */
+  append(draft: AuditDraft): Promise<AuditEntry | null>;
 }
 
 /** Characters of a command's arguments that are kept. */

@@ -10,6 +10,7 @@ export {
   type RegisteredCommand,
   readCommand,
 } from "./commands.ts";
+export { DenialBound } from "./denial-bound.ts";
 export {
   changed,
   configured,
@@ -23,6 +24,7 @@ export {
 } from "./document-history.ts";
 export { livePolicy } from "./live-policy.ts";
 export { type Claim, once, type ResultStore } from "./once.ts";
+export { type DescribedRoute, openApi } from "./openapi.ts";
 export { type Difference, differences, type Parameter, parameters, withParameter } from "./parameters.ts";
 export { treeText } from "./policy-tree.ts";
 export {

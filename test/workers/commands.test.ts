@@ -451,7 +451,15 @@ describe("commands", () => {
 
   it("answer to POST alone", async () => {
     const { as } = await testWorker({ upstreams: prices });
-    expect((await as("admin", "/v1/commands")).status).toBe(404);
+    for (const path of ["/v1/commands", "/v1/commands/policy.list"]) {
+      for (const method of ["GET", "PUT", "DELETE"]) {
+        const response = await as("admin", path, { method });
+        expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
+        expect((await problemIn(response)).type).toBe("urn:ninelives:problem:method-not-allowed");
+      }
+    }
+    const response = await as("admin", "/v1/policies", { method: "DELETE" });
+    expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
   });
 
   it("that cannot be written down are not done", async () => {

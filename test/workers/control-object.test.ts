@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import type { AuditDraft } from "ninelives/control";
-import { describe, expect, it } from "vitest";
+import { type AuditDraft, verify } from "ninelives/control";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 let made = 0;
 const fresh = () => env.CONTROL.getByName(`control ${++made}`);
@@ -70,11 +70,55 @@ describe("ControlObject > audit", () => {
   ])("finds %s", async (_, sql) => {
     const control = fresh();
     for (const id of ["a", "b", "c"]) await control.append(draft(id));
-    expect((await control.audit(1)).intact).toBe(true);
+    expect((await control.verify()).intact).toBe(true);
     await runInDurableObject(control, (_, state) => {
       state.storage.sql.exec(sql);
     });
-    expect((await control.audit(1)).intact).toBe(false);
+    expect((await control.verify()).intact).toBe(false);
+    expect((await control.audit(10)).intact).toBe(false);
+  });
+
+  it("hashes no more than it shows, and the whole log when it is asked to", async () => {
+    const control = fresh();
+    for (let id = 1; id <= 8; id++) await control.append(draft(id));
+    const hashed = vi.spyOn(crypto.subtle, "digest");
+    onTestFinished(() => hashed.mockRestore());
+    await runInDurableObject(control, async (object, state) => {
+      expect((await object.audit(3)).intact).toBe(true);
+      expect(hashed).toHaveBeenCalledTimes(3);
+      state.storage.sql.exec("UPDATE audit SET args = '[]' WHERE seq = 2");
+      expect((await object.audit(3)).intact).toBe(true);
+      expect(await object.verify()).toEqual({ intact: false, entries: 8 });
+    });
+  });
+
+  it("gives itself out in pages that verify", async () => {
+    const control = fresh();
+    for (let id = 1; id <= 5; id++) await control.append(draft(id));
+    const first = await control.exported(0, 3);
+    const second = await control.exported(3, 3);
+    expect([first.more, second.more]).toEqual([true, false]);
+    expect([...first.entries, ...second.entries].map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
+    expect(await verify(first.entries, first.before)).toBe(true);
+    expect(await verify(second.entries, second.before)).toBe(true);
+  });
+
+  it("writes twenty denials of strangers a minute, counts the rest, and tells of them as one", async () => {
+    const control = fresh();
+    const denied = (id: number) =>
+      draft(id, { identity: "anonymous", outcome: "denied", reason: "no token" });
+    for (let id = 1; id <= 100; id++) await control.append(denied(id));
+    await control.append(draft("ann's"));
+    await runInDurableObject(control, async (object, state) => {
+      expect(await object.audit(100)).toMatchObject({ intact: true, entries: { length: 21 } });
+      expect(await state.storage.getAlarm()).toBeGreaterThan(Date.now());
+      const later = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 61_000);
+      await object.alarm();
+      later.mockRestore();
+      const { entries, intact } = await object.audit(100);
+      expect(entries[0]).toMatchObject({ outcome: "denied", reason: "80 more were denied within a minute" });
+      expect([entries.length, intact]).toEqual([22, true]);
+    });
   });
 
   it("keeps the last ten thousand entries, and they verify", { timeout: 60_000 }, async () => {
@@ -89,11 +133,11 @@ describe("ControlObject > audit", () => {
     expect(intact).toBe(true);
     await evictDurableObject(control);
     await control.append(draft("after"));
-    expect((await control.audit(1)).intact).toBe(true);
+    expect((await control.verify()).intact).toBe(true);
     await runInDurableObject(control, (_, state) => {
       state.storage.sql.exec("DELETE FROM audit WHERE seq = (SELECT MIN(seq) FROM audit)");
     });
-    expect((await control.audit(1)).intact).toBe(false);
+    expect((await control.verify()).intact).toBe(false);
   });
 
   it("goes on after an entry that could not be written", async () => {

@@ -14,6 +14,11 @@ export interface ProblemDetails {
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
+/** A body that is no JSON. */
+export class BadJsonError extends Error {
+  override readonly name = "BadJsonError";
+}
+
 /** An answer that says what is wrong (RFC 9457). */
 export function problem({ status, type, detail, headers, members }: ProblemDetails): Response {
   const body: Problem = {
@@ -45,6 +50,7 @@ export function problemOf(error: unknown): Response {
     const { kind, message, members } = error;
     return problem({ status: commandStatus[kind], type: kind, detail: message, headers: challenge, members });
   }
+  if (error instanceof BadJsonError) return problem({ status: 400, type: "bad-json", detail: error.message });
   if (error instanceof BatchError) {
     return problem({ status: error.status, type: error.problem, detail: error.message });
   }

@@ -2,9 +2,11 @@ import { DurableObject } from "cloudflare:workers";
 import {
   type AuditDraft,
   type AuditEntry,
+  anonymous,
   type Claim,
   type CommandResult,
   chained,
+  DenialBound,
   type DocumentHistory,
   genesis,
   inForce,
@@ -28,6 +30,7 @@ export class ControlObject extends DurableObject<unknown> {
   readonly #documents: DocumentTable;
   /** When the ids of commands under way were claimed. */
   readonly #claims = new Map<string, number>();
+  readonly #denials = new DenialBound();
   /** Appends wait for each other: each hashes the one before. */
   #appending: Promise<unknown> = Promise.resolve();
 
@@ -47,21 +50,51 @@ export class ControlObject extends DurableObject<unknown> {
     `);
   }
 
-  append(draft: AuditDraft): Promise<AuditEntry> {
-    const appended = this.#appending.then(() => this.#append(draft));
-    this.#appending = appended.catch(() => {});
-    return appended;
+  /** Writes an entry, or only counts it where strangers are denied too often. */
+  async append(draft: AuditDraft): Promise<AuditEntry | null> {
+    const now = Date.now();
+    const stranger = draft.outcome === "denied" && draft.identity === anonymous.name;
+    const counted = this.#denials.take(now);
+    if (counted > 0) this.#inTurn(toldTogether(counted));
+    if (!stranger || this.#denials.admits(now)) return this.#inTurn(draft);
+    await this.#wake();
+    return null;
   }
 
-  /** The newest entries first, and whether the whole log is intact. */
+  /** The newest entries first, and whether their chain holds, from the oldest of them to the log's head. */
   async audit(limit: number): Promise<{ entries: AuditEntry[]; intact: boolean }> {
+    const found = this.#sql
+      .exec<Record<keyof AuditEntry, SqlStorageValue>>(
+        "SELECT * FROM audit ORDER BY seq DESC LIMIT ?",
+        limit + 1,
+      )
+      .toArray() as unknown as AuditEntry[];
+    const entries = found.slice(0, limit);
+    const intact = await this.#holds(entries.toReversed(), found[limit]);
+    return { entries, intact };
+  }
+
+  /** Hashes the whole log anew: whether it is intact, and how many entries it has. */
+  async verify(): Promise<{ intact: boolean; entries: number }> {
     const entries = this.#entries();
-    const before = this.ctx.storage.kv.get<string>("audit-before") ?? genesis;
-    const head = this.ctx.storage.kv.get<string>("audit-head") ?? genesis;
-    const whole = await verify(entries, before);
-    // The head is kept apart, so that entries missing at the end are missed.
-    const intact = whole && (entries.at(-1)?.hash ?? before) === head;
-    return { entries: entries.reverse().slice(0, limit), intact };
+    return { intact: await this.#holds(entries, undefined), entries: entries.length };
+  }
+
+  /** Entries after one, oldest first, with the hash that the first of them follows. */
+  exported(after: number, limit: number): { before: string; entries: AuditEntry[]; more: boolean } {
+    const { kv } = this.ctx.storage;
+    const found = this.#sql
+      .exec<Record<keyof AuditEntry, SqlStorageValue>>(
+        "SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?",
+        after,
+        limit + 1,
+      )
+      .toArray() as unknown as AuditEntry[];
+    const known = this.#sql
+      .exec<{ hash: string }>("SELECT hash FROM audit WHERE seq = ?", after)
+      .toArray()[0];
+    const before = known?.hash ?? kv.get<string>("audit-before") ?? genesis;
+    return { before, entries: found.slice(0, limit), more: found.length > limit };
   }
 
   documents(): PolicyDocument[] {
@@ -116,8 +149,10 @@ export class ControlObject extends DurableObject<unknown> {
     return this.documents();
   }
 
-  /** Ends overrides whose time is over; who reads before it comes sees them ended too. */
+  /** Ends overrides whose time is over (who reads before it comes sees them ended too), and tells what was counted. */
   override async alarm(): Promise<void> {
+    const counted = this.#denials.take(Date.now());
+    if (counted > 0) await this.#inTurn(toldTogether(counted));
     await this.#wake();
   }
 
@@ -157,8 +192,26 @@ export class ControlObject extends DurableObject<unknown> {
 
   async #wake(): Promise<void> {
     const ends = this.histories().flatMap((history) => inForce(history).until ?? []);
+    const { dueAt } = this.#denials;
+    if (dueAt !== undefined) ends.push(dueAt);
     if (ends.length > 0) await this.ctx.storage.setAlarm(Math.min(...ends));
     else await this.ctx.storage.deleteAlarm();
+  }
+
+  #inTurn(draft: AuditDraft): Promise<AuditEntry> {
+    const appended = this.#appending.then(() => this.#append(draft));
+    this.#appending = appended.catch(() => {});
+    return appended;
+  }
+
+  /** Whether entries, oldest first, follow the one before them, or else the last one dropped, up to the log's head. */
+  async #holds(entries: readonly AuditEntry[], previous: AuditEntry | undefined): Promise<boolean> {
+    const { kv } = this.ctx.storage;
+    const before = previous?.hash ?? kv.get<string>("audit-before") ?? genesis;
+    // The head is kept apart, so that entries missing at the end are missed; it is read with the rows, before any await.
+    const head = kv.get<string>("audit-head") ?? genesis;
+    const follows = previous === undefined || entries[0]?.seq === previous.seq + 1;
+    return follows && (entries.at(-1)?.hash ?? before) === head && (await verify(entries, before));
   }
 
   async #append(draft: AuditDraft): Promise<AuditEntry> {
@@ -199,4 +252,9 @@ export class ControlObject extends DurableObject<unknown> {
       .exec<Record<keyof AuditEntry, SqlStorageValue>>("SELECT * FROM audit ORDER BY seq")
       .toArray() as unknown as AuditEntry[];
   }
+}
+
+function toldTogether(counted: number): AuditDraft {
+  const reason = `${counted} more were denied within a minute`;
+  return { command: "*", id: "*", identity: anonymous.name, args: "{}", outcome: "denied", reason };
 }

@@ -1,39 +1,66 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { readCommand, sha256 } from "ninelives/control";
 import { commandsOf } from "../commands.ts";
 import { policyDocuments } from "../documents.ts";
 import type { Env } from "../env.ts";
 import { identityOf, readers } from "../middleware/access.ts";
-import { problem } from "../middleware/problem.ts";
+import { BadJsonError, problem } from "../middleware/problem.ts";
+import { describedApi } from "./described.ts";
 
 const largestCommand = 64 * 1024;
+const largestSnapshot = 1024 * 1024;
 const auditShown = 500;
 
-/** `/v1/commands`, `/v1/policies`, `/v1/audit`: the control plane over HTTP. */
+const otherThan = (one: string) =>
+  ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].filter((method) => method !== one);
+
+/** A command whose name is its path: the body is its arguments, and the id a header. */
+async function named(c: Context<{ Bindings: Env }>): Promise<Response> {
+  const identity = await identityOf(c.req.raw, c.env);
+  const id = c.req.header("idempotency-key") ?? crypto.randomUUID();
+  const name = c.req.path.slice(c.req.path.lastIndexOf("/") + 1);
+  const args = await bodyOf(c.req.raw);
+  return c.json(await commandsOf(c.env)(readCommand({ id, name, args }, identity)));
+}
+
+const limited = (most: number) =>
+  bodyLimit({
+    maxSize: most,
+    onError: () =>
+      problem({ status: 413, type: "command-too-large", detail: `a command has at most ${most} bytes` }),
+  });
+
+/** Reads a body as JSON, or says that it is none. */
+async function bodyOf(request: Request): Promise<unknown> {
+  try {
+    return await request.json();
+  } catch {
+    throw new BadJsonError("the body is no JSON");
+  }
+}
+
+/** The answer to a method that a path does not know. */
+const only =
+  (...methods: readonly string[]) =>
+  () =>
+    problem({
+      status: 405,
+      type: "method-not-allowed",
+      detail: `this path answers to ${methods.join(", ")}`,
+      headers: { allow: methods.join(", ") },
+    });
+
+/** `/v1/commands`, `/v1/policies`, `/v1/audit`, `/v1/openapi.json`: the control plane over HTTP. */
 export const controlRoutes = new Hono<{ Bindings: Env }>()
-  .post(
-    "/commands",
-    bodyLimit({
-      maxSize: largestCommand,
-      onError: () =>
-        problem({
-          status: 413,
-          type: "command-too-large",
-          detail: `a command has at most ${largestCommand} bytes`,
-        }),
-    }),
-    async (c) => {
-      const identity = await identityOf(c.req.raw, c.env);
-      let input: unknown;
-      try {
-        input = await c.req.json();
-      } catch {
-        return problem({ status: 400, type: "bad-json", detail: "the body is no JSON" });
-      }
-      return c.json(await commandsOf(c.env)(readCommand(input, identity)));
-    },
-  )
+  .post("/commands", limited(largestCommand), async (c) => {
+    const identity = await identityOf(c.req.raw, c.env);
+    return c.json(await commandsOf(c.env)(readCommand(await bodyOf(c.req.raw), identity)));
+  })
+  .post("/commands/control.restore", limited(largestSnapshot), named)
+  .post("/commands/:name", limited(largestCommand), named)
+  .on(otherThan("POST"), ["/commands", "/commands/:name"], only("POST"))
+  .get("/openapi.json", (c) => c.json(describedApi(c.env)))
   .get("/policies", readers, async (c) => {
     const body = JSON.stringify({ policies: await policyDocuments(c.env) });
     const etag = `"${(await sha256(body)).slice(0, 32)}"`;
@@ -45,4 +72,5 @@ export const controlRoutes = new Hono<{ Bindings: Env }>()
     if (known.includes(etag)) return new Response(null, { status: 304, headers });
     return new Response(body, { headers });
   })
-  .get("/audit", readers, async (c) => c.json(await c.env.CONTROL.getByName("control").audit(auditShown)));
+  .get("/audit", readers, async (c) => c.json(await c.env.CONTROL.getByName("control").audit(auditShown)))
+  .on(otherThan("GET"), ["/policies", "/audit", "/openapi.json"], only("GET", "HEAD"));

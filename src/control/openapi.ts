@@ -1,0 +1,115 @@
+import type { RegisteredCommand } from "./commands.ts";
+import type { JsonSchema } from "./schema.ts";
+
+/** A route beside those of the commands, as an OpenAPI document has it. */
+export interface DescribedRoute {
+  readonly method: "get" | "post";
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly parameters?: readonly JsonSchema[];
+  readonly requestBody?: JsonSchema;
+  readonly responses: Readonly<Record<string, JsonSchema>>;
+}
+
+/** The errors that a command may come to, by status; each is a `Problem`. */
+const failures: Readonly<Record<string, string>> = {
+  "400": "the body is no JSON",
+  "401": "unauthenticated: the token is missing or not known",
+  "403": "forbidden: the token lacks the scope",
+  "404": "not-found, or unknown-command",
+  "405": "method-not-allowed: the header Allow says which are",
+  "409": "conflict: the version is past, or the id is under way or was another command's",
+  "413": "command-too-large",
+  "422": "invalid-arguments: an argument is not what its schema says, or a text does not parse",
+};
+
+const problemSchema: JsonSchema = {
+  type: "object",
+  required: ["type", "title", "status", "detail"],
+  properties: {
+    type: { type: "string", pattern: "^urn:ninelives:problem:[a-z-]+$" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string" },
+  },
+};
+
+const id: JsonSchema = {
+  type: "string",
+  minLength: 1,
+  maxLength: 100,
+  description: "chosen by the sender; what has the same id is done once and gets the same result",
+};
+
+/**
+ * The OpenAPI 3.1 document of a control plane, of the same schemas that check the arguments.
+ *
+ * Each command has a path of its own, `/v1/commands/<name>`, beside the one for all, which takes the whole envelope.
+ */
+export function openApi(
+  commands: readonly RegisteredCommand[],
+  routes: readonly DescribedRoute[],
+  version: string,
+): JsonSchema {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const { method, path, ...operation } of routes) {
+    paths[path] = { ...paths[path], [method]: { ...operation, security: [{ token: [] }] } };
+  }
+  paths["/v1/commands"] = { post: anyCommand(commands) };
+  for (const command of commands) paths[`/v1/commands/${command.name}`] = { post: oneCommand(command) };
+  return {
+    openapi: "3.1.0",
+    info: { title: "Nine Lives", version, description: "The control plane: policies, circuits, audit." },
+    paths,
+    components: {
+      schemas: { Problem: problemSchema },
+      securitySchemes: { token: { type: "http", scheme: "bearer" } },
+    },
+  };
+}
+
+function oneCommand({ name, description, scope, input, output }: RegisteredCommand): JsonSchema {
+  return {
+    operationId: name,
+    summary: description,
+    description: `Needs the scope \`${scope}\`.`,
+    security: [{ token: [] }],
+    parameters: [{ name: "Idempotency-Key", in: "header", required: false, schema: id }],
+    requestBody: { required: true, content: { "application/json": { schema: input } } },
+    responses: responses(resultOf(name, output)),
+  };
+}
+
+function anyCommand(commands: readonly RegisteredCommand[]): JsonSchema {
+  const envelopes = commands.map(({ name, input }) => ({
+    type: "object",
+    required: "required" in input ? ["id", "name", "args"] : ["id", "name"],
+    properties: { id, name: { const: name }, args: input },
+  }));
+  return {
+    operationId: "command",
+    summary: "Does a command, whose envelope names it.",
+    security: [{ token: [] }],
+    requestBody: { required: true, content: { "application/json": { schema: { oneOf: envelopes } } } },
+    responses: responses({ oneOf: commands.map(({ name, output }) => resultOf(name, output)) }),
+  };
+}
+
+function resultOf(name: string, value: JsonSchema): JsonSchema {
+  return {
+    type: "object",
+    required: ["id", "name", "value"],
+    properties: { id, name: { const: name }, value },
+  };
+}
+
+function responses(schema: JsonSchema): JsonSchema {
+  const problem = { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } };
+  return {
+    "200": { description: "it is done", content: { "application/json": { schema } } },
+    ...Object.fromEntries(
+      Object.entries(failures).map(([status, description]) => [status, { description, content: problem }]),
+    ),
+  };
+}

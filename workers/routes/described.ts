@@ -1,0 +1,68 @@
+import { type DescribedRoute, type JsonSchema, openApi } from "ninelives/control";
+import { definitions } from "../commands.ts";
+import { documentSchema } from "../document-schemas.ts";
+import type { Env } from "../env.ts";
+
+const json = (description: string, schema: JsonSchema) => ({
+  description,
+  content: { "application/json": { schema } },
+});
+
+const entrySchema: JsonSchema = {
+  type: "object",
+  required: ["seq", "at", "command", "id", "identity", "args", "outcome", "reason", "hash"],
+  properties: {
+    seq: { type: "integer" },
+    at: { type: "integer", description: "milliseconds since 1970" },
+    command: { type: "string" },
+    id: { type: "string" },
+    identity: { type: "string" },
+    args: { type: "string" },
+    outcome: { enum: ["requested", "done", "denied", "failed"] },
+    reason: { type: ["string", "null"] },
+    hash: { type: "string" },
+  },
+};
+
+const routes: readonly DescribedRoute[] = [
+  {
+    method: "get",
+    path: "/v1/policies",
+    operationId: "policies",
+    summary: "The policies in force. Who follows them sends If-None-Match.",
+    parameters: [{ name: "If-None-Match", in: "header", required: false, schema: { type: "string" } }],
+    responses: {
+      "200": json("the policies", {
+        type: "object",
+        required: ["policies"],
+        properties: { policies: { type: "array", items: documentSchema } },
+      }),
+      "304": { description: "nothing has changed" },
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/audit",
+    operationId: "audit",
+    summary: "The newest entries of the audit log, newest first.",
+    responses: {
+      "200": json("the entries, and whether their chain holds", {
+        type: "object",
+        required: ["entries", "intact"],
+        properties: { entries: { type: "array", items: entrySchema }, intact: { type: "boolean" } },
+      }),
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/state",
+    operationId: "observed",
+    summary: "What the observer sees.",
+    responses: { "200": json("the state of all policies", { type: "object", required: ["policies"] }) },
+  },
+];
+
+/** The OpenAPI document of this Worker. */
+export function describedApi(env: Env): JsonSchema {
+  return openApi(definitions(env), routes, "1");
+}
