@@ -7,6 +7,7 @@ import { Masthead } from "./parts/masthead.tsx";
 import { TokenDialog } from "./parts/token-dialog.tsx";
 import { type Route, readRoute } from "./route.ts";
 import { useModel } from "./store.ts";
+import { AlertsView } from "./views/alerts.tsx";
 import { AuditView } from "./views/audit.tsx";
 import { EventsView } from "./views/events.tsx";
 import { OverviewView } from "./views/overview.tsx";
@@ -48,6 +49,8 @@ function View({ route }: { route: Route }) {
       return <PolicyView key={route.policy} policy={route.policy} />;
     case "events":
       return <EventsView />;
+    case "alerts":
+      return <AlertsView />;
     case "audit":
       return <AuditView />;
     default:

@@ -24,16 +24,22 @@ export function stretchesOf(
   now: number,
 ): Stretch[] {
   const turns: { state: string; at: number }[] = [];
+  let before: string | undefined;
   for (const event of events) {
     if (!("from" in event && "circuit" in event) || event.circuit !== report.circuit) continue;
+    before ??= event.from;
     if (event.at >= report.since) continue;
     const opened = event.type === "circuit.opened" && event.openFor === undefined ? "forced-open" : "open";
     const state = changes[event.type] ?? opened;
     // Each isolate tells of the same change: the first telling counts.
     if (turns.at(-1)?.state !== state) turns.push({ state, at: event.at });
   }
-  // How it was before the first change that the page knows of only `timeIn` could tell, and not when.
   turns.push({ state: report.state, at: report.since });
+  // Where the page knows of every opening, the circuit was all along what it was before the first change.
+  const opened = turns.filter(({ state }) => state.endsWith("open") && state !== "half-open").length;
+  const heardOf = now - Object.values(report.timeIn).reduce((sum, ms) => sum + ms, 0);
+  if (before !== undefined && opened >= report.openings && heardOf < (turns[0]?.at ?? 0))
+    turns.unshift({ state: before, at: heardOf });
   const stretches = turns.map(({ state, at }, index): Stretch => {
     return { state, from: Math.max(from, at), to: Math.max(from, turns[index + 1]?.at ?? now) };
   });

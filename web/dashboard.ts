@@ -16,7 +16,10 @@ export class Dashboard {
 
   constructor(url: string) {
     this.#live = followLive({
-      open: (protocols) => new WebSocket(url, protocols),
+      open: (protocols) => {
+        const { place } = this.store.model;
+        return new WebSocket(place === null ? url : `${url}?after=${encodeURIComponent(place)}`, protocols);
+      },
       state: () => this.api.state(),
       onLink: (link) => this.#linked(link),
       onMessage: (message) => this.store.update((model) => received(model, message, Date.now())),

@@ -1,5 +1,5 @@
 import type { PolicyDocument } from "ninelives/control";
-import type { LiveMessage, PolicyState, WindowState } from "ninelives/observer";
+import type { AlertReport, Gap, LiveMessage, PolicyState, WindowState } from "ninelives/observer";
 import { appended, caughtUp, type EventLog, emptyLog } from "./event-log.ts";
 
 /** How the page hangs on the observer. Times are the page's own. */
@@ -26,6 +26,12 @@ export interface Model {
   readonly skew: number;
   /** What the observer says of itself. */
   readonly observer: { readonly since: number; readonly events: number; readonly dropped: number } | null;
+  /** Where the page is in what the observer tells; `null` before it was told. */
+  readonly place: string | null;
+  /** Times of which the observer may have missed something. */
+  readonly gaps: readonly Gap[];
+  /** The rules for alerts and what they found; `null` where there are none. */
+  readonly alerts: readonly AlertReport[] | null;
   readonly policies: ReadonlyMap<string, PolicyState>;
   readonly log: EventLog;
   /** Events that came too fast to be told. */
@@ -43,6 +49,9 @@ export const emptyModel: Model = {
   receivedAt: null,
   skew: 0,
   observer: null,
+  place: null,
+  gaps: [],
+  alerts: null,
   policies: new Map(),
   log: emptyLog,
   skipped: 0,
@@ -54,12 +63,15 @@ export const emptyModel: Model = {
 /** The model after a message that came at `now` by the page's clock. */
 export function received(model: Model, message: LiveMessage, now: number): Model {
   if (message.type === "snapshot") {
-    const { at, since, events, dropped, policies } = message.state;
+    const { at, since, events, dropped, policies, gaps = [], alerts = null } = message.state;
     return {
       ...model,
       receivedAt: now,
       skew: at - now,
       observer: { since, events, dropped },
+      place: message.place ?? model.place,
+      gaps,
+      alerts,
       policies: new Map(policies.map((policy) => [policy.policy, policy])),
       log: caughtUp(model.log, message.events),
     };
@@ -72,6 +84,8 @@ export function received(model: Model, message: LiveMessage, now: number): Model
     receivedAt: now,
     skew: message.at - now,
     observer: { since: model.observer?.since ?? message.at, ...message.totals },
+    place: message.place ?? model.place,
+    alerts: message.alerts ?? null,
     policies,
     log: appended(model.log, message.events),
     skipped: model.skipped + message.skipped,

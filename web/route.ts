@@ -1,12 +1,12 @@
 /** Where one is on the dashboard. It stands in the address behind `#`. */
 export type Route =
-  | { readonly view: "overview" | "events" | "audit" }
+  | { readonly view: "overview" | "events" | "alerts" | "audit" }
   | { readonly view: "policy"; readonly policy: string };
 
 /** Reads the part of the address from `#` on. What does not exist is the overview. */
 export function readRoute(hash: string): Route {
   const [view, name] = hash.replace(/^#\/?/, "").split("/");
-  if (view === "events" || view === "audit") return { view };
+  if (view === "events" || view === "alerts" || view === "audit") return { view };
   if (view === "policy" && name) return { view, policy: decoded(name) };
   return { view: "overview" };
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { badgeOf, phase } from "../../web/circuit-words.ts";
 import { appended, caughtUp, emptyLog, rowsOf } from "../../web/event-log.ts";
 import { figures, latency, percent, plural, rate, span, unknown } from "../../web/format.ts";
+import { listed, type Wish } from "../../web/listing.ts";
 import { allPolicies, emptyModel, perSecond, received } from "../../web/model.ts";
 import { band, outcomesOf, roundUp, watchedFrom } from "../../web/parts/outcomes.ts";
 import { excerpt, placeIn } from "../../web/place-in-text.ts";
@@ -178,6 +179,25 @@ describe("trouble", () => {
     expect(plain(phase(open.circuits[0], 120_000))).toBe("was open · nothing heard of it for 2 min");
     expect(plain(phase(circuit("closed"), 60_000))).toBe("calls pass · closed for 1 min");
     expect(plain(phase(circuit("closed"), 61_000))).toBe("nothing heard of it for 1 min 1 s");
+  });
+
+  it("lists as one wants: by what, together by the beginning of their names, and only those searched", () => {
+    const rated = (name: string, rate: number) =>
+      policy(name, { windows: { "1m": { ...quiet, rate }, "5m": quiet, "15m": quiet } });
+    const all = [
+      rated("shop.b", 3),
+      rated("api/a", 2),
+      rated("shop.a", 1),
+      policy("idle", { lastEventAt: 0 }),
+    ];
+    const names = (wish: Partial<Wish>) =>
+      listed(all, { search: "", sorting: "name", grouped: false, window: "1m", ...wish }, 0).map(
+        (each) => each.policy,
+      );
+    expect(names({})).toEqual(["api/a", "idle", "shop.a", "shop.b"]);
+    expect(names({ sorting: "rate" })).toEqual(["shop.b", "api/a", "shop.a", "idle"]);
+    expect(names({ sorting: "rate", grouped: true })).toEqual(["shop.b", "shop.a", "api/a", "idle"]);
+    expect(names({ search: " SHOP " })).toEqual(["shop.a", "shop.b"]);
   });
 
   it("holds an order, with what is new at its end and without what is gone", () => {

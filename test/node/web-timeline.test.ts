@@ -42,6 +42,16 @@ describe("a circuit's timeline", () => {
     expect(stretchesOf(report, [], 0, 90)).toEqual([{ state: "closed", from: 50, to: 90 }]);
   });
 
+  it("was what it was before the first change since it was heard of, where no opening is missing", () => {
+    const heard = { ...report, timeIn: { closed: 60, open: 10, "half-open": 10 } };
+    expect(stretchesOf(heard, [opened(30), probing, closed], 0, 90)[0]).toEqual({
+      state: "closed",
+      from: 10,
+      to: 30,
+    });
+    expect(stretchesOf({ ...heard, openings: 2 }, [opened(30), probing, closed], 0, 90)[0]?.from).toBe(30);
+  });
+
   it("passes over other circuits and other events", () => {
     const other = { ...opened(10), circuit: "d" };
     const call: ObservedEvent = {

@@ -9,7 +9,7 @@ const words: Readonly<Record<BadgeState, string>> = {
   "metrics-only": "metrics only",
   "never-opened": "not opened",
   unheard: "not heard of",
-  unknown: "–",
+  unknown: "unknown",
 };
 
 const meanings: Readonly<Record<BadgeState, string>> = {

@@ -10,6 +10,7 @@ import { ThemeToggle } from "./theme-toggle.tsx";
 const places = [
   { view: "overview", label: "Overview" },
   { view: "events", label: "Events" },
+  { view: "alerts", label: "Alerts" },
   { view: "audit", label: "Audit" },
 ] as const;
 
@@ -28,6 +29,7 @@ export function Masthead({ route }: { route: Route }) {
           {places.map(({ view, label }) => (
             <a key={view} href={href({ view })} aria-current={here === view ? "page" : undefined}>
               {label}
+              {view === "alerts" && <Firing />}
             </a>
           ))}
         </nav>
@@ -36,6 +38,18 @@ export function Masthead({ route }: { route: Route }) {
       </div>
       <Totals />
     </header>
+  );
+}
+
+/** How many alerts fire, where one sees it from every view. */
+function Firing() {
+  const { model } = useBoard();
+  const firing = (model.alerts ?? []).filter(({ state }) => state === "firing").length;
+  return firing === 0 ? null : (
+    <span class="firing">
+      {firing}
+      <span class="unseen"> firing</span>
+    </span>
   );
 }
 

@@ -1,7 +1,7 @@
 import type { Limits, PolicyState, WindowName, WindowState } from "ninelives/observer";
 import { windowSpans } from "ninelives/observer";
 import { useBoard } from "../board.ts";
-import { count, figures, latency, percent, rate, span, unknown } from "../format.ts";
+import { count, figures, latency, percent, rate, span, timeOfDay, unknown } from "../format.ts";
 import { perSecond } from "../model.ts";
 
 const names = Object.keys(windowSpans) as WindowName[];
@@ -68,6 +68,12 @@ export function WindowsTable({ state }: { state: PolicyState }) {
           ))}
         </tbody>
       </table>
+      {model.gaps.map(({ from, to }) => (
+        <p class="note" key={from}>
+          Between {timeOfDay(from)} and {timeOfDay(to)} the observer was restarted and may have missed
+          something.
+        </p>
+      ))}
       {watched < windowSpans["15m"] && (
         <p class="note">
           The observer has been watching for {span(watched)}: longer windows hold no more than that.

@@ -1,0 +1,234 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import axe, { type AxeResults } from "axe-core";
+import type { AlertReport, ObservedEvent } from "ninelives/observer";
+import { type Browser, type BrowserContext, type Page, chromium as playwright } from "playwright";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { chromium, chromiumArguments } from "../chromium.ts";
+import { calledPolicy, PlayedObserver, systemOf } from "./played-observer.ts";
+
+const pictures = join(import.meta.dirname, "../../.reports/screenshots");
+const wide = { width: 1440, height: 900 };
+const phone = { width: 390, height: 844 };
+
+let browser: Browser;
+let context: BrowserContext | undefined;
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  mkdirSync(pictures, { recursive: true });
+  browser = await playwright.launch({ executablePath: chromium(), args: [...chromiumArguments] });
+});
+
+afterEach(async () => {
+  await context?.close();
+  context = undefined;
+});
+
+afterAll(() => browser?.close());
+
+async function visit(observer: PlayedObserver, options = {}, hash = "#/"): Promise<Page> {
+  context = await browser.newContext({ viewport: wide, ...options });
+  context.on("weberror", (error) => complaints.push(String(error.error())));
+  context.on("console", (message) => {
+    if (message.text().includes("Content Security Policy")) complaints.push(message.text());
+  });
+  await observer.answer(context);
+  const page = await context.newPage();
+  await observer.open(page, hash);
+  return page;
+}
+
+const at = Date.now();
+const rule: AlertReport = {
+  name: "products fail",
+  when: "error-rate",
+  policy: null,
+  above: 0.05,
+  for: 0,
+  window: "1m",
+  minimumRequests: 20,
+  state: "firing",
+  subjects: [{ policy: "products", circuit: null, state: "firing", since: at - 90_000, value: 0.1 }],
+};
+const closed = calledPolicy("products", at).circuits[0] as never as object;
+const open = {
+  ...closed,
+  circuit: "prices",
+  state: "open",
+  since: at - 5_000,
+  until: at + 60_000,
+  reason: "failures",
+  openings: 1,
+  timeIn: { closed: 500_000, open: 5_000 },
+} as const;
+const events: ObservedEvent[] = [
+  {
+    type: "circuit.opened",
+    policy: "prices",
+    circuit: "prices",
+    from: "closed",
+    failureRate: 0.6,
+    openFor: 60_000,
+    reason: "failures",
+    at: at - 5_000,
+    source: "worker a01b",
+  },
+  { type: "rate-limit.rejected", policy: "products", retryAfter: 900, at: at - 2_000, source: "page 3f9c" },
+];
+const alive = () =>
+  new PlayedObserver(
+    systemOf(
+      [
+        calledPolicy("products", at),
+        calledPolicy("prices", at, { circuits: [open as never] }),
+        calledPolicy("reviews", at, {
+          circuits: [{ ...open, circuit: "reviews", until: null, heardAt: at - 200_000 } as never],
+        }),
+      ],
+      at,
+      { alerts: [rule, { ...rule, name: "slow", when: "latency", above: 900, state: "ok", subjects: [] }] },
+    ),
+    events,
+  );
+
+async function grave(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate<AxeResults>("axe.run()");
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+}
+
+const views = [
+  ["overview", "#/"],
+  ["policy", "#/policy/prices"],
+  ["events", "#/events"],
+  ["alerts", "#/alerts"],
+  ["audit", "#/audit"],
+] as const;
+
+describe.each(["light", "dark"] as const)("the dashboard, %s", (colorScheme) => {
+  it.each(views)(
+    "shows %s without anything that axe finds grave, wide and at phone width",
+    async (name, hash) => {
+      const page = await visit(alive(), { colorScheme }, hash);
+      for (const [size, viewport] of [
+        ["wide", wide],
+        ["phone", phone],
+      ] as const) {
+        await page.setViewportSize(viewport);
+        await page.getByRole("heading", { level: 1 }).waitFor();
+        await page.waitForTimeout(300);
+        expect(await grave(page)).toEqual([]);
+        expect(
+          await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth"),
+        ).toBeLessThanOrEqual(0);
+        await page.screenshot({
+          path: join(pictures, `view-${name}-${size}-${colorScheme}.png`),
+          fullPage: true,
+        });
+      }
+    },
+  );
+
+  it("asks for a token in a dialog without anything that axe finds grave", async () => {
+    const page = await visit(alive(), { colorScheme });
+    await page.getByRole("button", { name: "Reset" }).first().click();
+    await page.getByRole("dialog").waitFor();
+    expect(await grave(page)).toEqual([]);
+    await page.screenshot({ path: join(pictures, `view-token-${colorScheme}.png`) });
+  });
+});
+
+describe("the dashboard", () => {
+  it("says what of a circuit is doubtful, and never zero for what is unknown", async () => {
+    const page = await visit(alive());
+    const card = (name: string) => page.locator(`article[aria-labelledby="card-${name}"]`);
+    await card("reviews").getByText("not heard of").waitFor();
+    await expect.poll(() => page.locator(".totals > div").nth(1).textContent()).toBe("Circuits open1");
+    const unseen = await card("never-called").locator("dd").allTextContents();
+    expect(unseen).toEqual(["–", "–", "–", "–"]);
+    await page.goto("http://dashboard.test/#/policy/never-called");
+    await page.getByRole("heading", { name: "never-called" }).waitFor();
+    expect(new Set(await page.locator(".windows td:not(:empty)").allTextContents())).toEqual(new Set(["–"]));
+  });
+
+  it("is steered by the keyboard alone, and asks for the token that it needs", async () => {
+    const observer = alive();
+    const page = await visit(observer);
+    const focused = () => page.evaluate<string>("document.activeElement.textContent");
+    await page.keyboard.press("Tab");
+    expect(await focused()).toBe("Skip to the content");
+    await page.keyboard.press("Enter");
+    for (let presses = 0; (await focused()) !== "Force open" && presses < 40; presses++)
+      await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.type("s3cret");
+    await page.keyboard.press("Enter");
+    await page.getByText("✓ forced open").waitFor();
+    expect(observer.commands).toEqual([{ name: "circuit.open", token: "Bearer s3cret" }]);
+    expect(await focused()).toBe("Force open");
+  });
+
+  it("reads a chart out by the arrow keys", async () => {
+    const page = await visit(alive(), {}, "#/policy/products");
+    await page.getByRole("img", { name: /^Latency/ }).focus();
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("ArrowLeft");
+    await expect.poll(() => page.locator(".readout").nth(1).textContent()).toMatch(/^5 s ago: p50 32/);
+  });
+
+  it("says that it is disconnected, and how old what it shows is", async () => {
+    const observer = alive();
+    const page = await visit(observer);
+    await observer.vanish(context as BrowserContext);
+    await page.getByText("reconnecting").waitFor();
+    await page.getByText(/last update \d+\ss ago/).waitFor();
+  });
+
+  it("draws no more of two thousand policies than one can look at, and finds each", async () => {
+    const many = Array.from({ length: 2_000 }, (_, index) => calledPolicy(`shop${index % 20}.p${index}`, at));
+    const observer = new PlayedObserver(systemOf(many, at));
+    const page = await visit(observer);
+    await expect.poll(() => page.getByRole("article").count()).toBe(48);
+    const nodes = () => page.evaluate<number>("document.querySelectorAll('*').length");
+    const before = await nodes();
+    expect(before).toBeLessThan(3_500);
+    for (let round = 1; round <= 5; round++) {
+      const policies = many.map(({ policy }) => calledPolicy(policy, at, { reporters: 10 + round }));
+      observer.say({
+        type: "delta",
+        at: at + round,
+        totals: { events: round, dropped: 0 },
+        policies,
+        events: [],
+        skipped: 0,
+      });
+      await page
+        .getByText(`${10 + round} reporters`)
+        .first()
+        .waitFor();
+    }
+    expect(await nodes()).toBe(before);
+    await page.getByRole("button", { name: "Next" }).click();
+    await page.getByText("Page 2 of 42").waitFor();
+    await page.getByRole("button", { name: "Group" }).click();
+    await page.locator(".group").first().waitFor();
+    await page.getByLabel("Search policies").fill("p1999");
+    await expect.poll(() => page.getByRole("article").count()).toBe(1);
+  });
+
+  it("makes the browser complain of nothing, and asks for nothing that is not there", async () => {
+    const observer = alive();
+    const page = await visit(observer, {}, "#/policy/products");
+    await page.locator("canvas").first().waitFor();
+    expect(
+      await page.evaluate<number>(
+        "fetch(document.querySelector('link[rel=icon]').href).then((r) => r.status)",
+      ),
+    ).toBe(200);
+    expect([complaints, observer.missing]).toEqual([[], []]);
+  });
+});
