@@ -45,7 +45,8 @@ export class VirtualTime {
     return {
       now,
       wall: () => 1.7e12 + now(),
-      setTimer: (callback, ms) => this.after(ms / rate, callback),
+      // Whole milliseconds, as platforms have it: what is left by rounding would never be over.
+      setTimer: (callback, ms) => this.after(Math.ceil(ms / rate), callback),
       clearTimer: (handle) => {
         if (handle !== undefined) (handle as Event).run = undefined;
       },
