@@ -40,7 +40,7 @@ export class Collector {
 
   /** Hands a batch to the observer, and in the background to the others: what they miss, nobody waits for. */
   readonly deliver: Service<EventBatch, void> = async (batch) => {
-    await this.#env.OBSERVER.getByName("observer").ingest(batch);
+    await this.#env.OBSERVER.getByName("observer").ingest(JSON.stringify(batch));
     for (const deliver of this.#exports) {
       waitUntil(deliver(batch).catch((error: unknown) => console.warn("a batch was not exported", error)));
     }

@@ -195,13 +195,26 @@ function readEvent(input: unknown): PolicyEvent | string {
   if (key !== undefined && !label(key)) return "key must be a text of 1 to 100 characters";
   const event: Record<string, unknown> = { type, policy, at };
   if (key !== undefined) event.key = key;
-  for (const [field, check] of Object.entries({ ...traced, ...fields[type as EventType] })) {
+  const wrong = copy(input, event, traced) ?? copy(input, event, fields[type as EventType]);
+  if (wrong === undefined) return event as unknown as PolicyEvent;
+  return `${wrong} of ${type} is ${quoted(input[wrong], "missing")}`;
+}
+
+/** Copies the fields of a table, up to one that will not do, which it names. */
+function copy(
+  input: Record<string, unknown>,
+  event: Record<string, unknown>,
+  table: Readonly<Record<string, Check>>,
+): string | undefined {
+  // Lists of keys are what the collector spent most on, and there are no inherited ones here.
+  for (const field in table) {
+    const check = table[field] as Check;
     const value = input[field];
-    if (!check(value)) return `${field} of ${type} is ${quoted(value, "missing")}`;
+    if (!check(value)) return field;
     if (value !== undefined)
       event[field] = check === circuitCalls ? onlyKnown(value as CircuitCall[]) : value;
   }
-  return event as unknown as PolicyEvent;
+  return undefined;
 }
 
 function onlyKnown(calls: readonly CircuitCall[]): CircuitCall[] {

@@ -413,6 +413,18 @@ describe("Observer > reporters", () => {
 });
 
 describe("Observer > bounds", () => {
+  it("a flood of ten thousand names takes no more room than five hundred", () => {
+    const { observer, succeed, window } = stage();
+    for (let name = 0; name < 10_000; name++)
+      succeed(10, { policy: `flood ${name}`, from: `source ${name}` });
+    expect(observer.policies()).toHaveLength(501);
+    expect(window("1m", "(other)").requests).toBe(9_500);
+    expect(observer.getPolicyState("(other)", start)?.reporters).toBe(1_000);
+    const stored = observer.policies().map((policy) => JSON.stringify(observer.snapshot(policy)).length);
+    // 500 that were seen once each, and one of many.
+    expect(stored.reduce((sum, each) => sum + each)).toBeLessThan(1_000_000);
+  });
+
   it("tells 500 policies apart and puts the others together", () => {
     const { observer, succeed, window } = stage();
     for (let number = 0; number < 600; number++) succeed(10, { policy: `policy ${number}` });

@@ -71,10 +71,11 @@ export class ObserverObject extends DurableObject<unknown> {
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
-  /** Takes a batch that the collector has read. */
-  ingest(batch: EventBatch): void {
+  /** Takes a batch that the collector has read, as it is or as JSON, which comes over for less. */
+  ingest(batch: EventBatch | string): void {
     const now = Date.now();
-    const events = this.#observer.fold(batch, now);
+    const read = typeof batch === "string" ? (JSON.parse(batch) as EventBatch) : batch;
+    const events = this.#observer.fold(read, now);
     for (const { policy } of events) this.#unstored.add(policy);
     this.#history.add(events);
     this.#storeSoon(now);
