@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -53,7 +53,11 @@ export class Edge {
     writeFileSync(join(folder, "plain.js"), plain(ports.origin));
     writeFileSync(join(folder, "origin.js"), origin);
     const upstream = `http://127.0.0.1:${ports.origin}`;
-    const upstreams = { origin: { url: upstream }, dead: { url: `${upstream}/dead` } };
+    const upstreams = {
+      origin: { url: upstream },
+      bare: { url: upstream, policy: "identity", quiet: true },
+      dead: { url: `${upstream}/dead` },
+    };
     const objects = ["CIRCUITS:CircuitObject", "OBSERVER:ObserverObject", "CONTROL:ControlObject"].map(
       (each) => each.split(":") as [string, string],
     );
@@ -98,6 +102,21 @@ export class Edge {
     await edge.#serve("origin.capnp", `http://127.0.0.1:${ports.origin}/calls`);
     await edge.#serve("edge.capnp", `http://127.0.0.1:${ports.gateway}/healthz`);
     return edge;
+  }
+
+  /**
+   * Milliseconds that the processor has worked for the two Workers, their objects and their system calls, so far: what load
+   * beside the measurement does not change. Undefined where there is no /proc.
+   */
+  worked(): number | undefined {
+    const { pid } = this.#processes.at(-1) as ChildProcess;
+    try {
+      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+      // utime and stime, in the hundredths of a second that Linux counts in.
+      return (Number(fields[11]) + Number(fields[12])) * 10;
+    } catch {
+      return undefined;
+    }
   }
 
   async stop(): Promise<void> {

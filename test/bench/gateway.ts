@@ -72,7 +72,7 @@ function quantile(all: readonly number[], q: number): number {
 
 const round = (value: number, digits = 2): number => Number(value.toFixed(digits));
 
-function summary(loads: readonly Load[]) {
+function summary(loads: readonly Load[], worked: number) {
   const latencies = loads.flatMap((each) => each.latencies[200] ?? []);
   return {
     perSecond: Math.round(
@@ -84,6 +84,8 @@ function summary(loads: readonly Load[]) {
     p50: round(quantile(latencies, 0.5)),
     p99: round(quantile(latencies, 0.99)),
     answers: latencies.length,
+    /** Microseconds of the processor for each request. */
+    processor: Math.round((worked * 1_000) / latencies.length),
     others: loads.reduce(
       (sum, { statuses }) =>
         sum +
@@ -101,18 +103,24 @@ const freePort = (): Promise<number> =>
     });
   });
 
-async function measure(ports: EdgePorts) {
+async function measure(ports: EdgePorts, edge: Edge) {
   const urls = {
     plain: `http://127.0.0.1:${ports.plain}/some/path`,
+    bare: `http://127.0.0.1:${ports.gateway}/gateway/bare/some/path`,
     gateway: `http://127.0.0.1:${ports.gateway}/gateway/origin/some/path`,
   };
-  const loads: Record<keyof typeof urls, Load[]> = { plain: [], gateway: [] };
+  const names = ["plain", "bare", "gateway"] as const;
+  const loads: Record<keyof typeof urls, Load[]> = { plain: [], bare: [], gateway: [] };
+  const worked = { plain: 0, bare: 0, gateway: 0 };
   for (const url of Object.values(urls)) await load(url, milliseconds);
   const ratios: number[] = [];
   for (let index = 0; index < rounds; index++) {
     // Whichever is first has the colder caches.
-    const order = (["plain", "gateway"] as const).toSorted(() => (index % 2 === 0 ? 1 : -1));
-    for (const name of order) loads[name].push(await load(urls[name], milliseconds));
+    for (const name of index % 2 === 0 ? names : names.toReversed()) {
+      const before = edge.worked() ?? Number.NaN;
+      loads[name].push(await load(urls[name], milliseconds));
+      worked[name] += (edge.worked() ?? Number.NaN) - before;
+    }
     ratios.push((loads.gateway.at(-1)?.perSecond ?? 0) / (loads.plain.at(-1)?.perSecond ?? 1));
   }
   const calls = async () => Number(await (await fetch(`http://127.0.0.1:${ports.origin}/calls`)).text());
@@ -126,8 +134,9 @@ async function measure(ports: EdgePorts) {
   return {
     ratio: round(quantile(ratios, 0.5)),
     ratios: ratios.map((each) => round(each)),
-    plain: summary(loads.plain),
-    gateway: summary(loads.gateway),
+    plain: summary(loads.plain, worked.plain),
+    bare: summary(loads.bare, worked.bare),
+    gateway: summary(loads.gateway, worked.gateway),
     dead: {
       storm: storm.statuses,
       calm: calm.statuses,
@@ -142,14 +151,25 @@ async function measure(ports: EdgePorts) {
 const ports: EdgePorts = { gateway: await freePort(), plain: await freePort(), origin: await freePort() };
 const edge = await Edge.start(ports);
 try {
-  const results = await measure(ports);
-  const { plain, gateway, dead, ratio } = results;
-  const row = (name: string, { perSecond, p50, p99, others }: typeof plain) =>
-    [name, String(perSecond), p50.toFixed(2), p99.toFixed(2), String(others)] as const;
+  const results = await measure(ports, edge);
+  const { plain, bare, gateway, dead, ratio } = results;
+  const row = (name: string, { perSecond, p50, p99, processor, others }: typeof plain) =>
+    [name, ...[perSecond, p50.toFixed(2), p99.toFixed(2), processor, others].map(String)] as const;
   console.log(
     table(
-      [`${connections} connections, ${rounds} rounds in turn`, "requests/s", "p50 ms", "p99 ms", "not 200"],
-      [row("a Worker that only fetches", plain), row("the gateway", gateway)],
+      [
+        `${connections} connections, ${rounds} rounds in turn`,
+        "requests/s",
+        "p50 ms",
+        "p99 ms",
+        "CPU µs",
+        "not 200",
+      ],
+      [
+        row("a Worker that only fetches", plain),
+        row("the gateway without policy and telemetry", bare),
+        row("the gateway", gateway),
+      ],
     ),
   );
   console.log(
