@@ -25,14 +25,15 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", a
       detail: `there is no upstream ${JSON.stringify(name)}`,
     });
   }
-  const { pathname, search } = new URL(request.url);
+  const url = new URL(request.url);
+  const { pathname, search } = url;
   // As it was sent: "/gateway/<upstream>" and what follows, which is nothing or begins with a slash.
   const rest = pathname.split("/").slice(3);
   const target = targetOf(route.upstream, `/${rest.join("/")}`, search);
   if (target === undefined) {
     return problem({ status: 400, type: "bad-path", detail: "the path leads out of the upstream" });
   }
-  const headers = requestHeaders(request);
+  const headers = requestHeaders(request, url);
   if (headers === undefined) {
     return problem({ status: 508, type: "loop", detail: "the request has come by here too often" });
   }
