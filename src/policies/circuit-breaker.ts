@@ -19,7 +19,7 @@ import {
   settings,
   text,
 } from "../core/options.ts";
-import { platform } from "../core/platform.ts";
+import { type Environment, platform } from "../core/platform.ts";
 import type { Layer, Policy, Service } from "../core/policy.ts";
 import { Circuit, type CircuitRules, type CircuitSnapshot, type CircuitState } from "../state/circuit.ts";
 import { CountWindow, failed, type Mark, slow, TimeWindow, type Window } from "../state/window.ts";
@@ -142,6 +142,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   #clock: Clock = uncalled;
   /** The last switch before the first call, when nobody knew by which clock. */
   #early: ((clock: Clock) => void) | undefined;
+  #environment: Environment | undefined;
 
   override readonly layer: Layer = <Q, S>(next: Service<Q, S>) => {
     const breaker = this;
@@ -202,7 +203,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   }
 
   restore(snapshot: CircuitSnapshot): void {
-    this.#switch((clock) => this.#circuit.restore(snapshot, clock));
+    this.#apply((clock) => this.#circuit.restore(snapshot, clock));
   }
 
   sync(): Promise<void> {
@@ -210,8 +211,36 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   }
 
   #switch(act: (clock: Clock) => void): void {
+    const before = this.#circuit.state;
+    this.#apply(act);
+    if (this.#environment !== undefined)
+      this.#announceSwitch(before, Context.begin().within(this.#environment));
+  }
+
+  #apply(act: (clock: Clock) => void): void {
     act(this.#clock);
     if (this.#clock === uncalled) this.#early = act;
+  }
+
+  /** Tells what somebody's hand did, where the calls before it were told of. */
+  #announceSwitch(from: CircuitState, context: Context): void {
+    const { state, failureRate } = this.#circuit;
+    if (state === from) return;
+    const circuit = this.name;
+    if (state === "forced-open") {
+      context.emit({ type: "circuit.opened", circuit, from, failureRate, reason: "forced" });
+    } else if (from === "open" || from === "half-open" || from === "forced-open") {
+      announce(this.#circuit, circuit, from, context);
+    }
+  }
+
+  /** The first call, or one in another environment than the call before. */
+  #enter(context: Context): void {
+    const { environment } = context;
+    const first = this.#environment === undefined;
+    this.#environment = environment;
+    if (environment.clock !== this.#clock) this.#changeClock(environment.clock);
+    if (first) this.#announceSwitch("closed", context);
   }
 
   #changeClock(clock: Clock): void {
@@ -253,7 +282,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   ): unknown {
     const circuit = this.#circuit;
     const { clock } = context.environment;
-    if (clock !== this.#clock) this.#changeClock(clock);
+    if (context.environment !== this.#environment) this.#enter(context);
     if (this.#read !== undefined) this.#tune(this.#read, context);
     const another = this.#fleet?.divert(this, next, inner, context);
     if (another !== undefined) return another(request, context, exit);

@@ -6,6 +6,7 @@ import {
   compose,
   type Duration,
   definePolicy,
+  environment,
   isRejected,
   type Outcome,
   RejectedError,
@@ -14,7 +15,7 @@ import {
   timeout,
   type Verdict,
 } from "ninelives";
-import { ManualClock } from "ninelives/testing";
+import { ManualClock, recordingSink, scriptedService } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
 import { stage } from "./stage.ts";
 
@@ -555,5 +556,78 @@ describe("circuitBreaker and what a failure asks to wait", () => {
       expect(circuit.state).toBe(state);
       expect(origin.calls.length).toBe(what === "open" ? 0 : 1);
     });
+  });
+});
+
+describe("circuitBreaker > switches by hand are told of", () => {
+  const stage = () => {
+    const clock = new ManualClock();
+    const sink = recordingSink();
+    const circuit = circuitBreaker({ name: "c", consecutiveFailures: 1, openFor: "1s" });
+    const origin = scriptedService<void, string>();
+    const call = compose(environment({ clock, sink }), circuit).wrap(origin);
+    const told = () =>
+      sink.events
+        .filter(({ type }) => /opened|closed/.test(type))
+        .map(({ at: _, policy: __, ...event }) => event);
+    const fail = async () => {
+      const called = call();
+      origin.last?.fail(new Error("reset"));
+      await called.catch(() => {});
+    };
+    return { clock, circuit, call, told, fail, origin };
+  };
+
+  it("at once, by the sink of the calls before", async () => {
+    const { clock, circuit, call, told, origin } = stage();
+    const called = call();
+    origin.last?.succeed("ok");
+    await called;
+    circuit.open();
+    circuit.open();
+    await clock.advance(5_000);
+    circuit.close();
+    circuit.close();
+    expect(told()).toEqual([
+      { type: "circuit.opened", circuit: "c", from: "closed", failureRate: 0, reason: "forced" },
+      { type: "circuit.closed", circuit: "c", from: "forced-open", openFor: 5_000 },
+    ]);
+  });
+
+  it("with the first call, where nobody was there to hear it", async () => {
+    const { circuit, call, told } = stage();
+    circuit.open();
+    expect(told()).toEqual([]);
+    await call().catch(() => {});
+    await call().catch(() => {});
+    expect(told()).toMatchObject([{ type: "circuit.opened", from: "closed", reason: "forced" }]);
+  });
+
+  it.each(["disable", "metricsOnly", "reset"] as const)(
+    "%s tells that calls pass again, and nothing where they passed before",
+    async (name) => {
+      const { circuit, told, fail } = stage();
+      await fail();
+      expect(told()).toMatchObject([{ type: "circuit.opened", from: "closed" }]);
+      circuit[name]();
+      circuit[name]();
+      expect(told().slice(1)).toMatchObject([{ type: "circuit.closed", from: "open" }]);
+      const other = stage();
+      other.circuit[name]();
+      await other.fail();
+      other.circuit.metricsOnly();
+      expect(other.told().filter(({ type }) => type === "circuit.closed")).toHaveLength(
+        name === "reset" ? 1 : 0,
+      );
+    },
+  );
+
+  it("not when a snapshot is restored: that is no news", async () => {
+    const { circuit, told, fail } = stage();
+    await fail();
+    const saved = circuit.snapshot();
+    circuit.close();
+    circuit.restore(saved);
+    expect(told().map(({ type }) => type)).toEqual(["circuit.opened", "circuit.closed"]);
   });
 });
