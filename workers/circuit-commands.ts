@@ -21,6 +21,7 @@ export function circuitCommands(env: Env): RegisteredCommand[] {
         required: ["circuit", "state", "epoch"],
         properties: { circuit: { type: "string" }, state: { type: "string" }, epoch: { type: "integer" } },
       },
+      touches: ({ circuit }) => circuit,
       run: ({ circuit }) => turned(env, circuit, what === "isolate" ? "open" : what),
     }),
   );

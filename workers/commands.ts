@@ -1,4 +1,11 @@
-import { type CommandServiceOptions, commandService, type RegisteredCommand } from "ninelives/control";
+import { compose, environment, keyed, type Policy, rateLimit } from "ninelives";
+import {
+  type Command,
+  type CommandResult,
+  type CommandServiceOptions,
+  commandService,
+  type RegisteredCommand,
+} from "ninelives/control";
 import { auditCommands } from "./audit-commands.ts";
 import { circuitCommands } from "./circuit-commands.ts";
 import { documentCommands } from "./document-commands.ts";
@@ -7,19 +14,31 @@ import { parameterCommands } from "./parameter-commands.ts";
 import { snapshotCommands } from "./snapshot-commands.ts";
 import { stateCommands } from "./state-commands.ts";
 
+/** What each sender may send in each isolate; strangers, whose commands are all denied, share one limit. */
+const limits = new WeakMap<Env, Policy>();
+
+function limitOf(env: Env): Policy {
+  const limit = limits.get(env) ?? keyed(() => rateLimit({ limit: 300, per: "1m" }));
+  limits.set(env, limit);
+  return limit;
+}
+
 /** Sends commands to the control plane of an environment. */
-export function commandsOf(env: Env): ReturnType<typeof commandService> {
+export function commandsOf(env: Env): (command: Command) => Promise<CommandResult> {
   const control = env.CONTROL.getByName("control");
   const results: CommandServiceOptions["results"] = {
     claim: (identity, id) => control.claim(identity, id),
     release: (identity, id) => control.release(identity, id),
     keepResult: (identity, result) => control.keepResult(identity, result),
   };
-  return commandService({
+  const service = commandService({
     commands: definitions(env),
     audit: { append: (draft) => control.append(draft) },
     results,
   });
+  // Outermost: what is over the limit costs the log nothing.
+  const limited = compose(environment({ name: "control" }), limitOf(env)).wrap(service);
+  return (command) => limited(command, { key: command.identity.name });
 }
 
 /** The commands that this Worker knows. */

@@ -7,6 +7,7 @@ import {
   object,
   optional,
   type RegisteredCommand,
+  reaches,
   span,
   text,
   treeText,
@@ -31,7 +32,9 @@ export function documentCommands(env: Env): RegisteredCommand[] {
       readOnly: true,
       input: object({}),
       output: { type: "array", items: documentSchema },
-      run: () => policyDocuments(env),
+      touches: "each",
+      run: async (_, { identity }) =>
+        (await policyDocuments(env)).filter(({ name }) => reaches(identity, name)),
     }),
     defineCommand({
       name: "policy.get",
@@ -39,6 +42,7 @@ export function documentCommands(env: Env): RegisteredCommand[] {
       readOnly: true,
       input: object({ name, version: optional(kept("the one in force without it")) }),
       output: documentSchema,
+      touches: ({ name }) => name,
       run: async ({ name, version }) => {
         const history = await historyOf(env, name);
         const { beneath: _, ...found } = versionOf(history, version ?? history.at(-1)?.version ?? 0) as {
@@ -60,6 +64,7 @@ export function documentCommands(env: Env): RegisteredCommand[] {
         dryRun,
       }),
       output: outcomeSchema,
+      touches: ({ name }) => name,
       run: async ({ text, tree, ...change }, { identity }) => {
         if ((text === undefined) === (tree === undefined)) {
           throw new CommandError("invalid-arguments", "text must be given, or tree, and not both");
@@ -73,6 +78,7 @@ export function documentCommands(env: Env): RegisteredCommand[] {
       readOnly: true,
       input: object({ name }),
       output: historySchema,
+      touches: ({ name }) => name,
       run: async ({ name }) => (await historyOf(env, name)).toReversed(),
     }),
     defineCommand({
@@ -80,6 +86,7 @@ export function documentCommands(env: Env): RegisteredCommand[] {
       description: "Puts an earlier version in force again, as a new one.",
       input: object({ name, version, to: kept("the version to go back to"), expiresIn, dryRun }),
       output: outcomeSchema,
+      touches: ({ name }) => name,
       run: async ({ to, ...change }, { identity }) => {
         const { text } = versionOf(await historyOf(env, change.name), to);
         return changeDocument(env, { ...change, text, by: identity.name });
@@ -100,6 +107,7 @@ export function documentCommands(env: Env): RegisteredCommand[] {
           changes: differencesSchema,
         },
       },
+      touches: ({ name }) => name,
       run: async ({ name, from, to }) => {
         const history = await historyOf(env, name);
         const one = versionOf(history, from);

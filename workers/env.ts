@@ -9,6 +9,7 @@ export interface Env {
   readonly UPSTREAMS: string;
   readonly PUBLIC_READS: string;
   readonly TOKENS?: string;
+  readonly JWT?: string;
   readonly INGEST_KEYS?: string;
   readonly INGEST_RATE?: string;
   readonly EXPORTS?: string;

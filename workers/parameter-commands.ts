@@ -7,6 +7,7 @@ import {
   optional,
   parameters,
   type RegisteredCommand,
+  reaches,
   refuse,
   type Schema,
   span,
@@ -54,8 +55,9 @@ export function parameterCommands(env: Env): RegisteredCommand[] {
       readOnly: true,
       input: object({ prefix: optional(text({ most: 300, description: "what the paths begin with" })) }),
       output: { type: "array", items: parameterSchema },
-      run: async ({ prefix = "" }) => {
-        const documents = await policyDocuments(env);
+      touches: "each",
+      run: async ({ prefix = "" }, { identity }) => {
+        const documents = (await policyDocuments(env)).filter(({ name }) => reaches(identity, name));
         return documents
           .flatMap(({ name, text, version }) => listed(name, text, version))
           .filter((each) => each.path.startsWith(prefix));
@@ -67,6 +69,7 @@ export function parameterCommands(env: Env): RegisteredCommand[] {
       readOnly: true,
       input: object({ path }),
       output: parameterSchema,
+      touches: ({ path }) => split(path).name,
       run: async ({ path }) => {
         const { name } = split(path);
         const { text, version } = inForce(await historyOf(env, name));
@@ -88,6 +91,7 @@ export function parameterCommands(env: Env): RegisteredCommand[] {
         dryRun: optional(flag("only tells what would change")),
       }),
       output: outcomeSchema,
+      touches: ({ path }) => split(path).name,
       run: async ({ path, value, version, ...how }, { identity }) => {
         const { name, inside } = split(path);
         const now = inForce(await historyOf(env, name));

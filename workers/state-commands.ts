@@ -1,4 +1,4 @@
-import { defineCommand, object, optional, type RegisteredCommand, text } from "ninelives/control";
+import { defineCommand, object, optional, type RegisteredCommand, reaches, text } from "ninelives/control";
 import { routeOf } from "./documents.ts";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
@@ -17,7 +17,11 @@ export function stateCommands(env: Env): RegisteredCommand[] {
         required: ["status", "upstreams"],
         properties: { status: { const: "ok" }, upstreams: { type: "array", items: { type: "string" } } },
       },
-      run: async () => ({ status: "ok", upstreams: [...gatewayOf(env).routes.keys()] }),
+      touches: "each",
+      run: async (_, { identity }) => ({
+        status: "ok",
+        upstreams: [...gatewayOf(env).routes.keys()].filter((name) => reaches(identity, name)),
+      }),
     }),
     defineCommand({
       name: "state",
@@ -38,10 +42,12 @@ export function stateCommands(env: Env): RegisteredCommand[] {
           },
         },
       },
-      run: async ({ name }) => {
+      touches: "each",
+      run: async ({ name }, { identity }) => {
         const gateway = gatewayOf(env);
         const routes = name === undefined ? [...gateway.routes.values()] : [routeOf(gateway, name)];
-        const circuits = routes.flatMap(({ upstream, circuits }) =>
+        const visible = routes.filter(({ upstream }) => reaches(identity, upstream.name));
+        const circuits = visible.flatMap(({ upstream, circuits }) =>
           [...circuits.keys()].map((circuit) => ({ policy: upstream.name, circuit })),
         );
         return Promise.all(

@@ -5,7 +5,7 @@ import { authorised } from "./authorise.ts";
 import { CommandError } from "./command-error.ts";
 import { once, type ResultStore } from "./once.ts";
 import type { JsonSchema, Schema } from "./schema.ts";
-import type { Identity } from "./tokens.ts";
+import { type Identity, reaches } from "./tokens.ts";
 import type { CommandEnvelope, CommandResult } from "./wire.ts";
 
 /** A command as the policies of the control plane see it: what is asked, and who asks. */
@@ -26,6 +26,11 @@ export interface CommandDefinition<Input> {
   readonly output?: JsonSchema;
   /** It changes nothing: it is done anew each time, whatever its id, and leaves one line in the log instead of two. */
   readonly readOnly?: true;
+  /**
+   * The policy or circuit that it touches, or `each` where `run` leaves out what its sender may not touch. Without it,
+   * only those may send it who may touch all.
+   */
+  readonly touches?: "each" | ((input: Input) => string);
   readonly run: (input: Input, command: Command, context: Context) => Promise<unknown>;
 }
 
@@ -52,7 +57,16 @@ export interface RegisteredCommand {
  * });
  */
 export function defineCommand<Input>(definition: CommandDefinition<Input>): RegisteredCommand {
-  const { name, description = "", scope = name, input, output = {}, readOnly = false, run } = definition;
+  const {
+    name,
+    description = "",
+    scope = name,
+    input,
+    output = {},
+    readOnly = false,
+    touches,
+    run,
+  } = definition;
   return {
     name,
     description,
@@ -60,7 +74,16 @@ export function defineCommand<Input>(definition: CommandDefinition<Input>): Regi
     input: input.json,
     output,
     readOnly,
-    run: async (command, context) => run(input.read(command.args, "args"), command, context),
+    run: async (command, context) => {
+      const { identity, args } = command;
+      const read = input.read(args, "args");
+      const touched = typeof touches === "function" ? touches(read) : "";
+      if (touches !== "each" && !reaches(identity, touched)) {
+        const what = touched === "" ? `${name} touches all policies` : `${touched} is not among theirs`;
+        throw new CommandError("forbidden", `${identity.name} may not send this: ${what}`);
+      }
+      return run(read, command, context);
+    },
   };
 }
 

@@ -22,6 +22,8 @@ export {
   settled,
   versionsKept,
 } from "./document-history.ts";
+export { type JwksOptions, jwks } from "./jwks.ts";
+export { type JwtAlgorithm, type JwtOptions, jwtVerifier, type PublicKey } from "./jwt.ts";
 export { livePolicy } from "./live-policy.ts";
 export { type Claim, once, type ResultStore } from "./once.ts";
 export { type DescribedRoute, openApi } from "./openapi.ts";
@@ -46,6 +48,7 @@ export {
   anonymous,
   type Identity,
   identify,
+  reaches,
   readTokens,
   sha256,
   type TokenRecord,

@@ -3,6 +3,8 @@ export interface Identity {
   readonly name: string;
   /** Names of commands; `circuit.*` stands for all that begin so, `*` for all. `read` lets one look. */
   readonly scopes: readonly string[];
+  /** The policies that they may touch: `acme-*` stands for all that begin so. Default all. */
+  readonly policies?: readonly string[];
 }
 
 /** A token as a server keeps it: only its hash. */
@@ -25,14 +27,17 @@ export function readTokens(text: string | undefined): TokenRecord[] {
   const list = parsed(text);
   if (!Array.isArray(list)) throw new TypeError("TOKENS must be a JSON array");
   return list.map((entry: Partial<TokenRecord> | null, index) => {
-    const { name, sha256, scopes } = entry ?? {};
+    const { name, sha256, scopes, policies } = entry ?? {};
     const named = typeof name === "string" && name !== "";
     const hashed = typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);
     const listed = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string");
-    if (!named || !hashed || !listed) {
+    const bounded =
+      policies === undefined ||
+      (Array.isArray(policies) && policies.every((policy) => typeof policy === "string"));
+    if (!named || !hashed || !listed || !bounded) {
       throw new TypeError(`TOKENS[${index}] must be { name, sha256: 64 hex digits, scopes: [...] }`);
     }
-    return { name, sha256, scopes };
+    return { name, sha256, scopes, ...(policies !== undefined && { policies }) };
   });
 }
 
@@ -59,6 +64,16 @@ export async function identify(token: string | undefined, known: readonly TokenR
 export function allows({ scopes }: Identity, needed: string): boolean {
   return scopes.some((scope) =>
     scope.endsWith("*") ? needed.startsWith(scope.slice(0, -1)) : scope === needed,
+  );
+}
+
+/** Whether an identity may touch a policy, or a circuit of its name such as `prices.2`. */
+export function reaches({ policies }: Identity, name: string): boolean {
+  if (policies === undefined) return true;
+  return policies.some((policy) =>
+    policy.endsWith("*")
+      ? name.startsWith(policy.slice(0, -1))
+      : name === policy || name.startsWith(`${policy}.`),
   );
 }
 

@@ -1,8 +1,9 @@
 import type { MiddlewareHandler } from "hono";
-import { allows, CommandError, type Identity, identify, readTokens } from "ninelives/control";
+import { allows, anonymous, CommandError, type Identity, identify, readTokens } from "ninelives/control";
 import { liveProtocol } from "ninelives/observer";
 import { followProtocol } from "ninelives/stores/durable-object";
 import type { Env } from "../env.ts";
+import { verifierOf } from "../jwt-issuer.ts";
 
 const protocols: readonly string[] = [liveProtocol, followProtocol];
 
@@ -19,8 +20,11 @@ export function tokenOf(request: Request): string | undefined {
 }
 
 /** Who sent a request. */
-export function identityOf(request: Request, env: Env): Promise<Identity> {
-  return identify(tokenOf(request), readTokens(env.TOKENS));
+export async function identityOf(request: Request, env: Env): Promise<Identity> {
+  const token = tokenOf(request);
+  const found = await identify(token, readTokens(env.TOKENS));
+  if (found !== anonymous || token?.split(".").length !== 3) return found;
+  return (await verifierOf(env)?.(token)) ?? anonymous;
 }
 
 /** Lets those look who may: everybody where reads are public, else whoever has the scope `read`. */
@@ -29,6 +33,9 @@ export const readers: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => 
     const identity = await identityOf(c.req.raw, c.env);
     if (identity.scopes.length === 0) {
       throw new CommandError("unauthenticated", "this needs a token with the scope read");
+    }
+    if (identity.policies !== undefined) {
+      throw new CommandError("forbidden", `${identity.name} may not look at all policies: use the commands`);
     }
     if (!allows(identity, "read")) {
       throw new CommandError("forbidden", `${identity.name} may not look: it needs the scope read`);

@@ -1,0 +1,180 @@
+import { sha256 } from "ninelives/control";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { problemIn, testWorker } from "./test-worker.ts";
+
+const issuer = "https://id.test";
+const upstreams = {
+  "acme-prices": { service: "ORIGIN", policy: "retry(1) + circuitBreaker" },
+  other: { service: "ORIGIN" },
+};
+
+const encoded = (value: unknown) =>
+  btoa(JSON.stringify(value)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+/** A Worker that knows an issuer of JWTs, whose keys it fetches. */
+async function hostileScene() {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+  const pair = (await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
+  const jwk = { ...((await crypto.subtle.exportKey("jwk", pair.publicKey)) as object), kid: "one" };
+  // Each issuer has a URL of its own, so that no test goes by the keys of another.
+  const url = `https://id.test/${crypto.randomUUID()}`;
+  const fetched = vi
+    .spyOn(globalThis, "fetch")
+    .mockImplementation(async () => Response.json({ keys: [jwk] }));
+  onTestFinished(() => fetched.mockRestore());
+  const tenant = { name: "acme", sha256: await sha256("acme-token"), scopes: ["*"], policies: ["acme-*"] };
+  const opener = { name: "bob", sha256: await sha256("opener-token"), scopes: ["circuit.open"] };
+  const worker = await testWorker({
+    upstreams,
+    env: {
+      TOKENS: JSON.stringify([tenant, opener]),
+      JWT: JSON.stringify({ alg: "ES256", issuer, audience: "ninelives", jwks: url }),
+    },
+  });
+  const jwt = async (claims: object = {}, header: object = {}) => {
+    const exp = Math.floor(Date.now() / 1_000) + 60;
+    const body = { iss: issuer, aud: "ninelives", sub: "ann", scope: "circuit.*", exp, ...claims };
+    const text = `${encoded({ alg: "ES256", kid: "one", ...header })}.${encoded(body)}`;
+    const bytes = new TextEncoder().encode(text);
+    const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, pair.privateKey, bytes);
+    const signed = String.fromCharCode(...new Uint8Array(signature));
+    return `${text}.${btoa(signed).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
+  };
+  const send = (token: string, name: string, body: string) =>
+    worker.fetch(`/v1/commands/${name}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      body,
+    });
+  return { worker, jwt, send };
+}
+
+type Scene = Awaited<ReturnType<typeof hostileScene>>;
+
+const open = '{"circuit":"acme-prices"}';
+const seconds = () => Math.floor(Date.now() / 1_000);
+
+/** What is tried, with which token, command and body, and the answer that it gets. */
+const cases: readonly (readonly [
+  string,
+  (scene: Scene) => string | Promise<string>,
+  string,
+  string,
+  number,
+  string,
+])[] = [
+  ["a wrong token", () => "wrong", "circuit.open", open, 401, "unauthenticated"],
+  ["the hash of a token", () => sha256("acme-token"), "circuit.open", open, 401, "unauthenticated"],
+  ["an expired JWT", ({ jwt }) => jwt({ exp: seconds() - 60 }), "circuit.open", open, 401, "unauthenticated"],
+  [
+    "a JWT of the future",
+    ({ jwt }) => jwt({ nbf: seconds() + 90 }),
+    "circuit.open",
+    open,
+    401,
+    "unauthenticated",
+  ],
+  ["a JWT for another", ({ jwt }) => jwt({ aud: "shop" }), "circuit.open", open, 401, "unauthenticated"],
+  ["alg none", ({ jwt }) => jwt({}, { alg: "none" }), "circuit.open", open, 401, "unauthenticated"],
+  ["another alg", ({ jwt }) => jwt({}, { alg: "HS256" }), "circuit.open", open, 401, "unauthenticated"],
+  ["an unknown key", ({ jwt }) => jwt({}, { kid: "two" }), "circuit.open", open, 401, "unauthenticated"],
+  ["another scope", () => "opener-token", "circuit.close", open, 403, "forbidden"],
+  ["a JWT of another scope", ({ jwt }) => jwt({ scope: "read" }), "circuit.open", open, 403, "forbidden"],
+  ["another tenant's circuit", () => "acme-token", "circuit.open", '{"circuit":"other"}', 403, "forbidden"],
+  ["another tenant's policy", () => "acme-token", "policy.get", '{"name":"other"}', 403, "forbidden"],
+  [
+    "another tenant's parameter",
+    () => "acme-token",
+    "parameter.write",
+    '{"path":"other/retry.attempts","value":9}',
+    403,
+    "forbidden",
+  ],
+  ["a tenant who wants all", () => "acme-token", "control.snapshot", "{}", 403, "forbidden"],
+  ["no JSON", () => "acme-token", "circuit.open", "{", 400, "bad-json"],
+  ["a list", () => "acme-token", "circuit.open", "[]", 422, "invalid-arguments"],
+  [
+    "__proto__",
+    () => "acme-token",
+    "circuit.open",
+    '{"__proto__":{"circuit":"other"}}',
+    422,
+    "invalid-arguments",
+  ],
+  ["constructor", () => "acme-token", "circuit.open", '{"constructor":1}', 422, "invalid-arguments"],
+  [
+    "deep nesting",
+    () => "acme-token",
+    "circuit.open",
+    `${'{"a":'.repeat(9_000)}1${"}".repeat(9_000)}`,
+    422,
+    "invalid-arguments",
+  ],
+  [
+    "too much",
+    () => "acme-token",
+    "circuit.open",
+    `{"circuit":"${"x".repeat(70_000)}"}`,
+    413,
+    "command-too-large",
+  ],
+  ["a name of Object's", () => "acme-token", "toString", "{}", 404, "unknown-command"],
+];
+
+describe("the control plane, when somebody means harm", () => {
+  it.each(cases)(
+    "answers to %s, changes nothing and tells nothing",
+    async (_, token, name, body, status, type) => {
+      const scene = await hostileScene();
+      const shown = await token(scene);
+      const response = await scene.send(shown, name, body);
+      const problem = await problemIn(response);
+      expect([response.status, problem.type]).toEqual([status, `urn:ninelives:problem:${type}`]);
+      expect(JSON.stringify(problem)).not.toContain(shown);
+      expect(JSON.stringify(problem)).not.toMatch(/\.[jt]sx?:\d/);
+      expect(await scene.worker.control.documents()).toEqual([]);
+      for (const circuit of ["acme-prices", "other"]) {
+        expect((await scene.worker.circuit(circuit).view())?.state ?? "closed").toBe("closed");
+      }
+    },
+  );
+
+  it("does what a JWT and a tenant may, and shows a tenant only what is theirs", async () => {
+    const { worker, jwt, send } = await hostileScene();
+    expect((await send(await jwt(), "circuit.open", open)).status).toBe(200);
+    expect((await send("acme-token", "circuit.close", open)).status).toBe(200);
+    const list = await (await send("acme-token", "policy.list", "{}")).json<{ value: { name: string }[] }>();
+    expect(list.value.map(({ name }) => name)).toEqual(["acme-prices"]);
+    const state = await (await send("acme-token", "state", "{}")).json<{ value: { policy: string }[] }>();
+    expect(state.value.map(({ policy }) => policy)).toEqual(["acme-prices"]);
+    const headers = { authorization: "Bearer acme-token" };
+    expect((await worker.fetch("/v1/policies", { headers })).status).toBe(403);
+    expect((await worker.fetch("/v1/audit", { headers })).status).toBe(403);
+  });
+
+  it("does a replayed command once", async () => {
+    const { worker } = await hostileScene();
+    const replay = () =>
+      worker.fetch("/v1/commands", {
+        method: "POST",
+        headers: { authorization: "Bearer acme-token" },
+        body: JSON.stringify({
+          id: "1",
+          name: "policy.set",
+          args: { name: "acme-prices", text: "retry(2)", version: 0 },
+        }),
+      });
+    for (let time = 0; time < 3; time++) expect((await replay()).status).toBe(200);
+    expect(await worker.control.documents()).toMatchObject([{ version: 1 }]);
+  });
+
+  it("answers to a flood of strangers with 429, and to others as before", async () => {
+    const { worker, send } = await hostileScene();
+    const statuses = await Promise.all(
+      Array.from({ length: 320 }, async () => (await send("wrong", "circuit.open", open)).status),
+    );
+    expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(15);
+    expect((await worker.control.audit(500)).entries.length).toBe(20);
+    expect((await send("acme-token", "circuit.open", open)).status).toBe(200);
+  });
+});

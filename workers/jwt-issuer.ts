@@ -1,0 +1,42 @@
+import { compose, retry, timeout } from "ninelives";
+import { type Identity, type JwtAlgorithm, jwks, jwtVerifier, object, text } from "ninelives/control";
+import { resilientFetch } from "ninelives/fetch";
+import type { Env } from "./env.ts";
+
+type Verifier = (token: string) => Promise<Identity>;
+
+const configuration = object({ alg: text(), issuer: text(), audience: text(), jwks: text() });
+
+let current: { readonly config: string; readonly verifier: Verifier } | undefined;
+
+/** What checks the JWTs of the configured issuer, if there is one. @throws TypeError when the configuration is wrong */
+export function verifierOf(env: Env): Verifier | undefined {
+  const config = env.JWT ?? "";
+  if (config.trim() === "") return undefined;
+  // One for each isolate, with the keys that it has seen.
+  if (current?.config !== config) current = { config, verifier: made(config) };
+  return current.verifier;
+}
+
+function made(config: string): Verifier {
+  const { alg, issuer, audience, jwks: url } = configuration.read(parsed(config), "JWT");
+  if (!url.startsWith("https://")) throw new TypeError("JWT.jwks must be an https URL");
+  const fetch = resilientFetch({ policy: compose(timeout("5s"), retry(2), timeout("2s")) });
+  const keys = jwks({
+    fetch: async () => {
+      const response = await fetch(url, { redirect: "error" });
+      if (!response.ok) throw new Error(`the keys of JWT could not be fetched: ${response.status}`);
+      return response.json();
+    },
+    now: () => Date.now(),
+  });
+  return jwtVerifier({ alg: alg as JwtAlgorithm, issuer, audience, keys, wall: () => Date.now() });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new TypeError("JWT is no JSON");
+  }
+}
