@@ -8,7 +8,7 @@ import { RecentLatencies } from "../state/recent-latencies.ts";
 export interface PercentileOptions {
   /** Calls that it looks back on, about. Default 1000. */
   readonly window?: number;
-  /** Calls that it must have seen before it is used. Default 20. */
+  /** Calls that it must have seen before it is used. Default 20, or the whole window if that is fewer calls. */
   readonly minimumCalls?: number;
   /** What holds until then. Default `"2s"`. */
   readonly initial?: Duration;
@@ -33,7 +33,12 @@ export function percentile(share: number, options: PercentileOptions = {}): Perc
   known(options, "percentile", ["window", "minimumCalls", "initial"]);
   const q = within(share, "percentile: share", 0, 1);
   const window = whole(options.window ?? 1000, "percentile: window", 2);
-  const minimum = whole(options.minimumCalls ?? 20, "percentile: minimumCalls");
+  const minimum = within(
+    whole(options.minimumCalls ?? Math.min(20, window), "percentile: minimumCalls"),
+    "percentile: minimumCalls",
+    1,
+    window,
+  );
   const initial = milliseconds(options.initial ?? "2s", "percentile: initial");
   const latencies = new RecentLatencies(Math.ceil(window / 2));
   const recipe: Percentile["recipe"] = {
@@ -41,7 +46,7 @@ export function percentile(share: number, options: PercentileOptions = {}): Perc
     given: { share, ...options },
     table: { share: {}, window: {}, minimumCalls: {}, initial: { duration: true } },
   };
-  return Object.assign(() => (latencies.count < minimum ? initial : (latencies.quantile(q) as number)), {
+  return Object.assign(() => (latencies.seen < minimum ? initial : (latencies.quantile(q) as number)), {
     record: (ms: number) => latencies.record(ms),
     recipe,
   });

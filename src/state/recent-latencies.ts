@@ -6,14 +6,11 @@ export class RecentLatencies {
   #older = new LatencySketch();
   #newer = new LatencySketch();
   #known: { readonly q: number; readonly at: number; readonly value: number } | undefined;
-  #recorded = 0;
+  /** Calls that were ever recorded. */
+  seen = 0;
 
   constructor(half: number) {
     this.#half = half;
-  }
-
-  get count(): number {
-    return this.#older.count + this.#newer.count;
   }
 
   record(ms: number): void {
@@ -22,17 +19,17 @@ export class RecentLatencies {
       this.#newer = new LatencySketch();
     }
     this.#newer.record(ms);
-    this.#recorded++;
+    this.seen++;
   }
 
   /** The latency that a share `q` took at most; worked out anew once in sixteen calls. `null` without calls. */
   quantile(q: number): number | null {
-    if (this.#known?.q === q && this.#recorded - this.#known.at < 16) return this.#known.value;
+    if (this.#known?.q === q && this.seen - this.#known.at < 16) return this.#known.value;
     const all = new LatencySketch();
     all.merge(this.#older);
     all.merge(this.#newer);
     const value = all.quantile(q);
-    if (value !== null) this.#known = { q, at: this.#recorded, value };
+    if (value !== null) this.#known = { q, at: this.seen, value };
     return value;
   }
 }

@@ -44,7 +44,7 @@ export const values: Readonly<Record<string, Text>> = {
   gradient2: call("gradient2", undefined, { tolerance: whole(1, 3), queue: whole(0, 9), window: duration }),
   linear: call("linear", duration),
   percentile: call("percentile", share, {
-    window: whole(2, 99),
+    window: whole(9, 99),
     minimumCalls: whole(1, 9),
     initial: duration,
   }),

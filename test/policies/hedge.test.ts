@@ -501,6 +501,22 @@ describe("hedge", () => {
       expect(Math.round(longer({} as never) as number)).toBe(10);
     });
 
+    it.each([
+      { window: 5 },
+      { window: 25 },
+      { window: 100, minimumCalls: 90 },
+      { window: 2, minimumCalls: 2 },
+    ])("stays in use once enough calls have been seen, with %j", (options) => {
+      const delay = percentile(0.95, { ...options, initial: "1s" });
+      const seen = options.minimumCalls ?? Math.min(20, options.window);
+      for (let call = 1; call < seen; call++) delay.record(10);
+      expect(delay({} as never)).toBe(1_000);
+      for (let call = 0; call < 500; call++) {
+        delay.record(10);
+        expect(Math.round(delay({} as never) as number)).toBe(10);
+      }
+    });
+
     it("looks back 1000 calls, waits for 20 and begins with 2 s, unless told otherwise", () => {
       const delay = percentile(0.5);
       for (let call = 0; call < 19; call++) delay.record(10);
@@ -644,6 +660,11 @@ describe("hedge", () => {
       "window",
       () => percentile(0.5, { window: 1 }),
       "percentile: window must be a whole number of at least 2",
+    ],
+    [
+      "minimumCalls",
+      () => percentile(0.5, { window: 10, minimumCalls: 11 }),
+      "percentile: minimumCalls must be a number from 1 to 10, but is 11",
     ],
     ["minimumCalls", () => percentile(0.5, { minimumCalls: 0 }), "percentile: minimumCalls must be a whole"],
     ["initial", () => percentile(0.5, { initial: -1 }), "percentile: initial must be a duration"],
