@@ -1,11 +1,12 @@
 import { around } from "../core/branches.ts";
 import type { Context } from "../core/context.ts";
 import { definePolicyFor, identity, orElse, type Policy } from "../core/policy.ts";
+import { copyOf } from "./share.ts";
 
 /**
  * Answers by itself and never calls its service.
  *
- * @param value the answer, or a function of the request that makes it at each call
+ * @param value the answer, or a function of the request that makes it at each call; each caller gets a clone of a Response
  * @example
  * const policy = orElse(retry(3), answer(() => lastKnownPrices));
  */
@@ -18,7 +19,7 @@ export function answer<T, Req = unknown>(
       async function answer(request: Req, context: Context): Promise<T> {
         return typeof value === "function"
           ? (value as (request: Req, context: Context) => T | Promise<T>)(request, context)
-          : value;
+          : copyOf(value);
       },
       [{ answers: true }],
     );

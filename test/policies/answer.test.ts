@@ -34,6 +34,15 @@ describe("answer", () => {
     expect(seen.seen).toEqual({ value: "request 1 of k" });
   });
 
+  it("gives a Response to each who asks", async () => {
+    for (const policy of [answer(new Response("static")), fallback(new Response("static"))]) {
+      for (let call = 0; call < 3; call++) {
+        const response = await policy.execute(() => Promise.reject(down));
+        expect(await response.text()).toBe("static");
+      }
+    }
+  });
+
   it("rejects with what its function throws", async () => {
     const policy = answer<string>(() => {
       throw down;
