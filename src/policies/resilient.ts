@@ -11,7 +11,7 @@ export type MethodDecorator<S> = <This, Args extends unknown[], R extends S>(
 /**
  * Puts a policy around a method, as a standard (TC39) decorator.
  *
- * All instances share the policy's state. To hand the signal on, the method reads it from a `contextStorage` that is
+ * The method keeps its name and its length. All instances share the policy's state. To hand the signal on, the method reads it from a `contextStorage` that is
  * part of the policy; given here too, it makes a method that is called within another call a part of that one.
  *
  * @throws TypeError that quotes what is no policy
@@ -25,8 +25,11 @@ export type MethodDecorator<S> = <This, Args extends unknown[], R extends S>(
  */
 export function resilient<S>(policy: Policy<void, S>, calls?: ContextStorage): MethodDecorator<S> {
   having<Policy<void, S>>("execute", "a policy")(policy, "resilient: policy");
-  return (method) =>
-    function resilient(...args) {
+  return (method) => {
+    const wrapped: typeof method = function (...args) {
       return policy.execute(() => method.apply(this, args), calls?.current);
     };
+    const { name, length } = method;
+    return Object.defineProperties(wrapped, { name: { value: name }, length: { value: length } });
+  };
 }

@@ -61,6 +61,11 @@ describe("@resilient", () => {
     expect(prices.calls).toBe(3);
   });
 
+  it("leaves the method its name and its length", () => {
+    const { of } = Prices.prototype;
+    expect([of.name, of.length, Prices.all.name, Prices.all.length]).toEqual(["of", 2, "all", 0]);
+  });
+
   it("goes around static and private methods too", async () => {
     expect(await Prices.all()).toBe(42);
     expect(await new Prices(7).viaPrivate()).toBe("s7");
