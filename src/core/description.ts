@@ -80,6 +80,7 @@ export function describe(policy: Described): Description {
   const { recipe } = Object(policy) as Partial<Described>;
   if (recipe === undefined) throw new TypeError(`expected a policy, but got ${typeof policy}`);
   if (typeof recipe === "string") return { policy: recipe, arguments: [] };
+  if ("call" in recipe) throw new TypeError(`expected a policy, but got ${recipe.call}`);
   if ("parts" in recipe) return { operator: recipe.operator, operands: recipe.parts.map(describe) };
   return "table" in recipe ? { policy: recipe.policy, arguments: argumentsOf(recipe) } : recipe;
 }

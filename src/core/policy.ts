@@ -8,6 +8,7 @@
 import { around, tryAtOnce, tryInTurn } from "./branches.ts";
 import type { CallOptions, Context } from "./context.ts";
 import type { Joined, Operator, Recipe } from "./description.ts";
+import { quote } from "./duration.ts";
 import { LayeredPolicy } from "./layered-policy.ts";
 
 /** Anything asynchronous: `fetch`, a query, a telemetry sink, a command. */
@@ -140,15 +141,18 @@ export function race<const P extends PolicyList>(...branches: P): Policy<Request
 /** Does nothing: the unit of `compose`. */
 export const identity: Policy = definePolicy("identity", (next) => next);
 
+const names: Readonly<Record<Operator, string>> = { "+": "compose", "|": "orElse", "&": "race" };
+
 /** Joins policies by an operator; parts that the same operator joined already are taken apart, so it is associative. */
 function join<P extends PolicyList>(
   operator: Operator,
   policies: P,
   layer: (parts: readonly Policy[]) => Layer,
 ): Policy<RequestsOf<P>, ResponsesOf<P>> {
-  const parts = policies.flatMap((policy) => {
+  const parts = policies.flatMap((policy, index) => {
     if (!(policy instanceof LayeredPolicy)) {
-      throw new TypeError(`${operator} takes policies, but got ${typeof policy}`);
+      const found = typeof policy === "function" ? "a function: did you call it?" : quote(policy);
+      throw new TypeError(`${names[operator]} takes policies, but argument ${index + 1} is ${found}`);
     }
     const { operator: own, parts } = policy.recipe as Partial<Joined>;
     return own === operator && parts ? (parts as readonly Policy[]) : [policy as Policy];

@@ -8,7 +8,7 @@ import { RatioBudget, type RetryBudget, TokenBudget } from "../state/retry-budge
 export type SharedBudget = RetryBudget & DescribedCall;
 
 export interface RetryBudgetOptions {
-  /** Repetitions by calls. Default 0.2. */
+  /** Repetitions by calls, 0 to 1. Default 0.2. */
   readonly ratio?: number;
   /** Repetitions that the window always allows, for services with little traffic. Default 3. */
   readonly minimum?: number;
@@ -30,7 +30,7 @@ export function retryBudget(options: RetryBudgetOptions = {}): SharedBudget {
   known(options, "retryBudget", ["ratio", "minimum", "window"]);
   const { ratio = 0.2, minimum = 3, window = "10s" } = options;
   const budget = new RatioBudget(
-    between(0, 10)(ratio, "retryBudget: ratio"),
+    between(0, 1)(ratio, "retryBudget: ratio"),
     between(0, 1_000_000)(minimum, "retryBudget: minimum"),
     span(window, "retryBudget: window"),
   );

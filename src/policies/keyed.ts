@@ -1,7 +1,8 @@
 import { known, whole } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
+import { refuse } from "../core/duration.ts";
 import { type Exit, type Passage, pass, passageOf, through } from "../core/exit.ts";
-import { callable } from "../core/options.ts";
+import { having } from "../core/options.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
 
 export interface KeyedOptions {
@@ -17,6 +18,8 @@ export interface Keyed<in Req = unknown, in Res = unknown> extends Policy<Req, R
   keys(): string[];
 }
 
+const policyOf = having<Policy<never, never>>("layer", "a policy") as <P>(made: P, option: string) => P;
+
 /**
  * Gives each key (a host, a tenant) a policy of its own, with its own state.
  *
@@ -31,7 +34,9 @@ export function keyed<Req = unknown, Res = unknown>(
   options: KeyedOptions = {},
 ): Keyed<Req, Res> {
   known(options, "keyed", ["maximumKeys"]);
-  callable()(factory, "keyed: factory");
+  if (typeof factory !== "function") {
+    refuse("keyed: factory", "a function that makes the policy of a key", factory, TypeError);
+  }
   const most = whole(options.maximumKeys ?? 1000, "keyed: maximumKeys");
   const policies = new Map<string, Policy<Req, Res>>();
   /** The key that was used last, which need not be moved to the end of the map again. */
@@ -40,7 +45,7 @@ export function keyed<Req = unknown, Res = unknown>(
   function of(key: string): Policy<Req, Res> {
     const known = policies.get(key);
     if (known !== undefined && key === latest) return known;
-    const policy = known ?? factory(key);
+    const policy = known ?? policyOf(factory(key), "keyed: what factory returns");
     latest = key;
     // Deleting and setting again makes it the most recently used.
     if (known !== undefined) policies.delete(key);

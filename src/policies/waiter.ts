@@ -37,7 +37,7 @@ export class Waiter implements AbortListener, Place<Waiter> {
       this.#refuse = reject;
     });
     this.#since = clock.now();
-    this.#timer = clock.setTimer(() => this.refuse(`no slot within ${wait} ms`), wait);
+    this.#timer = clock.setTimer(() => this.refuse(`no slot within ${Math.round(wait)} ms`), wait);
     context.leg.add(this);
   }
 

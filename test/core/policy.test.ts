@@ -193,12 +193,15 @@ describe("compose", () => {
   });
 
   it.each([
-    ["+", compose],
-    ["|", orElse],
-    ["&", race],
+    ["compose", compose],
+    ["orElse", orElse],
+    ["race", race],
   ])("%s refuses what is no policy", (name, join) => {
-    expect(() => join(retry(), (() => {}) as unknown as AnyPolicy)).toThrow(
-      new TypeError(`${name} takes policies, but got function`),
+    expect(() => join(retry as unknown as AnyPolicy)).toThrow(
+      new TypeError(`${name} takes policies, but argument 1 is a function: did you call it?`),
+    );
+    expect(() => join(retry(), 5 as unknown as AnyPolicy)).toThrow(
+      new TypeError(`${name} takes policies, but argument 2 is 5`),
     );
   });
 

@@ -18,6 +18,7 @@ import {
   policy,
   race,
   retry,
+  retryBudget,
   type Scope,
   sharedBy,
   timeout,
@@ -106,6 +107,11 @@ describe("format", () => {
     const none = value as unknown as Policy;
     expect(() => format(none)).toThrow(new TypeError(`expected a policy, but got ${typeof value}`));
     expect(() => describePolicy(none)).toThrow(new TypeError(`expected a policy, but got ${typeof value}`));
+  });
+
+  it("takes no value of a policy for one", () => {
+    const budget = retryBudget() as unknown as Policy;
+    expect(() => format(budget)).toThrow(new TypeError("expected a policy, but got retryBudget"));
   });
 
   it("tells the path through functions too", () => {

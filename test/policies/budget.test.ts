@@ -171,11 +171,8 @@ describe("token budgets", () => {
 
 describe("budgets", () => {
   it.each<[string, () => SharedBudget, string]>([
-    [
-      "ratio",
-      () => retryBudget({ ratio: -1 }),
-      "retryBudget: ratio must be a number from 0 to 10, but is -1",
-    ],
+    ["ratio", () => retryBudget({ ratio: -1 }), "retryBudget: ratio must be a number from 0 to 1, but is -1"],
+    ["ratio", () => retryBudget({ ratio: 2 }), "retryBudget: ratio must be a number from 0 to 1, but is 2"],
     ["minimum", () => retryBudget({ minimum: Number.NaN }), "retryBudget: minimum must be a number from 0"],
     ["window", () => retryBudget({ window: 0 }), "retryBudget: window must be longer than 0"],
     ["share", () => retryBudget({ share: 1 } as object), 'retryBudget has no option "share"; it has ratio,'],

@@ -81,6 +81,20 @@ describe("keyed", () => {
   });
 
   it("needs a function that makes policies", () => {
-    expect(() => keyed("host" as never)).toThrow('keyed: factory must be a function, but is "host"');
+    const wanted = "keyed: factory must be a function that makes the policy of a key, but is ";
+    expect(() => keyed("host" as never)).toThrow(new TypeError(`${wanted}"host"`));
+    expect(() => keyed(retry() as never)).toThrow(wanted);
   });
+
+  it.each([5, undefined, null, () => retry()])(
+    "refuses a key for which the function makes %s",
+    async (made) => {
+      const { clock, origin, call } = stage(keyed(() => made as never));
+      const refused = call();
+      await clock.advance(0);
+      expect(refused.error).toBeInstanceOf(TypeError);
+      expect(String(refused.error)).toContain("keyed: what factory returns must be a policy, but is ");
+      expect(origin.calls.length).toBe(0);
+    },
+  );
 });
