@@ -1,4 +1,4 @@
-import type { Tunable } from "../core/adaptive.ts";
+import { isAdaptive, type Tunable } from "../core/adaptive.ts";
 import type { Context } from "../core/context.ts";
 import { type Exit, through } from "../core/exit.ts";
 import { count, settings, type Table } from "../core/options.ts";
@@ -34,9 +34,11 @@ export const bulkheadOptions: Table = table;
  * @example
  * const policy = bulkhead({ limit: 10, queue: 50, maximumWait: "1s" });
  */
-export function bulkhead(limitOrOptions: number | BulkheadOptions): Bulkhead {
+export function bulkhead(limitOrOptions: Tunable<number> | BulkheadOptions): Bulkhead {
   const chosen: BulkheadOptions =
-    typeof limitOrOptions === "object" ? limitOrOptions : { limit: limitOrOptions };
+    typeof limitOrOptions !== "object" || isAdaptive(limitOrOptions)
+      ? { limit: limitOrOptions as Tunable<number> }
+      : limitOrOptions;
   const { read, recipe } = settings("bulkhead", chosen, table);
   demandMaximumWait("bulkhead", chosen);
   const compartment = new Compartment("bulkhead", read.limit, read, chosen.order, chosen.limit);

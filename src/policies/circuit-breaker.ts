@@ -24,6 +24,7 @@ import type { Layer, Policy, Service } from "../core/policy.ts";
 import { Circuit, type CircuitRules, type CircuitSnapshot, type CircuitState } from "../state/circuit.ts";
 import { CountWindow, failed, type Mark, slow, TimeWindow, type Window } from "../state/window.ts";
 import { announce } from "./announce.ts";
+import { checkedSnapshot } from "./circuit-snapshot.ts";
 import type { Fleet, FleetNote, Guard, Probe, SharedStore } from "./fleet.ts";
 
 export interface CircuitBreakerOptions {
@@ -75,6 +76,7 @@ export interface CircuitBreaker extends Policy {
   metricsOnly(): void;
   /** Plain JSON to restore from, with durations and no times. */
   snapshot(): CircuitSnapshot;
+  /** @throws RangeError that names what is wrong with a snapshot; all then stays as it was */
   restore(snapshot: CircuitSnapshot): void;
   /**
    * Asks the home now, for the start of a page: no call does that or waits for it.
@@ -166,6 +168,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
     const computed = values.some((value) => typeof value === "function");
     // What a function of the context says is known at the first call; until then the defaults stand in for it.
     this.#tune(computed ? settings("circuitBreaker", {}, table).read : read, begun);
+    this.#refuseContradictions(chosen);
     if (computed || values.some(isAdaptive)) this.#read = read;
     this.#fleet = chosen.shared?.fleet(this.name, this.#circuit);
   }
@@ -203,7 +206,8 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   }
 
   restore(snapshot: CircuitSnapshot): void {
-    this.#apply((clock) => this.#circuit.restore(snapshot, clock));
+    const checked = checkedSnapshot(snapshot);
+    this.#apply((clock) => this.#circuit.restore(checked, clock));
   }
 
   sync(): Promise<void> {
@@ -270,6 +274,19 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
       successesToClose: read.successesToClose(context),
     };
     Object.assign(this.#circuit.rules, rules);
+  }
+
+  /** @throws TypeError for options that say different things, or nothing without another one */
+  #refuseContradictions({ slowCall, slowCallRate, maximumOpenFor }: CircuitBreakerOptions): void {
+    if (slowCallRate !== undefined && slowCall === undefined) {
+      throw new TypeError("circuitBreaker: slowCallRate does nothing without slowCall");
+    }
+    const { rules } = this.#circuit;
+    if (maximumOpenFor !== undefined && rules.maximumOpenFor < rules.openFor) {
+      throw new RangeError(
+        `circuitBreaker: maximumOpenFor (${rules.maximumOpenFor} ms) is shorter than openFor (${rules.openFor} ms)`,
+      );
+    }
   }
 
   /** Lets a call pass or refuses it, first by what the fleet says and then by the circuit itself. */

@@ -33,8 +33,11 @@ export const queueTable: {
   priority: { check: between(-1_000_000, 1_000_000), initial: 0 },
 };
 
-/** @throws TypeError when calls could wait for ever */
-export function demandMaximumWait(policy: string, { queue, maximumWait }: QueueOptions): void {
+/** @throws TypeError when calls could wait for ever, or for options that do nothing where none can wait */
+export function demandMaximumWait(policy: string, { queue, ...rest }: QueueOptions): void {
+  const { maximumWait } = rest;
+  const idle = (["maximumWait", "order", "priority"] as const).find((name) => rest[name] !== undefined);
+  if (queue === undefined && idle) throw new TypeError(`${policy}: ${idle} does nothing without a queue`);
   if (queue === undefined || queue === 0 || maximumWait !== undefined) return;
   throw new TypeError(`${policy}: maximumWait is required with a queue: nothing may wait for ever`);
 }

@@ -1,4 +1,4 @@
-import type { Tunable } from "../core/adaptive.ts";
+import { isAdaptive, type Tunable } from "../core/adaptive.ts";
 import { span } from "../core/check.ts";
 import { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
@@ -44,6 +44,7 @@ export interface RateLimit extends Policy {
   readonly share: number;
   /** Plain JSON to restore from, without times. */
   snapshot(): RateLimiterSnapshot;
+  /** @throws RangeError for what is no snapshot; all then stays as it was */
   restore(snapshot: RateLimiterSnapshot): void;
 }
 
@@ -77,9 +78,11 @@ export const rateLimitOptions: Table = table;
  * @example
  * const policy = rateLimit({ limit: 100, per: "1m", burst: 20, maximumWait: "2s" });
  */
-export function rateLimit(limitOrOptions: number | RateLimitOptions): RateLimit {
+export function rateLimit(limitOrOptions: Tunable<number> | RateLimitOptions): RateLimit {
   const chosen: RateLimitOptions =
-    typeof limitOrOptions === "object" ? limitOrOptions : { limit: limitOrOptions };
+    typeof limitOrOptions !== "object" || isAdaptive(limitOrOptions)
+      ? { limit: limitOrOptions as Tunable<number> }
+      : limitOrOptions;
   const { read, recipe } = settings("rateLimit", chosen, table);
   const { algorithm = table.algorithm.initial, limiter } = chosen;
   refuseContradictions(chosen, algorithm);

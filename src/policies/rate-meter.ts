@@ -1,3 +1,4 @@
+import { within } from "../core/check.ts";
 import type { Clock } from "../core/clock.ts";
 import { platform } from "../core/platform.ts";
 import type { Rate, RateLimiter, RateLimiterSnapshot } from "../state/rate-limiter.ts";
@@ -44,6 +45,7 @@ export class RateMeter {
   }
 
   restore(snapshot: RateLimiterSnapshot): void {
+    within(Object(snapshot).used, "restore: used", 0, 1e15);
     if (this.#turns === undefined) this.#initial = snapshot;
     else this.#turns.limiter.restore(snapshot, this.clock.now());
   }

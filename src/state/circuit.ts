@@ -46,6 +46,8 @@ export function openTime(
 export interface CircuitSnapshot {
   readonly state: CircuitState;
   readonly reopenings: number;
+  /** Failures in a row so far. Snapshots of old have none. */
+  readonly consecutiveFailures?: number;
   /** Milliseconds until it half-opens; 0 in other states. */
   readonly remaining: number;
   readonly window: WindowSnapshot;
@@ -187,6 +189,7 @@ export class Circuit {
     return {
       state: this.state,
       reopenings: this.reopenings,
+      consecutiveFailures: this.#consecutive,
       remaining: this.state === "open" ? Math.max(0, this.#until - time.now()) : 0,
       window: this.window.snapshot(),
     };
@@ -196,6 +199,7 @@ export class Circuit {
     this.reset(time);
     this.window.restore(snapshot.window, time);
     this.reopenings = snapshot.reopenings;
+    this.#consecutive = snapshot.consecutiveFailures ?? 0;
     const { state, remaining } = snapshot;
     if (state === "open" || state === "half-open") this.openUntil(remaining, "failures", time);
     else if (state !== "closed") this.force(state, time);

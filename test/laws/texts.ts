@@ -70,15 +70,19 @@ const circuit = {
   name: named,
   consecutiveFailures: whole(1, 9),
   failureRate: share,
-  slowCall: duration,
-  slowCallRate: share,
+  slowCall: fc.oneof(
+    duration,
+    fc.tuple(duration, share).map(([ms, rate]) => `${ms}, slowCallRate: ${rate}`),
+  ),
   window: fc.oneof(
     whole(20, 99),
     duration.filter((text) => text !== "250"),
   ),
   minimumCalls: whole(1, 20),
-  openFor: duration,
-  maximumOpenFor: duration,
+  openFor: fc.oneof(
+    duration,
+    duration.map((ms) => `${ms}, maximumOpenFor: ${ms}`),
+  ),
   probes: whole(1, 9),
   successesToClose: whole(1, 9),
 };
@@ -92,10 +96,10 @@ export const policies: Readonly<Record<string, Text>> = {
     "adaptiveLimit",
     oneOf("aimd", "vegas", "gradient2"),
     { initial: whole(10, 20), minimum: whole(1, 10), maximum: whole(20, 99), ...queue },
-    ["maximumWait"],
+    ["queue", "maximumWait"],
   ),
   answer: call("answer", answered),
-  bulkhead: call("bulkhead", whole(1, 99), queue, ["maximumWait"]),
+  bulkhead: call("bulkhead", whole(1, 99), queue, ["queue", "maximumWait"]),
   cache: call(
     "cache",
     fc.constant("byKey"),

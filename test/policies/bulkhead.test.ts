@@ -123,6 +123,17 @@ describe("bulkhead", () => {
       expect(clock.pending).toBe(0);
     });
 
+    it("says in whole milliseconds how long there was no slot", async () => {
+      const { clock, origin, call } = stage(bulkhead(queued));
+      call();
+      const waiting = call({ deadline: 19.980330000000322 });
+      await clock.advance(20);
+      expect(waiting.error).toMatchObject({ message: "no slot within 20 ms" });
+      origin.last.succeed("ok");
+      await clock.advance(0);
+      expect(clock.pending).toBe(0);
+    });
+
     it("lets a call wait no longer than its own deadline", async () => {
       const { clock, origin, call } = stage(bulkhead(queued));
       call();
@@ -478,6 +489,29 @@ describe("bulkhead", () => {
     [null as never, "bulkhead takes an object with limit, queue, maximumWait, order, priority, but got null"],
   ])("refuses %j when it is made", (options, message) => {
     expect(() => bulkhead(options)).toThrow(message);
+  });
+
+  it("takes an adaptive limit or a function without its name", async () => {
+    const limit = adaptive(1);
+    const { call, origin } = stage(bulkhead(limit));
+    call();
+    limit.set(2);
+    call();
+    expect(origin.calls.length).toBe(2);
+    const other = stage(bulkhead(() => 1));
+    other.call();
+    other.call();
+    expect(other.origin.calls.length).toBe(1);
+  });
+
+  it.each([
+    ["maximumWait", { maximumWait: "1s" }],
+    ["order", { order: "lifo" }],
+    ["priority", { priority: 1 }],
+  ] as const)("refuses %s without a queue: it would do nothing", (name, options) => {
+    const message = `bulkhead: ${name} does nothing without a queue`;
+    expect(() => bulkhead({ limit: 1, ...options })).toThrow(new TypeError(message));
+    expect(bulkhead({ limit: 1, queue: 0, ...options }).queued).toBe(0);
   });
 
   it("needs no maximumWait where nothing can wait", () => {

@@ -397,6 +397,34 @@ describe("circuitBreaker", () => {
     });
   });
 
+  it.each([
+    [{ state: "weird" }, /^restore: state must be one of closed, .*, metrics-only, but is "weird"$/],
+    [{ state: undefined }, "restore: state must be"],
+    [{ remaining: "soon" }, /^restore: remaining must be a number from 0 to \d+, but is "soon"$/],
+    [{ remaining: -1 }, "restore: remaining must be"],
+    [{ reopenings: null }, "restore: reopenings must be"],
+    [{ consecutiveFailures: Number.NaN }, "restore: consecutiveFailures must be"],
+    [{ window: undefined }, "restore: calls must be"],
+    [{ window: { calls: 1, failures: {}, slowCalls: 0 } }, "restore: failures must be"],
+    [{ window: { calls: 1, failures: 0 } }, "restore: slowCalls must be"],
+  ])("refuses to restore a snapshot that says %j, and stays as it was", async (wrong, message) => {
+    const circuit = circuitBreaker({ consecutiveFailures: 2 });
+    const { fail } = stage(circuit);
+    await fail();
+    await fail();
+    const before = circuit.snapshot();
+    const restore = () => circuit.restore({ ...before, ...wrong } as never);
+    expect(restore).toThrow(message);
+    expect(restore).toThrow(RangeError);
+    expect(circuit.snapshot()).toEqual({ ...before, state: "open" });
+  });
+
+  it.each([{}, null, undefined, "open", 5])("refuses to restore %j", (wrong) => {
+    const circuit = circuitBreaker();
+    expect(() => circuit.restore(wrong as never)).toThrow("restore: reopenings must be");
+    expect(circuit.state).toBe("closed");
+  });
+
   it("restores in a new circuit what it remembered of another", async () => {
     const circuit = circuitBreaker(hasty);
     const { clock, fail } = stage(circuit);
@@ -492,6 +520,15 @@ describe("circuitBreaker", () => {
     ],
     [{ openFor: 0 }, "circuitBreaker: openFor must be longer than 0"],
     [{ maximumOpenFor: -1 }, "circuitBreaker: maximumOpenFor must be a duration"],
+    [
+      { openFor: "10m", maximumOpenFor: "1m" },
+      "circuitBreaker: maximumOpenFor (60000 ms) is shorter than openFor (600000 ms)",
+    ],
+    [
+      { maximumOpenFor: "29s" },
+      "circuitBreaker: maximumOpenFor (29000 ms) is shorter than openFor (30000 ms)",
+    ],
+    [{ slowCallRate: 0.5 }, "circuitBreaker: slowCallRate does nothing without slowCall"],
     [{ probes: 0 }, "circuitBreaker: probes must be a whole number"],
     [{ successesToClose: 0.5 }, "circuitBreaker: successesToClose must be a whole number"],
     [{ name: 5 as never }, "circuitBreaker: name must be a text, but is 5"],

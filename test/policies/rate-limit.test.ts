@@ -30,6 +30,14 @@ async function succeed({ origin, call, clock }: Stage, count: number): Promise<C
 }
 
 describe("rateLimit", () => {
+  it("takes an adaptive limit without its name", () => {
+    const limit = adaptive(3);
+    const policy = rateLimit(limit);
+    expect(policy.available).toBe(3);
+    limit.set(5);
+    expect(policy.available).toBe(5);
+  });
+
   it("lets the limit go at once and rejects what is over it, with the time to come back", async () => {
     const policy = rateLimit({ limit: 2, per: "1s" });
     const at = stage(policy);
@@ -290,6 +298,28 @@ describe("rateLimit", () => {
       expect(seen[2]?.error).toMatchObject({ retryAfter: 100 });
       expect(policy.snapshot()).toEqual({ used: 10 });
     });
+
+    it.each([
+      [{}, "undefined"],
+      [null, "undefined"],
+      [undefined, "undefined"],
+      [{ used: "3" }, '"3"'],
+      [{ used: null }, "null"],
+      [{ used: -1 }, "-1"],
+    ])(
+      "refuses to restore %j, before the first call and after, and keeps what it knew",
+      async (wrong, found) => {
+        for (const algorithm of [tokenBucket(), gcra(), slidingLog(), slidingCounter()]) {
+          const policy = rateLimit({ limit: 3, algorithm });
+          const message = `restore: used must be a number from 0 to 1000000000000000, but is ${found}`;
+          const restore = () => policy.restore(wrong as never);
+          expect(restore).toThrow(new RangeError(message));
+          await succeed(stage(policy), 2);
+          expect(restore).toThrow(new RangeError(message));
+          expect(policy.available).toBe(1);
+        }
+      },
+    );
 
     it("restores a snapshot after the first call", async () => {
       const policy = rateLimit(5);

@@ -440,6 +440,27 @@ describe("Circuit", () => {
       expect(other.circuit.openFor).toBe(2_000);
     });
 
+    it("remembers the failures in a row, of which one more opens it", () => {
+      const staged = circuitAt({ consecutiveFailures: 3 });
+      staged.fail();
+      staged.fail();
+      const other = circuitAt({ consecutiveFailures: 3 });
+      other.circuit.restore(JSON.parse(JSON.stringify(staged.circuit.snapshot(staged.time))), other.time);
+      expect(other.circuit.state).toBe("closed");
+      other.fail();
+      expect(other.circuit.state).toBe("open");
+    });
+
+    it("may be of old, when none told the failures in a row", () => {
+      const { circuit, time, fail } = circuitAt({ consecutiveFailures: 2 });
+      fail();
+      const { consecutiveFailures, ...old } = circuit.snapshot(time);
+      expect(consecutiveFailures).toBe(1);
+      circuit.restore(old, time);
+      fail();
+      expect(circuit.state).toBe("closed");
+    });
+
     it("leaves out what is too old to tell anything", () => {
       const { circuit, time, fail } = circuitAt();
       fail();
