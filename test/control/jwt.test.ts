@@ -11,8 +11,14 @@ const claims = {
   scope: "read circuit.*",
 };
 
+const base64url = (bytes: Uint8Array) =>
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+
 const encoded = (value: unknown) =>
-  Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
+  base64url(new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value)));
 
 async function issuer(kid = "one") {
   const algorithm = { name: "ECDSA", namedCurve: "P-256" };
@@ -22,7 +28,7 @@ async function issuer(kid = "one") {
     const text = `${encoded({ alg: "ES256", kid, ...header })}.${encoded(body)}`;
     const bytes = new TextEncoder().encode(text);
     const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, pair.privateKey, bytes);
-    return `${text}.${Buffer.from(signature).toString("base64url")}`;
+    return `${text}.${base64url(new Uint8Array(signature))}`;
   };
   return { jwk, sign };
 }
