@@ -308,15 +308,19 @@ describe("a real server > being asked to wait", () => {
     const responses = await Promise.all(calls);
     expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
     await Promise.all(responses.map((response) => response.text()));
-    expect([(await seen()).length, clock.pending]).toEqual([80, 0]);
+    if (!inPage) expect(await seen()).toHaveLength(80);
+    expect(clock.pending).toBe(0);
   });
 
   it("a server that never stops saying 429 gets no more than the attempts, and its answer is handed on", async () => {
     const { url, seen } = await realOrigin([], { status: 429, headers: { "retry-after": "0" } });
-    const { fetch } = fetchBy(thrice);
-    const calls = Array.from({ length: 20 }, async (_, index) => (await fetch(url(`/${index}`))).status);
+    const sent = vi.fn<typeof fetch>((input, init) => fetch(input, init));
+    const patient = resilientFetch({ fetch: sent, environment: { random: () => 0 }, policy: thrice });
+    const calls = Array.from({ length: 20 }, async (_, index) => (await patient(url(`/${index}`))).status);
     expect(new Set(await Promise.all(calls))).toEqual(new Set([429]));
-    expect(await seen()).toHaveLength(60);
+    expect(sent).toHaveBeenCalledTimes(60);
+    // A browser's cache, raced by calls for one URL, may ask for it once more below fetch.
+    if (!inPage) expect(await seen()).toHaveLength(60);
   });
 });
 
