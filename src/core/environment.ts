@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import type { CallNotes, Context } from "./context.ts";
 import { type CircuitCall, type EventSink, kindOf } from "./events.ts";
 import { type Exit, pass, through } from "./exit.ts";
+import { callable, having, text } from "./options.ts";
 import type { Environment } from "./platform.ts";
 import { definePolicy, type Policy, type Service } from "./policy.ts";
 import type { Random } from "./random.ts";
@@ -27,13 +28,13 @@ export interface EnvironmentOptions {
 }
 
 const table = {
-  name: { named: true },
-  clock: {},
-  random: {},
-  sink: {},
-  classify: {},
-  discard: {},
-  waitUntil: {},
+  name: { named: true, check: text },
+  clock: { check: having<Clock>("now", "a clock") },
+  random: { check: callable() },
+  sink: { check: having<EventSink>("emit", "a sink, such as consoleSink()") },
+  classify: { check: callable() },
+  discard: { check: callable() },
+  waitUntil: { check: callable() },
 } as const;
 
 /**
@@ -43,11 +44,14 @@ const table = {
  * a sink it also tells how each call ended: `request.succeeded`, `request.failed` or `request.aborted`. In a text all but
  * the name come by names from its scope: `environment(name: "shop", sink: sink) + retry(3)`.
  *
+ * @throws TypeError for an option that does not exist, or that is not what it should be
  * @example
  * const policy = compose(environment({ name: "shop", sink }), retry(3), timeout("1s"));
  */
 export function environment(chosen: EnvironmentOptions): Policy {
   known(chosen, "environment", Object.keys(table));
+  for (const [option, value] of Object.entries(chosen) as [keyof typeof table, never][])
+    table[option].check(value, `environment: ${option}`);
   let outer: Environment | undefined;
   let merged: Environment;
   return definePolicy({ policy: "environment", given: chosen, table }, <Q, S>(next: Service<Q, S>) =>

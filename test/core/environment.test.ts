@@ -120,6 +120,18 @@ describe("environment", () => {
       'environment has no option "clocks"; it has name, clock, random, sink, classify, discard, waitUntil',
     );
   });
+
+  it.each([
+    [{ name: 5 }, "environment: name must be a text, but is 5"],
+    [{ clock: Date.now }, "environment: clock must be a clock, but is function now"],
+    [{ random: 0.5 }, "environment: random must be a function, but is 0.5"],
+    [{ sink: 1 }, "environment: sink must be a sink, such as consoleSink(), but is 1"],
+    [{ classify: "status" }, 'environment: classify must be a function, but is "status"'],
+    [{ discard: true }, "environment: discard must be a function, but is true"],
+    [{ waitUntil: {} }, "environment: waitUntil must be a function, but is {}"],
+  ])("refuses %j when it is made", (options, message) => {
+    expect(() => environment(options as unknown as EnvironmentOptions)).toThrow(new TypeError(message));
+  });
 });
 
 describe("discard", () => {

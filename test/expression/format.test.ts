@@ -23,6 +23,7 @@ import {
   sharedBy,
   timeout,
 } from "ninelives";
+import { ManualClock, recordingSink } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
 import { formatDescription } from "../../src/expression/format.ts";
 
@@ -70,7 +71,7 @@ describe("format", () => {
     ["slow(2, wait, loud: true) + retry(n)", { slow: () => a, wait: 1, n: 3 }],
     ["mine | fallback(cached) | standard", { mine: compose(a, b), cached: {} }],
     ["circuitBreaker(shared: home)", { home: sharedBy({ sync: async () => Promise.reject() }) }],
-    ['environment(name: "shop", clock: c, sink: s) + retry', { c: {}, s: {} }],
+    ['environment(name: "shop", clock: c, sink: s) + retry', { c: new ManualClock(), s: recordingSink() }],
     ["timeout(patience)", { patience: adaptive<number>(5) }],
     ["slow(exponential(100), linear(1s))", { slow: () => a }],
   ])("writes %s as it was written", (text, scope) => {
