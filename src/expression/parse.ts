@@ -130,7 +130,8 @@ class Parser {
     if (found instanceof LayeredPolicy) return named(found, name);
     if (typeof found !== "function") {
       const kind = scoped ? "a value that is no policy" : "an unknown policy";
-      return this.#fail(at, `found ${quote(name)}, ${kind}, but expected ${this.#known()}`);
+      const meant = scoped ? "" : this.#meant(name);
+      return this.#fail(at, `found ${quote(name)}, ${kind}${meant}, but expected ${this.#known()}`);
     }
     const { values, described } = this.#arguments();
     const made = this.#call(found as TextFunction, values, at);
@@ -142,8 +143,19 @@ class Parser {
   }
 
   #known(): string {
+    return `one of ${this.#names().join(", ")}`;
+  }
+
+  /** The policies that a text may name. */
+  #names(): readonly string[] {
     const mine = Object.keys(this.#scope).filter((name) => !name.startsWith("$"));
-    return `one of ${[...new Set([...Object.keys(policies), ...mine])].sort().join(", ")}`;
+    return [...new Set([...Object.keys(policies), ...mine])].sort();
+  }
+
+  /** What a misspelt name may have meant, for the message. */
+  #meant(name: string): string {
+    const near = this.#names().find((known) => isNear(known.toLowerCase(), name.toLowerCase()));
+    return near === undefined ? "" : ` (did you mean ${near}?)`;
   }
 
   #arguments(): Arguments {
@@ -274,6 +286,17 @@ function renamed(description: PolicyDescription, written: readonly Argument[]): 
       return named ? { ...argument, value: source.value } : argument;
     }),
   };
+}
+
+/** Whether one becomes the other by at most one letter more, less, other, or swapped with its neighbour. */
+function isNear(one: string, other: string): boolean {
+  const [short, long] = one.length <= other.length ? [one, other] : [other, one];
+  let same = 0;
+  while (same < short.length && short[same] === long[same]) same++;
+  const [rest, more] = [short.slice(same), long.slice(same)];
+  if (short.length < long.length) return rest === more.slice(1);
+  const swapped = `${more[1] ?? ""}${more[0] ?? ""}${more.slice(2)}`;
+  return rest.slice(1) === more.slice(1) || rest === swapped;
 }
 
 /** A policy of the scope under its name; one that was mixed in without a name stays as it is. */

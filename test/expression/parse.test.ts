@@ -377,6 +377,24 @@ describe("policy`...`", () => {
     expect(describePolicy(policy`retry(3)`)).toEqual(describePolicy(retry(3)));
   });
 
+  it.each([
+    ["retyr", "retry"],
+    ["retr(3)", "retry"],
+    ["timeouts(5s)", "timeout"],
+    ["Timeout(5s)", "timeout"],
+    ["circuitbreaker", "circuitBreaker"],
+    ["hedqe", "hedge"],
+    ["mime", "mine"],
+  ])("asks of %s whether %s was meant", (text, meant) => {
+    expect(() => parse(text, { mine: retry() })).toThrow(
+      `an unknown policy (did you mean ${meant}?), but expected`,
+    );
+  });
+
+  it.each(["r", "timer", "toString", "breaker"])("guesses nothing of %s", (text) => {
+    expect(() => parse(text)).toThrow(/an unknown policy, but expected/);
+  });
+
   it("tells of a value that is no policy by its place, and lists no such names", () => {
     expect(() => policy`retry + ${5}`).toThrow('line 1, column 9: found "$0", a value that is no policy');
     expect(() => policy`${retry()} + no`).toThrow(/^(?!.*\$0).*"no", an unknown policy/);
