@@ -13,6 +13,7 @@ const withoutTable = [
   "answer",
   "circuit-breaker",
   "decorators",
+  "environment",
   "idle-timeout",
   "keyed",
   "lease",

@@ -1,5 +1,5 @@
-import { globSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as ninelives from "ninelives";
 import { describe, expect, it } from "vitest";
@@ -31,7 +31,9 @@ function optionsOf(name: string): readonly Option[] | undefined {
   }));
 }
 
-const sources = globSync("src/{policies,fetch}/*.ts", { cwd: root }).map(read).join("\n");
+const sources = globSync(["src/{policies,fetch}/*.ts", "src/core/environment.ts"], { cwd: root })
+  .map(read)
+  .join("\n");
 
 /** The rows of the tables of a section that begin with this column, each with what its table is about. */
 function rows(section: string, column: string, page: string): { about: string; cells: string[] }[] {
@@ -63,12 +65,17 @@ const plain = (text: string): string => text.replaceAll("`", "");
 const bare = (text: string): string => text.replace(/["`\s]/g, "");
 const camel = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
+/** What all events that tell a call's end have in common. */
+const [, measures = ""] = /interface CallMeasures \{\n(.*?)\n\}/s.exec(read("src/core/events.ts")) ?? [];
+
 /** The events with their fields, from the source of their union. */
 const events = new Map(
   [...read("src/core/events.ts").matchAll(/^ {2}"([\w.-]+)": (.*?);\n(?= {2}["/]|\})/gms)].map(
     ([, type = "", details = ""]) => [
       type,
-      [...details.matchAll(/readonly (\w+)/g)].map(([, field = ""]) => field),
+      [...details.replace("CallMeasures", measures).matchAll(/readonly (\w+)\??:/g)].map(
+        ([, field = ""]) => field,
+      ),
     ],
   ),
 );
@@ -117,7 +124,7 @@ describe("policy pages", () => {
   it("link to pages that exist", () => {
     for (const path of pages) {
       for (const [, target = ""] of read(path).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
-        expect(pages, `${path} links to ${target}`).toContain(`docs/policies/${target}`);
+        expect(existsSync(join(root, dirname(path), target)), `${path} links to ${target}`).toBe(true);
       }
     }
   });
