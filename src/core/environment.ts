@@ -31,7 +31,7 @@ const table = {
   name: { named: true, check: text },
   clock: { check: having<Clock>("now", "a clock") },
   random: { check: callable() },
-  sink: { check: having<EventSink>("emit", "a sink, such as consoleSink()") },
+  sink: { check: having<EventSink>("emit", "a sink") },
   classify: { check: callable() },
   discard: { check: callable() },
   waitUntil: { check: callable() },
@@ -50,8 +50,9 @@ const table = {
  */
 export function environment(chosen: EnvironmentOptions): Policy {
   known(chosen, "environment", Object.keys(table));
-  for (const [option, value] of Object.entries(chosen) as [keyof typeof table, never][])
-    table[option].check(value, `environment: ${option}`);
+  const given = chosen as Record<string, never>;
+  for (const name in given)
+    table[name as keyof typeof table].check(given[name] as never, `environment: ${name}`);
   let outer: Environment | undefined;
   let merged: Environment;
   return definePolicy({ policy: "environment", given: chosen, table }, <Q, S>(next: Service<Q, S>) =>

@@ -125,7 +125,7 @@ describe("environment", () => {
     [{ name: 5 }, "environment: name must be a text, but is 5"],
     [{ clock: Date.now }, "environment: clock must be a clock, but is function now"],
     [{ random: 0.5 }, "environment: random must be a function, but is 0.5"],
-    [{ sink: 1 }, "environment: sink must be a sink, such as consoleSink(), but is 1"],
+    [{ sink: 1 }, "environment: sink must be a sink, but is 1"],
     [{ classify: "status" }, 'environment: classify must be a function, but is "status"'],
     [{ discard: true }, "environment: discard must be a function, but is true"],
     [{ waitUntil: {} }, "environment: waitUntil must be a function, but is {}"],
