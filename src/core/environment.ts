@@ -28,10 +28,10 @@ export interface EnvironmentOptions {
 }
 
 const table = {
-  name: { named: true, check: text },
+  name: { check: text, named: true },
   clock: { check: having<Clock>("now", "a clock") },
-  random: { check: callable() },
   sink: { check: having<EventSink>("emit", "a sink") },
+  random: { check: callable() },
   classify: { check: callable() },
   discard: { check: callable() },
   waitUntil: { check: callable() },
@@ -50,9 +50,10 @@ const table = {
  */
 export function environment(chosen: EnvironmentOptions): Policy {
   known(chosen, "environment", Object.keys(table));
-  const given = chosen as Record<string, never>;
-  for (const name in given)
-    table[name as keyof typeof table].check(given[name] as never, `environment: ${name}`);
+  for (const name in chosen) {
+    const option = name as keyof typeof table;
+    if (chosen[option] !== undefined) table[option].check(chosen[option] as never, `environment: ${name}`);
+  }
   let outer: Environment | undefined;
   let merged: Environment;
   return definePolicy({ policy: "environment", given: chosen, table }, <Q, S>(next: Service<Q, S>) =>

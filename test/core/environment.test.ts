@@ -117,7 +117,7 @@ describe("environment", () => {
 
   it("refuses an option that does not exist", () => {
     expect(() => environment({ clocks: 1 } as EnvironmentOptions)).toThrow(
-      'environment has no option "clocks"; it has name, clock, random, sink, classify, discard, waitUntil',
+      'environment has no option "clocks"; it has name, clock, sink, random, classify, discard, waitUntil',
     );
   });
 
