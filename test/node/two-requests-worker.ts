@@ -5,6 +5,7 @@
 import {
   adaptiveLimit,
   bulkhead,
+  type Context,
   coalesce,
   compose,
   environment,
@@ -16,6 +17,7 @@ import {
   retry,
   timeout,
 } from "ninelives";
+import { coalesceGets, type FetchCall } from "ninelives/fetch";
 
 const happened: PolicyEvent["type"][] = [];
 const sink = { emit: ({ type }: PolicyEvent) => void happened.push(type) };
@@ -45,37 +47,44 @@ const policies: Readonly<Record<string, Policy<void, unknown>>> = {
 };
 const wrapped = Object.fromEntries(Object.entries(policies).map(([name, policy]) => [name, told(policy)]));
 
+const gets = compose(environment({ sink }), timeout("5s"), coalesceGets());
+
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What a call may wait for before it ends. */
-const conditions: Readonly<Record<string, (policy: string) => boolean>> = {
+type Condition = (policy: string, since: readonly PolicyEvent["type"][]) => boolean;
+const conditions: Readonly<Record<string, Condition>> = {
   at_once: () => true,
   queued: (policy) => compartments[policy as keyof typeof compartments].queued > 0,
-  coalesced: () => happened.includes("call.coalesced"),
-  hedged: () => happened.includes("hedge.started"),
-  rejected: () => happened.includes("bulkhead.rejected"),
+  coalesced: (_, since) => since.includes("call.coalesced"),
+  hedged: (_, since) => since.includes("hedge.started"),
+  rejected: (_, since) => since.includes("bulkhead.rejected"),
   never: () => false,
 };
 
 async function answer(request: Request): Promise<object> {
   const { pathname, searchParams } = new URL(request.url);
   const policy = decodeURIComponent(pathname.slice(1));
-  const ended = conditions[searchParams.get("until") ?? "at_once"] as (policy: string) => boolean;
+  const ended = conditions[searchParams.get("until") ?? "at_once"] as Condition;
+  const from = happened.length;
   const { signal } = new AbortController();
   let calls = 0;
-  const call = (wrapped[policy] as Policy<void, unknown>).execute(
-    async (context) => {
-      calls++;
-      // Timers and I/O are the request's own, and so is its signal: a call that ran in another request would end with that.
-      do {
-        await wait(20);
-        context.signal.throwIfAborted();
-      } while (!ended(policy));
-      if (searchParams.has("fails")) throw new Error("down");
-      return "done";
-    },
-    { signal },
-  );
+  const work = async (context: Context): Promise<string> => {
+    calls++;
+    // Timers and I/O are the request's own, and so is its signal: a call that ran in another request would end with that.
+    do {
+      await wait(20);
+      context.signal.throwIfAborted();
+    } while (!ended(policy, happened.slice(from)));
+    if (searchParams.has("fails")) throw new Error("down");
+    return "done";
+  };
+  const get = async (): Promise<string> => {
+    const send = gets.wrap(async (_: FetchCall, context) => new Response(await work(context)));
+    return (await send({ input: "https://api.test/", init: undefined }, { signal })).text();
+  };
+  const call =
+    policy === "coalesceGets" ? get() : (wrapped[policy] as Policy<void, unknown>).execute(work, { signal });
   return call.then(
     (value) => ({ value, calls }),
     (error: unknown) => ({ error: isRejected(error) ? error.kind : String(error), calls }),

@@ -65,6 +65,15 @@ describe.each([oldest, newest])("T10: at compatibility date %s", (date) => {
     expect(others).toEqual([1, 2].map(() => ({ value: "done", calls: 0 })));
   });
 
+  it("coalesceGets: a body reaches those who wait for it in other requests, each in a Response of its own", async () => {
+    const first = ask("coalesceGets?until=coalesced");
+    await ahead();
+    const others = await Promise.all([ask("coalesceGets"), ask("coalesceGets")]);
+    expect(await first).toEqual(done);
+    expect(others).toEqual([1, 2].map(() => ({ value: "done", calls: 0 })));
+    expect(await ask("coalesceGets")).toEqual(done);
+  });
+
   it("timeout > coalesce: a call whose request has ended holds nobody for longer than its timeout", async () => {
     const policy = encodeURIComponent("short timeout > coalesce");
     const first = ask(`${policy}?until=never`);
