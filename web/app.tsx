@@ -24,7 +24,7 @@ export function App({ dashboard }: { dashboard: Dashboard }) {
   const main = useFocusOnArrival(route);
   const clock = useClock();
   const seenAt = (model.receivedAt ?? clock) + model.skew;
-  const stale = model.link.state !== "live" && clock - (model.receivedAt ?? clock) > patience;
+  const stale = model.link.state !== "live" && clock - (model.heardAt ?? clock) > patience;
   // What happens while nobody tells is unknown: no countdown runs on.
   const now = stale ? seenAt + patience : clock + model.skew;
   const board = { model, dashboard, now, clock, seenAt, window, chooseWindow };

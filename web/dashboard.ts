@@ -2,9 +2,12 @@ import type { CommandEnvelope } from "ninelives/control";
 import { connectApi, explained } from "./api.ts";
 import { commandSender, envelope } from "./commands.ts";
 import { followLive, type Live } from "./live.ts";
-import { type Act, type Link, received } from "./model.ts";
+import { type Act, type Link, linked, received } from "./model.ts";
 import { Store } from "./store.ts";
 import { token } from "./token.ts";
+
+/** Milliseconds of silence after which somebody who comes back to the page gets a new connection. */
+const tooQuiet = 15_000;
 
 /** The page's ties to the server: what it shows comes in through the store, what it wants goes out through here. */
 export class Dashboard {
@@ -23,11 +26,17 @@ export class Dashboard {
       state: () => this.api.state(),
       onLink: (link) => this.#linked(link),
       onMessage: (message) => this.store.update((model) => received(model, message, Date.now())),
+      onPong: () => this.store.update((model) => ({ ...model, heardAt: Date.now() })),
     });
-    // What the browser knows of its network the back-off would learn only later.
-    addEventListener("online", () => {
-      if (this.store.model.link.state === "waiting") this.#live.restart();
-    });
+    // What the browser knows of its network the back-off, or the silence, would tell only later.
+    const look = (): void => {
+      const { link, heardAt } = this.store.model;
+      const silent = Date.now() - (heardAt ?? Date.now()) > tooQuiet;
+      if (!document.hidden && (link.state === "waiting" || (link.state === "live" && silent)))
+        this.#live.restart();
+    };
+    addEventListener("online", look);
+    document.addEventListener("visibilitychange", look);
   }
 
   /**
@@ -85,7 +94,7 @@ export class Dashboard {
 
   #linked(link: Link): void {
     const before = this.store.model.link.state;
-    this.store.update((model) => ({ ...model, link }));
+    this.store.update((model) => linked(model, link, Date.now()));
     if (link.state === "live") this.refreshPolicies();
     if (link.state === "refused" && before !== "refused") {
       this.askForToken(

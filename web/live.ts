@@ -21,6 +21,8 @@ export interface LiveOptions {
   /** Asked when no socket opens: it says why, and what it knows is shown until one does. */
   readonly state: () => Promise<SystemState>;
   readonly onMessage: (message: LiveMessage) => void;
+  /** The other side answered, though there is nothing new. */
+  readonly onPong: () => void;
   readonly onLink: (link: Link) => void;
   /** Another clock, for tests. */
   readonly environment?: EnvironmentOptions;
@@ -31,6 +33,9 @@ export interface Live {
   /** Leaves the socket that there is, if any, and begins anew: with another token, or when the network is back. */
   restart(): void;
 }
+
+/** Milliseconds after which the other side is asked whether it is there. It answers without being woken. */
+const askEvery = 5_000;
 
 /** The server wants a token; trying again would not help. */
 class Refused extends Error {}
@@ -53,7 +58,8 @@ export function followLive(options: LiveOptions): Live {
     name: "dashboard",
     sink: {
       emit: (event) => {
-        if (event.type === "retry.attempted") onLink({ state: "waiting", until: event.at + event.delay });
+        if (event.type === "retry.attempted" && event.policy === "dashboard")
+          onLink({ state: "waiting", until: event.at + event.delay });
       },
     },
   });
@@ -66,7 +72,12 @@ export function followLive(options: LiveOptions): Live {
     onLink({ state: "connecting" });
     return opened(options, context);
   });
-  const answer = timeout("10s").wrap(askForAnswer);
+  // A machine that is busy, or was asleep, gets its timers before what waited for it: one silence is no proof.
+  const answer = compose(
+    environment({ name: "ping" }),
+    retry({ attempts: 3, backoff: constant(0) }),
+    timeout("10s"),
+  ).wrap(askForAnswer);
 
   async function session(_: undefined, context: Context): Promise<never> {
     const socket = await connect(undefined, context);
@@ -81,7 +92,7 @@ export function followLive(options: LiveOptions): Live {
   /** Fails when the other side no longer answers, which a socket alone does not notice for minutes. */
   async function silent(socket: WebSocket, context: Context): Promise<never> {
     while (true) {
-      await context.sleep(15_000);
+      await context.sleep(askEvery);
       if (socket.readyState !== WebSocket.OPEN) throw new Error("the socket closed");
       await answer(socket, context);
     }
@@ -89,7 +100,7 @@ export function followLive(options: LiveOptions): Live {
 
   const follow = compose(
     told,
-    retry({ attempts: always, backoff: constant("1s"), jitter: "equal", retryOn }),
+    retry({ attempts: always, backoff: constant("500ms"), jitter: "equal", retryOn }),
   ).wrap(session);
 
   let current = new AbortController();
@@ -138,13 +149,14 @@ function read(data: unknown): LiveMessage | undefined {
 }
 
 /** A socket that is open, its messages already heard. */
-function opened({ open, state, onMessage }: LiveOptions, { signal }: Context): Promise<WebSocket> {
+function opened({ open, state, onMessage, onPong }: LiveOptions, { signal }: Context): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
     const socket = open(protocols());
     signal.addEventListener("abort", () => socket.close(), { once: true });
     socket.onmessage = ({ data }) => {
       const message = read(data);
-      if (message !== undefined) onMessage(message);
+      if (message === undefined) onPong();
+      else onMessage(message);
     };
     socket.onopen = () => resolve(socket);
     // Why an opening fails a browser does not tell: the same door over HTTP does.

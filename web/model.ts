@@ -20,8 +20,12 @@ export interface Act {
 /** All that the page knows. Replaced, never changed. */
 export interface Model {
   readonly link: Link;
+  /** When the connection that there was broke; `null` while there is one, and before the first. */
+  readonly lostAt: number | null;
   /** When the last message came, by the page's clock; `null` before the first. */
   readonly receivedAt: number | null;
+  /** When the observer last spoke, be it to say that nothing changed: so old is what is shown. */
+  readonly heardAt: number | null;
   /** What the observer's clock is ahead of the page's. */
   readonly skew: number;
   /** What the observer says of itself. */
@@ -46,7 +50,9 @@ export interface Model {
 
 export const emptyModel: Model = {
   link: { state: "connecting" },
+  lostAt: null,
   receivedAt: null,
+  heardAt: null,
   skew: 0,
   observer: null,
   place: null,
@@ -60,6 +66,20 @@ export const emptyModel: Model = {
   tokenWanted: null,
 };
 
+/** The model after its connection came to another state at `now` by the page's clock. */
+export function linked(model: Model, link: Link, now: number): Model {
+  const lost = model.link.state === "live" ? now : model.lostAt;
+  return { ...model, link, lostAt: link.state === "live" ? null : lost };
+}
+
+/** Milliseconds without a connection that nobody has to hear of: it is back before anything is missed. */
+const hiccup = 4_000;
+
+/** Whether what is shown is as it is now, also across a connection that broke a moment ago and comes back. */
+export function isLive({ link, lostAt }: Model, now: number): boolean {
+  return link.state === "live" || (link.state !== "refused" && lostAt !== null && now - lostAt < hiccup);
+}
+
 /** The model after a message that came at `now` by the page's clock. */
 export function received(model: Model, message: LiveMessage, now: number): Model {
   if (message.type === "snapshot") {
@@ -67,6 +87,7 @@ export function received(model: Model, message: LiveMessage, now: number): Model
     return {
       ...model,
       receivedAt: now,
+      heardAt: now,
       skew: at - now,
       observer: { since, events, dropped },
       place: message.place ?? model.place,
@@ -82,6 +103,7 @@ export function received(model: Model, message: LiveMessage, now: number): Model
   return {
     ...model,
     receivedAt: now,
+    heardAt: now,
     skew: message.at - now,
     observer: { since: model.observer?.since ?? message.at, ...message.totals },
     place: message.place ?? model.place,

@@ -50,6 +50,7 @@ class PlayedSocket extends EventTarget {
 let clock: ManualClock;
 let sockets: PlayedSocket[];
 let messages: LiveMessage[];
+let pongs: number;
 let links: Link["state"][];
 let live: Live;
 /** What the server answers to whoever asks over HTTP why no socket opens. */
@@ -62,6 +63,7 @@ beforeEach(async () => {
   clock = new ManualClock();
   sockets = [];
   messages = [];
+  pongs = 0;
   links = [];
   overHttp = () => Promise.reject(new TypeError("failed to fetch"));
   live = followLive({
@@ -72,6 +74,7 @@ beforeEach(async () => {
     },
     state: () => overHttp(),
     onMessage: (message) => messages.push(message),
+    onPong: () => pongs++,
     onLink: ({ state }) => links.push(state),
     environment: { clock, random: () => 1 },
   });
@@ -88,12 +91,12 @@ describe("the dashboard's connection", () => {
     expect(links).toEqual(["connecting", "live"]);
   });
 
-  it("opens again a second after a session that worked, however often that happens", async () => {
+  it("opens again half a second after a session that worked, however often that happens", async () => {
     for (let session = 1; session <= 5; session++) {
       newest().accept();
       await clock.advance(0);
       newest().end(1006);
-      await clock.advance(999);
+      await clock.advance(499);
       expect(sockets).toHaveLength(session);
       expect(links.at(-1)).toBe("waiting");
       await clock.advance(1);
@@ -127,16 +130,38 @@ describe("the dashboard's connection", () => {
     expect(sockets).toHaveLength(2);
   });
 
-  it("leaves a socket that no longer answers", async () => {
+  it("asks every five seconds whether the other side is there, and passes its answer on", async () => {
     newest().accept();
-    await clock.advance(15_000);
-    expect(newest().sent).toEqual(["ping"]);
+    for (let asked = 1; asked <= 3; asked++) {
+      await clock.advance(5_000);
+      expect(newest().sent).toHaveLength(asked);
+      newest().say("pong");
+      await clock.advance(0);
+      expect(pongs).toBe(asked);
+    }
+    expect(new Set(newest().sent)).toEqual(new Set(["ping"]));
+    expect(messages).toEqual([]);
+  });
+
+  it("stays with a socket that is silent for less than half a minute, also when its page stood still", async () => {
+    newest().accept();
+    await clock.advance(5_000);
+    // The timers of a page that stood still come first, and what waited for it then.
+    await clock.advance(20_000);
     newest().say("pong");
-    await clock.advance(15_000);
-    expect(newest().sent).toEqual(["ping", "ping"]);
-    await clock.advance(10_000);
+    await clock.advance(4_000);
+    expect([sockets.length, links.at(-1)]).toEqual([1, "live"]);
+  });
+
+  it("leaves a socket that does not answer three times in a row", async () => {
+    newest().accept();
+    await clock.advance(5_000);
+    await clock.advance(29_999);
+    expect(newest().sent).toEqual(["ping", "ping", "ping"]);
+    expect(newest().readyState).toBe(WebSocket.OPEN);
+    await clock.advance(1);
     expect(newest().readyState).toBe(WebSocket.CLOSED);
-    await clock.advance(1_000);
+    await clock.advance(500);
     expect(sockets).toHaveLength(2);
   });
 

@@ -182,12 +182,52 @@ describe("the dashboard", () => {
     await expect.poll(() => page.locator(".readout").nth(1).textContent()).toMatch(/^5 s ago: p50 32/);
   });
 
-  it("says that it is disconnected, and how old what it shows is", async () => {
+  it("says that it is disconnected and how old what it shows is, and never shows zero for it", async () => {
     const observer = alive();
     const page = await visit(observer);
+    const figures = () => page.locator("article dd, .totals dd").allTextContents();
+    await expect.poll(() => page.getByRole("article").count()).toBe(4);
+    const before = await figures();
     await observer.vanish(context as BrowserContext);
     await page.getByText("reconnecting").waitFor();
     await page.getByText(/last update \d+\ss ago/).waitFor();
+    await page.locator("main[data-stale]").waitFor();
+    expect(await figures()).toEqual(before);
+    // A countdown that nobody knows anything of does not run on.
+    const since = () => page.locator('[aria-labelledby="card-prices"] .since').textContent();
+    const stood = await since();
+    const age = () => page.locator(".connection .age").textContent();
+    const old = await age();
+    await expect.poll(age).not.toBe(old);
+    expect(await since()).toBe(stood);
+  });
+
+  it("says nothing of a connection that comes back at once, and shows what came with it", async () => {
+    const observer = alive();
+    const page = await visit(observer);
+    const said = await page.evaluateHandle<Set<string>>(`(() => {
+      const said = new Set();
+      const look = () => said.add(document.querySelector(".connection > span > span").textContent);
+      new MutationObserver(look).observe(document.querySelector(".connection"), {
+        subtree: true, childList: true, characterData: true, attributes: true,
+      });
+      look();
+      return said;
+    })()`);
+    for (let times = 1; times <= 3; times++) {
+      await observer.hiccup();
+      await expect.poll(() => observer.viewers).toBe(1);
+      observer.say({
+        type: "delta",
+        at: at + times,
+        totals: { events: times, dropped: 0 },
+        policies: [calledPolicy("products", at, { reporters: 20 + times })],
+        events: [],
+        skipped: 0,
+      });
+      await page.getByText(`${20 + times} reporters`).waitFor();
+    }
+    expect(await said.evaluate((said) => [...said])).toEqual(["live"]);
   });
 
   it("draws no more of two thousand policies than one can look at, and finds each", async () => {

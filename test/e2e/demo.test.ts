@@ -31,6 +31,7 @@ beforeAll(async () => {
     if (message.text().includes("Content Security Policy")) complaints.push(message.text());
   });
   dashboard = await context.newPage();
+  await dashboard.addInitScript(rememberLinks);
   await dashboard.goto(`${demo.origin}/#token=${demo.token}`);
   shop = await context.newPage();
   await shop.goto(`${demo.origin}/shop/`);
@@ -43,6 +44,14 @@ afterAll(async () => {
   await demo?.stop();
   rmSync(scratch, { recursive: true, force: true });
 });
+
+/** What the dashboard has said of its connection since it was opened, each word once. */
+const links = () => dashboard.evaluate<string[]>("[...links]");
+
+const rememberLinks = `
+  globalThis.links = new Set();
+  setInterval(() => links.add(document.querySelector(".connection > span > span")?.textContent), 50);
+`;
 
 /** Waits for a fact of the running system, and shows the last of it when it does not come. */
 const eventually = <T>(fact: () => T | Promise<T>) => expect.poll(fact, { timeout: 60_000, interval: 100 });
@@ -200,13 +209,27 @@ describe("the demo, from end to end", () => {
     await stranger.close();
   });
 
+  it("has been live all along, on a busy machine too", async () => {
+    // Before the first word, there is the page as it was served, and then that it connects.
+    const before = [undefined, null, "connecting…"] as unknown[];
+    await eventually(async () => (await links()).filter((said) => !before.includes(said))).toEqual(["live"]);
+  });
+
   it("loses neither a circuit's state nor an audit entry when workerd restarts", async () => {
     await card("reviews").getByRole("button", { name: "Force open" }).click();
     await eventually(() => gatewayCircuit("reviews")).toBe("forced-open");
     const before = await audit();
     const port = Number(new URL(demo.origin).port);
     await demo.stop();
+    // What it last heard stays, with its age; nothing turns to zero.
+    await dashboard.getByText(/reconnecting|disconnected/).waitFor();
+    await eventually(() => dashboard.locator(".connection .age").textContent()).toMatch(
+      /last update \d+\ss ago/,
+    );
+    expect(await card("reviews").getAttribute("data-state")).toBe("forced-open");
+    expect(await dashboard.locator(".totals dd").first().textContent()).not.toBe("0");
     demo = await RunningDemo.start(port, scratch);
+    await dashboard.getByText("live", { exact: true }).waitFor();
     const after = await audit();
     expect(after.intact).toBe(true);
     expect(after.entries).toEqual(before.entries);

@@ -76,6 +76,18 @@ export class PlayedObserver {
     for (const socket of this.#sockets) socket.send(JSON.stringify(message));
   }
 
+  /** Ends the connections, and lets in whoever comes again. */
+  async hiccup(): Promise<void> {
+    const ended = [...this.#sockets];
+    this.#sockets.clear();
+    for (const socket of ended) await socket.close({ code: 1011 });
+  }
+
+  /** How many are connected. */
+  get viewers(): number {
+    return this.#sockets.size;
+  }
+
   /** Ends the connections, and lets nobody in again. */
   async vanish(context: BrowserContext): Promise<void> {
     await context.routeWebSocket(/\/v1\/live/, (socket) => socket.close({ code: 1011 }));

@@ -1,11 +1,11 @@
 import { useBoard } from "../board.ts";
 import { span } from "../format.ts";
-import type { Model } from "../model.ts";
+import { isLive, type Model } from "../model.ts";
 
 /** Milliseconds without a word after which one says "disconnected". */
 const lost = 60_000;
 /** Milliseconds that what is shown may be old before its age is said although the connection is there. */
-const quiet = 5_000;
+const quiet = 10_000;
 
 /** Whether what one sees is alive, by shape and word, and else how old it is. */
 export function Connection() {
@@ -40,12 +40,13 @@ export function Connection() {
 
 /** What to say of the connection at `now` by the page's clock. */
 function connection(
-  { link, receivedAt }: Model,
+  model: Model,
   now: number,
 ): { state: "live" | "reconnecting" | "disconnected"; words: string; age: string } {
-  const old = receivedAt === null ? null : now - receivedAt;
+  const { link, heardAt } = model;
+  const old = heardAt === null ? null : now - heardAt;
   const age = old === null ? "" : `, last update ${span(old)} ago`;
-  if (link.state === "live") return { state: "live", words: "live", age: (old ?? 0) > quiet ? age : "" };
+  if (isLive(model, now)) return { state: "live", words: "live", age: (old ?? 0) > quiet ? age : "" };
   if (link.state === "refused") return { state: "disconnected", words: "disconnected: needs a token", age };
   if (old === null && link.state === "connecting")
     return { state: "reconnecting", words: "connecting…", age: "" };
