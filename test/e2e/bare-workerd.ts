@@ -14,7 +14,12 @@ export interface BareWorkerdOptions {
   readonly port: number;
   /** Texts that the Worker finds in its environment. */
   readonly vars: Readonly<Record<string, string>>;
+  /** The port of V8's inspector; with it the Durable Objects get an isolate apart from the Worker's, as at the edge. */
+  readonly inspector?: number;
 }
+
+/** The isolates that the inspector knows. */
+export type Isolate = "main" | "objects";
 
 /**
  * Our Worker and an origin in plain workerd, without wrangler's proxy in between, and with Durable Objects on disk.
@@ -22,14 +27,17 @@ export interface BareWorkerdOptions {
 export class BareWorkerd {
   readonly origin: string;
   readonly #folder: string;
+  readonly #inspector: number | undefined;
   #process: ChildProcess | undefined;
 
-  private constructor(port: number, folder: string) {
+  private constructor({ port, inspector }: BareWorkerdOptions, folder: string) {
     this.origin = `http://127.0.0.1:${port}`;
     this.#folder = folder;
+    this.#inspector = inspector;
   }
 
-  static async start({ entry, port, vars }: BareWorkerdOptions): Promise<BareWorkerd> {
+  static async start(options: BareWorkerdOptions): Promise<BareWorkerd> {
+    const { entry, port, vars, inspector } = options;
     const folder = mkdtempSync(join(tmpdir(), "ninelives-workerd-"));
     mkdirSync(join(folder, "objects"));
     await build({
@@ -52,36 +60,48 @@ export class BareWorkerd {
       OBSERVER: "ObserverObject",
       CONTROL: "ControlObject",
     });
+    const home = inspector === undefined ? "main" : "objects";
+    const bindings = `
+          ${texts.join("\n")}
+          (name = "ORIGIN", service = "origin"),
+          ${objects
+            .map(
+              ([binding, name]) =>
+                `(name = "${binding}", durableObjectNamespace = (className = "${name}", serviceName = "${home}")),`,
+            )
+            .join("\n")}`;
+    const namespaces = `
+        durableObjectNamespaces = [
+          ${objects.map(([, name]) => `(className = "${name}", uniqueKey = "${name}", enableSql = true),`).join("\n")}
+        ],
+        durableObjectStorage = (localDisk = "disk"),`;
+    const worker = (more: string): string => `(
+        modules = [(name = "worker.js", esModule = embed "worker.js")],
+        compatibilityDate = "2026-06-01",
+        bindings = [${bindings}
+        ],${more}
+      )`;
     writeFileSync(
       join(folder, "config.capnp"),
       `using Workerd = import "/workerd/workerd.capnp";
       const config :Workerd.Config = (
+        ${inspector === undefined ? "" : 'v8Flags = ["--expose-gc"],'}
         services = [
           (name = "main", worker = .main),
           (name = "origin", worker = .origin),
-          (name = "objects", disk = (path = ${JSON.stringify(join(folder, "objects"))}, writable = true)),
+          ${home === "main" ? "" : '(name = "objects", worker = .objects),'}
+          (name = "disk", disk = (path = ${JSON.stringify(join(folder, "objects"))}, writable = true)),
         ],
         sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
       );
-      const main :Workerd.Worker = (
-        modules = [(name = "worker.js", esModule = embed "worker.js")],
-        compatibilityDate = "2026-06-01",
-        bindings = [
-          ${texts.join("\n")}
-          (name = "ORIGIN", service = "origin"),
-          ${objects.map(([binding, name]) => `(name = "${binding}", durableObjectNamespace = "${name}"),`).join("\n")}
-        ],
-        durableObjectNamespaces = [
-          ${objects.map(([, name]) => `(className = "${name}", uniqueKey = "${name}", enableSql = true),`).join("\n")}
-        ],
-        durableObjectStorage = (localDisk = "objects"),
-      );
+      const main :Workerd.Worker = ${worker(home === "main" ? namespaces : "")};
+      const objects :Workerd.Worker = ${worker(namespaces)};
       const origin :Workerd.Worker = (
         serviceWorkerScript = "addEventListener('fetch', (event) => event.respondWith(new Response('fine')))",
         compatibilityDate = "2026-06-01",
       );`,
     );
-    const workerd = new BareWorkerd(port, folder);
+    const workerd = new BareWorkerd(options, folder);
     await workerd.resume();
     return workerd;
   }
@@ -90,7 +110,11 @@ export class BareWorkerd {
   async resume(): Promise<void> {
     const started = spawn(
       join(root, "node_modules/.bin/workerd"),
-      ["serve", join(this.#folder, "config.capnp")],
+      [
+        "serve",
+        join(this.#folder, "config.capnp"),
+        ...(this.#inspector === undefined ? [] : [`--inspector-addr=127.0.0.1:${this.#inspector}`]),
+      ],
       {
         stdio: ["ignore", "pipe", "pipe"],
       },

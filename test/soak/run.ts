@@ -1,7 +1,8 @@
 /**
- * `npm run soak`: events for a long time, and what the Worker with its objects and a dashboard that looks on then weigh.
+ * `npm run soak`: events for a long time, what the Worker, its objects and a dashboard that looks on then weigh, and how
+ * long an event takes until the dashboard has painted it.
  *
- * --minutes=<number>   Default 8; an hour is 60
+ * --minutes=<number>   Default 8; an hour, after which no window is filling any more, is 60
  * --rate=<number>      events a second. Default 200
  * --policies=<number>  Default 20
  *
@@ -16,8 +17,10 @@ import { parseArgs } from "node:util";
 import { type CDPSession, chromium as playwright } from "playwright";
 import { chromium, chromiumArguments } from "../chromium.ts";
 import { BareWorkerd } from "../e2e/bare-workerd.ts";
+import { allOf, isolateHeap } from "../e2e/isolate-heap.ts";
 import { freePort } from "../e2e/running-demo.ts";
-import { growthOf } from "./growth.ts";
+import { type Growth, growthOf, median, ofHeap, ofProcess } from "./growth.ts";
+import { whenPainted } from "./to-pixel.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = `${root}.reports/soak/`;
@@ -41,9 +44,17 @@ const [minutes, rate, policies] = [flags.minutes, flags.rate, flags.policies].ma
   number,
 ];
 
+/** Milliseconds that an event may take until a page has painted it, as the median. */
+const slowestPixel = 1_000;
+const samplesTaken = 40;
+/** What is weighed: workerd altogether, the heaps of the Worker's isolate and of its objects', and that of the page. */
+type Weighed = "process" | "worker" | "objects" | "page";
+
 const key = "soak";
+const inspector = await freePort();
 const edge = await BareWorkerd.start({
   entry: "workers/index.ts",
+  inspector,
   port: await freePort(),
   vars: {
     UPSTREAMS: "{}",
@@ -52,34 +63,50 @@ const edge = await BareWorkerd.start({
     ALERTS: JSON.stringify({ rules: [{ name: "errors", when: "error-rate", above: 0.5 }] }),
   },
 });
-const browser = await playwright.launch({ executablePath: chromium(), args: [...chromiumArguments] });
+const browser = await playwright.launch({
+  executablePath: chromium(),
+  // A page that a test hands out counts as one of the public network, which may not open sockets to this machine.
+  args: [...chromiumArguments, "--disable-features=LocalNetworkAccessChecks"],
+});
 
 try {
-  const page = await dashboard();
-  const worker: number[] = [];
-  const pageHeap: number[] = [];
+  let sockets = 0;
+  const page = await dashboard(() => sockets++);
+  const samples = { process: [], worker: [], objects: [], page: [] } as Record<Weighed, number[]>;
+  const toPixel: number[] = [];
   let sent = 0;
   const began = performance.now();
   const end = began + minutes * 60_000;
-  const sampleEvery = (minutes * 60_000) / 40;
+  const sampleEvery = (minutes * 60_000) / samplesTaken;
+  let weighing = Promise.resolve();
   let sampleAt = began + sampleEvery;
   for (let turn = 1; performance.now() < end; turn++) {
-    sent += await send(Math.round((rate * turn) / 4) - Math.round((rate * (turn - 1)) / 4));
+    count(await send(Math.round((rate * turn) / 4) - Math.round((rate * (turn - 1)) / 4)));
     if (performance.now() >= sampleAt) {
       sampleAt += sampleEvery;
-      worker.push(residentOf(edge.pid as number));
-      pageHeap.push(await heapOf(page));
+      await weighing;
+      weighing = sample(page);
+      // What it fails with is thrown where it is awaited.
+      weighing.catch(() => {});
     }
     await sleep(Math.max(0, began + turn * 250 - performance.now()));
   }
+  await weighing;
   const state = (await (await fetch(`${edge.origin}/v1/state`)).json()) as {
     events: number;
     dropped: number;
   };
   const shown = await page.send("Runtime.evaluate", { expression: "document.body.innerText" });
   const watched = String(shown.result.value).includes("policy 0");
-  const [inWorker, inPage] = [growthOf(worker), growthOf(pageHeap)];
+  const growth: Readonly<Record<Weighed, Growth>> = {
+    process: growthOf(samples.process, ofProcess),
+    worker: growthOf(samples.worker, ofHeap),
+    objects: growthOf(samples.objects, ofHeap),
+    page: growthOf(samples.page, ofHeap),
+  };
+  const delay = median(toPixel);
   const lost = sent - state.events;
+  const reconnected = sockets - 1;
   const result = {
     minutes,
     rate,
@@ -87,17 +114,50 @@ try {
     sent,
     lost,
     watched,
-    worker: inWorker,
-    page: inPage,
-    samples: { worker, page: pageHeap },
+    reconnected,
+    delay,
+    growth,
+    toPixel,
+    samples,
   };
   writeFileSync(`${folder}soak.json`, `${JSON.stringify(result, undefined, 2)}\n`);
-  const growth = ({ early, late }: { early: number; late: number }) => `${mb(early)} to ${mb(late)} MB`;
-  const violations = [inWorker.grows, inPage.grows, lost !== 0, !watched].filter(Boolean).length;
+  const grown = Object.values(growth).map(({ grows }) => grows);
+  const violations = [...grown, lost !== 0, !watched, reconnected !== 0, delay > slowestPixel].filter(
+    Boolean,
+  ).length;
+  const seen = `${watched ? "shows" : "does not show"} them and reconnected ${reconnected} times`;
+  console.log(`sent ${sent} events in ${minutes} min, lost ${lost}, the dashboard ${seen}`);
   console.log(
-    `sent ${sent} events in ${minutes} min, lost ${lost}, the dashboard ${watched ? "shows" : "does not show"} them`,
+    `event to pixel median ${Math.round(delay)} ms, at most ${Math.round(Math.max(...toPixel))} ms of ${toPixel.length}`,
   );
-  console.log(`worker and objects ${growth(inWorker)}, page ${growth(inPage)} violations ${violations}`);
+  const weights = Object.entries(growth).map(
+    ([what, { early, late, grows }]) => `${what} ${mb(early)} to ${mb(late)} MB${grows ? " (grows)" : ""}`,
+  );
+  console.log(`${weights.join(", ")} violations ${violations}`);
+
+  /** In one step: what is sent meanwhile counts too. */
+  function count(taken: number): void {
+    sent += taken;
+  }
+
+  /** Weighs everything, and then follows one event until it is painted, while others keep coming. */
+  async function sample(page: CDPSession): Promise<void> {
+    samples.process.push(residentOf(edge.pid as number));
+    samples.worker.push(await isolateHeap(inspector, "main"));
+    samples.objects.push(await isolateHeap(inspector, "objects"));
+    samples.page.push(await heapOf(page));
+    // Not in step with the observer's messages nor with the load's.
+    await sleep(Math.random() * 250);
+    const [policy, circuit] = ["a pixel", "a pixel"];
+    const opens = toPixel.length % 2 === 0;
+    const painted = whenPainted(page, policy, opens ? "forced-open" : "closed");
+    const at = Date.now();
+    const event = opens
+      ? { type: "circuit.opened", from: "closed", failureRate: 0, reason: "forced" }
+      : { type: "circuit.closed", from: "forced-open", openFor: 0 };
+    count(await post([{ ...event, policy, circuit, at }], at));
+    toPixel.push((await painted) - at);
+  }
   process.exitCode = violations === 0 ? 0 : 1;
 } finally {
   await browser.close();
@@ -111,11 +171,12 @@ function positive(text: string): number {
 }
 
 /** The dashboard from its build, with the Worker behind it. */
-async function dashboard(): Promise<CDPSession> {
+async function dashboard(onSocket: () => void): Promise<CDPSession> {
   const assets = `${root}dist/web`;
   if (!existsSync(assets)) throw new Error("dist/web is missing: npm run build makes it");
   const context = await browser.newContext();
   const page = await context.newPage();
+  page.on("websocket", onSocket);
   await page.route(
     ({ pathname }) => !pathname.startsWith("/v1/"),
     async (route) => {
@@ -129,22 +190,22 @@ async function dashboard(): Promise<CDPSession> {
   return context.newCDPSession(page);
 }
 
-/** Sends so many events, as a batch of a page, and gives how many were taken. */
-async function send(events: number): Promise<number> {
+/** Sends calls that ended, and gives how many were taken. */
+function send(calls: number): Promise<number> {
   const at = Date.now();
-  const body = {
-    version: 1,
-    source: { id: "soakpage", kind: "page" },
-    sentAt: at,
-    dropped: 0,
-    events: Array.from({ length: events }, (_, index) => {
-      const policy = `policy ${index % policies}`;
-      const measures = { policy, at, duration: 5 + (index % 100), attempts: 1 + (index % 7 === 0 ? 1 : 0) };
-      return index % 10 === 0
-        ? { type: "request.failed", kind: "value", ...measures }
-        : { type: "request.succeeded", ...measures };
-    }),
-  };
+  const events = Array.from({ length: calls }, (_, index) => {
+    const policy = `policy ${index % policies}`;
+    const measures = { policy, at, duration: 5 + (index % 100), attempts: 1 + (index % 7 === 0 ? 1 : 0) };
+    return index % 10 === 0
+      ? { type: "request.failed", kind: "value", ...measures }
+      : { type: "request.succeeded", ...measures };
+  });
+  return post(events, at);
+}
+
+/** Sends a batch of a page, and gives how many of its events were taken. */
+async function post(events: readonly object[], sentAt: number): Promise<number> {
+  const body = { version: 1, source: { id: "soakpage", kind: "page" }, sentAt, dropped: 0, events };
   const response = await fetch(`${edge.origin}/v1/events`, {
     method: "POST",
     headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
@@ -163,7 +224,7 @@ function residentOf(pid: number): number {
 /** Bytes of a page's heap when all that nobody holds is gone. */
 async function heapOf(page: CDPSession): Promise<number> {
   await page.send("HeapProfiler.collectGarbage");
-  return (await page.send("Runtime.getHeapUsage")).usedSize;
+  return allOf(await page.send("Runtime.getHeapUsage"));
 }
 
 function mb(bytes: number): string {
