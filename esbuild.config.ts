@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, rmSync } from "node:fs";
 import { build } from "esbuild";
+import { trimmed } from "./esbuild.trimmed.ts";
 
 /** What `npm run build` makes: the package (dist/src, dist/workers), then the pages that the Workers serve. */
 const pages = [
@@ -32,6 +33,7 @@ await Promise.all(
         jsx: "automatic",
         jsxImportSource: "hono/jsx/dom",
         logLevel: "warning",
+        plugins: [trimmed],
       });
       if (existsSync(statics)) cpSync(statics, outdir, { recursive: true });
     }),
