@@ -1,4 +1,10 @@
-export { type Adaptive, adaptive, type Tunable } from "./core/adaptive.ts";
+export {
+  type Adaptive,
+  type AdaptiveOptions,
+  adaptive,
+  type Changeable,
+  type Tunable,
+} from "./core/adaptive.ts";
 export { type Classify, classifyError, type Outcome, type Verdict } from "./core/classify.ts";
 export { type Clock, systemClock, type TimerHandle } from "./core/clock.ts";
 export type { CallOptions, Context, Trace } from "./core/context.ts";

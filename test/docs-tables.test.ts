@@ -11,7 +11,6 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Pages of what takes no object of options that is checked against a table. */
 const withoutTable = [
   "answer",
-  "circuit-breaker",
   "decorators",
   "environment",
   "idle-timeout",
@@ -20,7 +19,6 @@ const withoutTable = [
   "presets",
   "rate-limit-hints",
   "resilient-fetch",
-  "timeout",
 ];
 
 const pages = globSync("docs/policies/*.md", { cwd: root }).map((path) => basename(path, ".md"));

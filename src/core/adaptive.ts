@@ -1,4 +1,15 @@
 import type { Context } from "./context.ts";
+import { type Duration, milliseconds, refuse } from "./duration.ts";
+
+/** What an adaptive value may be; a length of time is compared by how long it is. */
+export interface AdaptiveOptions<T> {
+  /** The least that it may be set to. Default: what the policies that use it bear. */
+  readonly minimum?: T;
+  /** The most. */
+  readonly maximum?: T;
+  /** Throws when a value will not do. */
+  readonly validate?: (value: T) => unknown;
+}
 
 /** A value that a policy reads at each call and that may be replaced while the policy runs. */
 export interface Adaptive<T> {
@@ -6,6 +17,8 @@ export interface Adaptive<T> {
   readonly value: T;
   /** Grows by one with each change, from 0. */
   readonly version: number;
+  /** As it was made with. */
+  readonly bounds: Pick<AdaptiveOptions<T>, "minimum" | "maximum">;
   get(): T;
   /**
    * Replaces the value from the next call on.
@@ -21,13 +34,18 @@ export interface Adaptive<T> {
 class AdaptiveValue<T> implements Adaptive<T> {
   value: T;
   version = 0;
+  readonly bounds: Adaptive<T>["bounds"];
   /** What policies demand of the value, by the name of their option. */
   readonly #checks = new Map<string, (value: T, option: string) => unknown>();
   readonly #listeners = new Set<(value: T) => void>();
 
-  constructor(initial: T, validate: (value: T) => unknown) {
+  constructor(initial: T, { minimum, maximum, validate }: AdaptiveOptions<T>) {
     this.value = initial;
-    this.reader(validate, "");
+    this.bounds = { ...(minimum !== undefined && { minimum }), ...(maximum !== undefined && { maximum }) };
+    this.reader((value) => {
+      if (minimum !== undefined || maximum !== undefined) refuseBeyond(value, minimum, maximum);
+      validate?.(value);
+    }, "");
   }
 
   get(): T {
@@ -72,14 +90,35 @@ class AdaptiveValue<T> implements Adaptive<T> {
 /**
  * Makes a value that can be changed while policies use it.
  *
- * @param validate throws when a value will not do; the value in force then stays
+ * @param options its bounds and its validator, or only that: what they refuse is never in force
+ * @throws RangeError that quotes a value out of its bounds, when it is made and when it is set
  * @example
- * const patience = adaptive<Duration>("2s");
+ * const patience = adaptive<Duration>("2s", { minimum: "100ms", maximum: "10s" });
  * const policy = timeout(patience);
  * patience.set("500ms"); // from the next call on
  */
-export function adaptive<T>(initial: T, validate: (value: T) => void = () => {}): Adaptive<T> {
-  return new AdaptiveValue(initial, validate);
+export function adaptive<T>(
+  initial: T,
+  options: AdaptiveOptions<T> | ((value: T) => void) = {},
+): Adaptive<T> {
+  return new AdaptiveValue(initial, typeof options === "function" ? { validate: options } : options);
+}
+
+function refuseBeyond(value: unknown, minimum: unknown, maximum: unknown): void {
+  const measured = measure(value);
+  const low = minimum === undefined ? -Infinity : measure(minimum);
+  const high = maximum === undefined ? Infinity : measure(maximum);
+  if (measured >= low && measured <= high) return;
+  const wanted = [
+    ...(minimum === undefined ? [] : [`at least ${minimum}`]),
+    ...(maximum === undefined ? [] : [`at most ${maximum}`]),
+  ];
+  refuse("adaptive: value", wanted.join(" and "), value);
+}
+
+/** What is no number is a length of time. */
+function measure(value: unknown): number {
+  return typeof value === "number" ? value : milliseconds(value as Duration, "adaptive: value");
 }
 
 /** Whether it is adaptive; by its shape, so that who uses none bundles none. */
@@ -87,8 +126,11 @@ export function isAdaptive(value: unknown): value is Adaptive<unknown> {
   return typeof value === "object" && value !== null && "reader" in value;
 }
 
+/** An option that is a value or an adaptive value. */
+export type Changeable<T> = T | Adaptive<T>;
+
 /** An option that is a value, an adaptive value, or a function of the call's context. */
-export type Tunable<T> = T | Adaptive<T> | ((context: Context) => T);
+export type Tunable<T> = Changeable<T> | ((context: Context) => T);
 
 /**
  * Makes an option readable at each call.
@@ -100,11 +142,20 @@ export function tunable<T, R>(
   check: (value: T, option: string) => R,
   option: string,
 ): (context: Context) => R {
-  if (isAdaptive(value)) return (value as AdaptiveValue<T>).reader(check, option);
   if (typeof value === "function") {
     const compute = value as (context: Context) => T;
     return (context) => check(compute(context), option);
   }
+  return changeable(value as Changeable<T>, check, option);
+}
+
+/** Makes an option readable that is no function of the context: a plain value is checked here, once. */
+export function changeable<T, R>(
+  value: Changeable<T>,
+  check: (value: T, option: string) => R,
+  option: string,
+): () => R {
+  if (isAdaptive(value)) return (value as AdaptiveValue<T>).reader(check, option);
   const checked = check(value as T, option);
   return () => checked;
 }

@@ -1,4 +1,4 @@
-import { type Tunable, tunable } from "./adaptive.ts";
+import { type Changeable, changeable, isAdaptive, type Tunable, tunable } from "./adaptive.ts";
 import { known, whole, within } from "./check.ts";
 import type { Context } from "./context.ts";
 import type { Chosen, OptionForm } from "./description.ts";
@@ -15,6 +15,8 @@ export interface OptionRow<T, R> extends OptionForm {
   readonly required?: true;
   /** The value is itself a function, or decides what is built: it is read once. */
   readonly fixed?: true;
+  /** It may be adaptive and no function of the context, since the value may be a function, or outlives a call. */
+  readonly contextless?: true;
 }
 
 /** A row whose types only its own policy knows. */
@@ -24,6 +26,7 @@ interface Row extends OptionForm {
   readonly initial?: unknown;
   readonly required?: true;
   readonly fixed?: true;
+  readonly contextless?: true;
 }
 
 /** The options of a policy, by name; the documentation is tested against it. */
@@ -57,14 +60,51 @@ export function settings<const T extends Table>(policy: string, given: object, t
   known(given, policy, names);
   const read: Record<string, (context: Context) => unknown> = {};
   for (const name of names) {
-    const { check, initial, required, fixed } = table[name] as unknown as OptionRow<unknown, unknown>;
-    const option = `${policy}: ${name}`;
-    const value = (given as Record<string, unknown>)[name] ?? initial;
-    const missing = value === undefined && required === undefined;
-    const checked = missing || fixed === undefined ? undefined : check(value, option);
-    read[name] = missing || fixed ? () => checked : tunable(value as Tunable<unknown>, check, option);
+    read[name] = reader(policy, given, name, table[name] as unknown as OptionRow<unknown, unknown>);
   }
   return { read: read as Readers<T>, recipe: { policy, given, table } };
+}
+
+/** What a value such as a back-off goes by: its options as they are now. */
+export type Rules<T extends Table> = { readonly [K in keyof T]: ValueOf<T[K]> };
+
+/**
+ * Checks the options of a value that a policy uses, such as a back-off or a budget, as `settings` does those of a policy.
+ *
+ * @throws TypeError for an option that does not exist; what a check throws for a value that will not do
+ */
+export function rulesOf<const T extends Table>(
+  call: string,
+  given: object,
+  table: T,
+): { readonly rules: Rules<T>; readonly recipe: Chosen<"call"> } {
+  const names = Object.keys(table);
+  known(given, call, names);
+  const rules = {};
+  for (const name of names) {
+    const row = { ...table[name], contextless: true } as unknown as OptionRow<unknown, unknown>;
+    const get = reader(call, given, name, row) as () => unknown;
+    Object.defineProperty(rules, name, { get });
+  }
+  return { rules: rules as Rules<T>, recipe: { call, given, table } };
+}
+
+function reader(
+  policy: string,
+  given: object,
+  name: string,
+  { check, initial, required, fixed, contextless }: OptionRow<unknown, unknown>,
+): (context: Context) => unknown {
+  const option = `${policy}: ${name}`;
+  const value = (given as Record<string, unknown>)[name];
+  const checkGiven = (now: unknown): unknown =>
+    (now ?? initial) === undefined && required === undefined ? undefined : check(now ?? initial, option);
+  // An adaptive value of undefined is as good as none.
+  if (isAdaptive(value) && !fixed) return changeable(value as Changeable<unknown>, checkGiven, option);
+  if (typeof value === "function" && !fixed && !contextless)
+    return tunable(value as Tunable<unknown>, check, option);
+  const checked = checkGiven(value);
+  return () => checked;
 }
 
 /** A `Duration`, as milliseconds. */

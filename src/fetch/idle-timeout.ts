@@ -1,3 +1,4 @@
+import { type Changeable, changeable } from "../core/adaptive.ts";
 import { Context } from "../core/context.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { isRejected, RejectedError } from "../core/errors.ts";
@@ -23,8 +24,8 @@ import type { FetchCall } from "./resilient-fetch.ts";
  * @example
  * const policy = compose(idleTimeout("10s"), standard());
  */
-export function idleTimeout(after: Duration): Policy<FetchCall, Response> {
-  const ms = milliseconds(after, "idleTimeout: after");
+export function idleTimeout(after: Changeable<Duration>): Policy<FetchCall, Response> {
+  const ms = changeable(after, milliseconds, "idleTimeout: after");
   const patience = timeout(ms);
   const recipe = { policy: "idleTimeout", given: { after }, table: { after: { check: milliseconds } } };
   return definePolicyFor<FetchCall, Response>(recipe, (next: Service<FetchCall, Response>) => {
@@ -39,7 +40,7 @@ export function idleTimeout(after: Duration): Policy<FetchCall, Response> {
 /** The body of a response, each chunk in time. */
 function timed(
   response: Response,
-  ms: number,
+  ms: () => number,
   patience: Policy,
   context: Context,
 ): ReadableStream<Uint8Array> {
@@ -64,7 +65,7 @@ function timed(
         controller.byobRequest?.respond(0);
       } catch (error) {
         if (!isRejected(error, "timeout")) throw error;
-        const late = new RejectedError("timeout", "idleTimeout", `no data for ${ms} ms`, { context });
+        const late = new RejectedError("timeout", "idleTimeout", `no data for ${ms()} ms`, { context });
         source.reader.cancel(late).catch(() => {});
         throw late;
       }

@@ -1,10 +1,11 @@
+import type { Changeable } from "../core/adaptive.ts";
 import { judgeValue, pushesBack } from "../core/classify.ts";
-import type { Context } from "../core/context.ts";
+import { Context } from "../core/context.ts";
 import { isRejected } from "../core/errors.ts";
 import { type Exit, pass, through } from "../core/exit.ts";
-import { count, having, settings, type Table } from "../core/options.ts";
+import { count, having, type Readers, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
-import type { LimitBounds } from "../state/concurrency-limit.ts";
+import { bounded, type LimitBounds } from "../state/concurrency-limit.ts";
 import { Compartment } from "./compartment.ts";
 import { gradient2, type LimitAlgorithm } from "./limit-algorithms.ts";
 import { demandMaximumWait, type QueueOptions, queueTable } from "./queue-options.ts";
@@ -16,9 +17,9 @@ export interface AdaptiveLimitOptions extends QueueOptions {
   /** The limit before anything is known. Default 20. */
   readonly initial?: number;
   /** Default 1. */
-  readonly minimum?: number;
+  readonly minimum?: Changeable<number>;
   /** Default 200. */
-  readonly maximum?: number;
+  readonly maximum?: Changeable<number>;
 }
 
 /** An adaptive limit is also a window on its own load. */
@@ -38,8 +39,8 @@ const table = {
     fixed: true,
   },
   initial: { check: count(), initial: 20, fixed: true },
-  minimum: { check: count(), initial: 1, fixed: true },
-  maximum: { check: count(), initial: 200, fixed: true },
+  minimum: { check: count(), initial: 1, contextless: true },
+  maximum: { check: count(), initial: 200, contextless: true },
   ...queueTable,
 } as const;
 
@@ -59,19 +60,19 @@ export const adaptiveLimitOptions: Table = table;
 export function adaptiveLimit(chosen: AdaptiveLimitOptions = {}): AdaptiveLimit {
   const { read, recipe } = settings("adaptiveLimit", chosen, table);
   demandMaximumWait("adaptiveLimit", chosen);
-  const bounds = boundsOf(chosen);
+  const bounds = boundsOf(read);
   const machine = (chosen.algorithm ?? table.algorithm.initial).machine(bounds);
-  let limit = bounds.initial;
-  const compartment = new Compartment("adaptiveLimit", () => limit, read, chosen.order, undefined);
+  let found = bounds.initial;
+  const limitNow = (): number => bounded(found, bounds);
+  const compartment = new Compartment("adaptiveLimit", limitNow, read, undefined);
 
   function record(context: Context, began: number, running: number, dropped: boolean): void {
     const now = context.environment.clock.now();
+    const from = limitNow();
     machine.record(now - began, running, dropped, now);
-    const found = Math.floor(machine.limit);
-    if (found === limit) return;
-    const from = limit;
-    limit = found;
-    context.emit({ type: "limit.changed", limit, from });
+    found = Math.floor(machine.limit);
+    const limit = limitNow();
+    if (limit !== from) context.emit({ type: "limit.changed", limit, from });
   }
 
   const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) =>
@@ -109,7 +110,7 @@ export function adaptiveLimit(chosen: AdaptiveLimitOptions = {}): AdaptiveLimit 
   );
 
   return Object.defineProperties(policy, {
-    limit: { get: () => limit, enumerable: true },
+    limit: { get: limitNow, enumerable: true },
     active: { get: () => compartment.active, enumerable: true },
     queued: { get: () => compartment.queued, enumerable: true },
   }) as AdaptiveLimit;
@@ -124,10 +125,19 @@ function overloaded(error: unknown, context: Context): boolean {
 }
 
 /** @throws RangeError when the initial limit is not between the others */
-function boundsOf(chosen: AdaptiveLimitOptions): LimitBounds {
-  const { initial = table.initial.initial } = chosen;
-  const { minimum = table.minimum.initial, maximum = table.maximum.initial } = chosen;
-  if (minimum <= initial && initial <= maximum) return { initial, minimum, maximum };
+function boundsOf(read: Readers<typeof table>): LimitBounds {
+  const any = Context.begin();
+  const bounds = {
+    initial: read.initial(any),
+    get minimum() {
+      return read.minimum(any);
+    },
+    get maximum() {
+      return read.maximum(any);
+    },
+  };
+  const { initial, minimum, maximum } = bounds;
+  if (minimum <= initial && initial <= maximum) return bounds;
   throw new RangeError(
     `adaptiveLimit: initial must be from minimum ${minimum} to maximum ${maximum}, but is ${initial}`,
   );

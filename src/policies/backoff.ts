@@ -1,3 +1,4 @@
+import { type Changeable, changeable } from "../core/adaptive.ts";
 import { within } from "../core/check.ts";
 import type { Outcome } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
@@ -18,39 +19,43 @@ export type ComputedBackoff = (attempt: number, outcome: Outcome, context: Conte
 export type AnyBackoff = Backoff | Iterable<Duration> | ComputedBackoff;
 
 /** The same wait each time. */
-export function constant(delay: Duration): Backoff {
-  const ms = milliseconds(delay, "constant: delay");
+export function constant(delay: Changeable<Duration>): Backoff {
+  const ms = changeable(delay, milliseconds, "constant: delay");
   return {
     recipe: { call: "constant", given: { delay }, table: { delay: { duration: true } } },
-    delay: () => ms,
+    delay: ms,
   };
 }
 
 /** A wait that grows by the same step each time: `step`, 2 × `step`, 3 × `step`. */
-export function linear(step: Duration): Backoff {
-  const ms = milliseconds(step, "linear: step");
+export function linear(step: Changeable<Duration>): Backoff {
+  const ms = changeable(step, milliseconds, "linear: step");
   return {
     recipe: { call: "linear", given: { step }, table: { step: { duration: true } } },
-    delay: (attempt) => ms * attempt,
+    delay: (attempt) => ms() * attempt,
   };
 }
 
 export interface ExponentialOptions {
   /** What each wait is multiplied by for the next. Default 2. */
-  readonly factor?: number;
+  readonly factor?: Changeable<number>;
 }
 
 /** A wait that grows by a factor each time: `first`, `first` × 2, `first` × 4. */
-export function exponential(first: Duration, options: ExponentialOptions = {}): Backoff {
-  const ms = milliseconds(first, "exponential: first");
-  const factor = within(options.factor ?? 2, "exponential: factor", 1, 100);
+export function exponential(first: Changeable<Duration>, options: ExponentialOptions = {}): Backoff {
+  const ms = changeable(first, milliseconds, "exponential: first");
+  const factor = changeable(
+    options.factor,
+    (value = 2, option) => within(value, option, 1, 100),
+    "exponential: factor",
+  );
   return {
     recipe: {
       call: "exponential",
       given: { first, ...options },
       table: { first: { duration: true }, factor: {} },
     },
-    delay: (attempt) => ms * factor ** (attempt - 1),
+    delay: (attempt) => ms() * factor() ** (attempt - 1),
   };
 }
 
@@ -60,10 +65,16 @@ export function exponential(first: Duration, options: ExponentialOptions = {}): 
  * @example
  * const policy = retry({ attempts: 5, backoff: sequence("0ms", "100ms", "1s") });
  */
-export function sequence(...delays: readonly Duration[]): Backoff {
-  const delay = delaysOf([...delays], "sequence: delays");
-  const list = delays.map((each) => ({ value: describeValue(each, true) }));
-  return { recipe: { call: "sequence", arguments: list }, delay };
+export function sequence(...delays: readonly Changeable<Duration>[]): Backoff {
+  const option = "sequence: delays";
+  const waits = delays.map((each) => changeable(each, milliseconds, option));
+  if (waits.length === 0) refuse(option, "one duration or more", delays);
+  return {
+    get recipe() {
+      return { call: "sequence", arguments: delays.map((each) => ({ value: describeValue(each, true) })) };
+    },
+    delay: (attempt) => (waits[Math.min(attempt, waits.length) - 1] as () => number)(),
+  };
 }
 
 /** Reads an iterable as far as it is needed, each item once: it may be a generator without end. */

@@ -41,7 +41,7 @@ export function bulkhead(limitOrOptions: Tunable<number> | BulkheadOptions): Bul
       : limitOrOptions;
   const { read, recipe } = settings("bulkhead", chosen, table);
   demandMaximumWait("bulkhead", chosen);
-  const compartment = new Compartment("bulkhead", read.limit, read, chosen.order, chosen.limit);
+  const compartment = new Compartment("bulkhead", read.limit, read, chosen.limit);
 
   const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) =>
     through(

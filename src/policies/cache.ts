@@ -1,4 +1,4 @@
-import { type Adaptive, type Tunable, tunable } from "../core/adaptive.ts";
+import type { Adaptive, Changeable, Tunable } from "../core/adaptive.ts";
 import { judgeValue } from "../core/classify.ts";
 import { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
@@ -21,7 +21,7 @@ export interface CacheOptions<Req, Res> {
   /** How long after `ttl` it is given when fetching it anew fails. Default 0. */
   readonly staleIfError?: Tunable<Duration>;
   /** Answers that are kept; past it the one that was used longest ago is dropped. Default 1000. */
-  readonly maximumEntries?: number;
+  readonly maximumEntries?: Changeable<number>;
   /** Makes a copy for each caller. Default: clones a Response, gives anything else as it is. */
   readonly share?: Share<Res>;
 }
@@ -37,10 +37,10 @@ export interface Cache<in Req = unknown, in Res = unknown> extends Policy<Req, R
 
 const table = {
   key: { check: callable<KeyOf<never>>(), required: true, fixed: true },
-  ttl: { check: lifetimeOf, required: true, fixed: true, duration: true },
+  ttl: { check: lifetimeOf, required: true, contextless: true, duration: true },
   staleWhileRevalidate: { check: duration, initial: 0 },
   staleIfError: { check: duration, initial: 0 },
-  maximumEntries: { check: count(), initial: 1000, fixed: true },
+  maximumEntries: { check: count(), initial: 1000, contextless: true },
   share: { check: callable<Share<never>>(), initial: copyOf, fixed: true },
 } as const;
 
@@ -70,8 +70,8 @@ interface Kept<Res> {
  */
 export function cache<Req = unknown, Res = unknown>(chosen: CacheOptions<Req, Res>): Cache<Req, Res> {
   const { read, recipe } = settings("cache", chosen, table);
-  const { key: keyOf, share = copyOf, maximumEntries = table.maximumEntries.initial } = chosen;
-  const entries = new ExpiringEntries<Kept<Res>>(maximumEntries, drop);
+  const { key: keyOf, share = copyOf } = chosen;
+  const entries = new ExpiringEntries<Kept<Res>>(drop);
 
   /** Keeps an answer, unless it is not to be. */
   function keep(key: string, value: Res, context: Context): Kept<Res> | undefined {
@@ -82,7 +82,7 @@ export function cache<Req = unknown, Res = unknown>(chosen: CacheOptions<Req, Re
       return undefined;
     }
     const kept = { value, given: false, discard };
-    entries.set(key, kept, clock.now() + ttl);
+    entries.set(key, kept, clock.now() + ttl, read.maximumEntries(context));
     return kept;
   }
 
@@ -178,9 +178,11 @@ function drop({ value, given, discard }: Kept<unknown>): void {
   if (!given) discard(value);
 }
 
-function lifetimeOf(ttl: Lifetime<never>): (value: unknown, context: Context) => number {
-  const option = "cache: ttl";
+function lifetimeOf(
+  ttl: Exclude<Lifetime<never>, Adaptive<Duration>>,
+  option: string,
+): (value: unknown, context: Context) => number {
   if (typeof ttl === "function") return (value, context) => duration(ttl(value as never, context), option);
-  const read = tunable(ttl, duration, option);
-  return (_, context) => read(context);
+  const ms = duration(ttl, option);
+  return () => ms;
 }

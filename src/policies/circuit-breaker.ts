@@ -1,4 +1,4 @@
-import { isAdaptive, type Tunable } from "../core/adaptive.ts";
+import { type Adaptive, type Changeable, isAdaptive, type Tunable } from "../core/adaptive.ts";
 import { span } from "../core/check.ts";
 import { failure, judgeValue, type Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
@@ -17,12 +17,13 @@ import {
   having,
   type Readers,
   settings,
+  type Table,
   text,
 } from "../core/options.ts";
 import { type Environment, platform } from "../core/platform.ts";
 import type { Layer, Policy, Service } from "../core/policy.ts";
 import { Circuit, type CircuitRules, type CircuitSnapshot, type CircuitState } from "../state/circuit.ts";
-import { CountWindow, failed, type Mark, slow, TimeWindow, type Window } from "../state/window.ts";
+import { failed, type Mark, slow, type WindowSize, windowOf } from "../state/window.ts";
 import { announce } from "./announce.ts";
 import { checkedSnapshot } from "./circuit-snapshot.ts";
 import type { Fleet, FleetNote, Guard, Probe, SharedStore } from "./fleet.ts";
@@ -39,7 +40,7 @@ export interface CircuitBreakerOptions {
   /** Opens when this share of the window was slow. Default 1, with `slowCall`. */
   readonly slowCallRate?: Tunable<number>;
   /** The calls that the rates look at: a number of calls, or a span of time such as `"30s"`. Default 100 calls. */
-  readonly window?: number | Exclude<Duration, number>;
+  readonly window?: Changeable<number | Exclude<Duration, number>>;
   /** Calls that the window must hold before a rate counts. Default 20, or the whole window if that is fewer calls. */
   readonly minimumCalls?: Tunable<number>;
   /** How long it stays open before it lets probes through. Default 30 s. */
@@ -88,10 +89,8 @@ export interface CircuitBreaker extends Policy {
 
 type Calls = number | Exclude<Duration, number>;
 
-const windowOf: Check<Calls, Window> = (window, option) =>
-  typeof window === "number"
-    ? new CountWindow(count()(window, option))
-    : new TimeWindow(span(window, option));
+const sizeOf: Check<Calls, WindowSize> = (window, option) =>
+  typeof window === "number" ? count()(window, option) : { span: span(window, option) };
 
 const rate = between(0.0001, 1);
 
@@ -101,7 +100,7 @@ const table = {
   failureRate: { check: rate, initial: 0.5 },
   slowCall: { check: duration },
   slowCallRate: { check: rate, initial: 1 },
-  window: { check: windowOf, initial: 100, fixed: true, duration: "text" },
+  window: { check: sizeOf, initial: 100, contextless: true, duration: "text" },
   minimumCalls: { check: count() },
   openFor: { check: span, initial: "30s", duration: true },
   maximumOpenFor: { check: duration },
@@ -112,6 +111,9 @@ const table = {
     fixed: true,
   },
 } as const;
+
+/** @internal The options of `circuitBreaker`, for tools. */
+export const circuitBreakerOptions: Table = table;
 
 /**
  * Refuses calls to a dependency that keeps failing, and lets a few probe whether it has recovered.
@@ -138,7 +140,11 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   readonly #fleet: Fleet | undefined;
   /** How to read the rules, where they may change; else they were read once. */
   readonly #read: Readers<typeof table> | undefined;
-  readonly #calls: number;
+  /** The size of the window. */
+  #size: WindowSize;
+  /** What of its rules may change, unless a function says them at each call; and how often they had when it read them. */
+  readonly #adaptives: readonly Adaptive<unknown>[] | undefined;
+  #changes = 0;
   #slowAfter = Infinity;
   /** The clock of the last call: the switches, which no call carries, use it too. */
   #clock: Clock = uncalled;
@@ -163,13 +169,15 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
     const begun = Context.begin();
     const values = Object.values(chosen);
     this.name = read.name(begun);
-    this.#calls = typeof chosen.window === "string" ? Infinity : (chosen.window ?? 100);
-    this.#circuit = new Circuit({} as CircuitRules, read.window(begun));
+    this.#size = read.window(begun);
+    this.#circuit = new Circuit({} as CircuitRules, windowOf(this.#size));
     const computed = values.some((value) => typeof value === "function");
     // What a function of the context says is known at the first call; until then the defaults stand in for it.
-    this.#tune(computed ? settings("circuitBreaker", {}, table).read : read, begun);
+    this.#tune(computed ? settings("circuitBreaker", { window: chosen.window }, table).read : read, begun);
     this.#refuseContradictions(chosen);
-    if (computed || values.some(isAdaptive)) this.#read = read;
+    const adaptives = values.filter(isAdaptive);
+    if (computed || adaptives.length > 0) this.#read = read;
+    if (!computed) this.#adaptives = adaptives;
     this.#fleet = chosen.shared?.fleet(this.name, this.#circuit);
   }
 
@@ -255,7 +263,21 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
     this.#clock = clock;
   }
 
+  /** Whether its rules may be others than those that it read last. */
+  #hasChanged(): boolean {
+    if (this.#adaptives === undefined) return true;
+    let changes = 0;
+    for (const { version } of this.#adaptives) changes += version;
+    if (changes === this.#changes) return false;
+    this.#changes = changes;
+    return true;
+  }
+
   #tune(read: Readers<typeof table>, context: Context): void {
+    const size = read.window(context);
+    if (size !== this.#size) this.#circuit.resize(size, this.#clock);
+    this.#size = size;
+    const calls = typeof size === "number" ? size : Infinity;
     const openFor = read.openFor(context);
     const slowCall = read.slowCall(context);
     this.#slowAfter = slowCall ?? Infinity;
@@ -264,10 +286,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
       failureRate: read.failureRate(context),
       slowCallRate: slowCall === undefined ? Infinity : read.slowCallRate(context),
       // More calls than the window can hold would never be enough.
-      minimumCalls: between(1, this.#calls)(
-        read.minimumCalls(context) ?? Math.min(20, this.#calls),
-        "circuitBreaker: minimumCalls",
-      ),
+      minimumCalls: Math.min(read.minimumCalls(context) ?? 20, calls),
       openFor,
       maximumOpenFor: read.maximumOpenFor(context) ?? Math.max(openFor, 300_000),
       probes: read.probes(context),
@@ -277,7 +296,15 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   }
 
   /** @throws TypeError for options that say different things, or nothing without another one */
-  #refuseContradictions({ slowCall, slowCallRate, maximumOpenFor }: CircuitBreakerOptions): void {
+  #refuseContradictions({
+    minimumCalls,
+    slowCall,
+    slowCallRate,
+    maximumOpenFor,
+  }: CircuitBreakerOptions): void {
+    if (typeof minimumCalls === "number" && typeof this.#size === "number") {
+      between(1, this.#size)(minimumCalls, "circuitBreaker: minimumCalls");
+    }
     if (slowCallRate !== undefined && slowCall === undefined) {
       throw new TypeError("circuitBreaker: slowCallRate does nothing without slowCall");
     }
@@ -300,7 +327,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
     const circuit = this.#circuit;
     const { clock } = context.environment;
     if (context.environment !== this.#environment) this.#enter(context);
-    if (this.#read !== undefined) this.#tune(this.#read, context);
+    if (this.#read !== undefined && this.#hasChanged()) this.#tune(this.#read, context);
     const another = this.#fleet?.divert(this, next, inner, context);
     if (another !== undefined) return another(request, context, exit);
     if (circuit.state !== "closed") {

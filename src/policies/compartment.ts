@@ -18,7 +18,7 @@ export class Compartment implements WaitingLine {
   readonly #policy: string;
   readonly #limitFor: (context: Context) => number;
   readonly #read: Readers<typeof queueTable>;
-  readonly #line: Line<Waiter>;
+  readonly #line = new Line<Waiter>();
   readonly #changes: Adaptive<unknown> | undefined;
   #unsubscribe: (() => void) | undefined;
   /** The clock of the last call, and whether its timers are each request's own. */
@@ -30,13 +30,11 @@ export class Compartment implements WaitingLine {
     policy: string,
     limitFor: (context: Context) => number,
     read: Readers<typeof queueTable>,
-    order: "fifo" | "lifo" | undefined,
     source: unknown,
   ) {
     this.#policy = policy;
     this.#limitFor = limitFor;
     this.#read = read;
-    this.#line = new Line(order === "lifo");
     this.#changes = isAdaptive(source) ? source : undefined;
   }
 
@@ -62,7 +60,7 @@ export class Compartment implements WaitingLine {
     // Only while somebody waits: an adaptive value may outlive many policies that read it.
     this.#unsubscribe ??= this.#changes?.subscribe(() => this.#admit());
     const waiter = new Waiter(this, context, priority, wait);
-    this.#line.add(waiter);
+    this.#line.add(waiter, this.#read.order(context) === "lifo");
     // Whoever frees a slot only settles this promise: on Workers the call must go out, and its timer be cleared, in its
     // own request and not in the one that ended.
     return waiter.turn.then(

@@ -9,8 +9,8 @@ import { count, duration, type Readers, settings, type Table } from "../core/opt
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import { start } from "../core/start.ts";
 import type { RetryBudget } from "../state/retry-budget.ts";
-import { asBudget } from "./budget.ts";
-import { recorderOf } from "./percentile.ts";
+import { asBudget } from "./as-budget.ts";
+import { recorderOf } from "./recorder-of.ts";
 
 export interface HedgeOptions {
   /** How long a call may take before the next one starts: a duration, a function, a `percentile`. Default `"2s"`. */

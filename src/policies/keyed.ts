@@ -1,3 +1,4 @@
+import { type Changeable, changeable } from "../core/adaptive.ts";
 import { known, whole } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
 import { refuse } from "../core/duration.ts";
@@ -7,7 +8,7 @@ import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
 
 export interface KeyedOptions {
   /** Keys that are remembered; past it the one that was used longest ago is forgotten, with its state. Default 1000. */
-  readonly maximumKeys?: number;
+  readonly maximumKeys?: Changeable<number>;
 }
 
 /** A keyed policy also gives the policies of its keys. */
@@ -37,7 +38,11 @@ export function keyed<Req = unknown, Res = unknown>(
   if (typeof factory !== "function") {
     refuse("keyed: factory", "a function that makes the policy of a key", factory, TypeError);
   }
-  const most = whole(options.maximumKeys ?? 1000, "keyed: maximumKeys");
+  const most = changeable(
+    options.maximumKeys,
+    (keys = 1000, option) => whole(keys, option),
+    "keyed: maximumKeys",
+  );
   const policies = new Map<string, Policy<Req, Res>>();
   /** The key that was used last, which need not be moved to the end of the map again. */
   let latest: string | undefined;
@@ -49,7 +54,7 @@ export function keyed<Req = unknown, Res = unknown>(
     latest = key;
     // Deleting and setting again makes it the most recently used.
     if (known !== undefined) policies.delete(key);
-    else if (policies.size >= most) policies.delete(policies.keys().next().value as string);
+    else while (policies.size >= most()) policies.delete(policies.keys().next().value as string);
     policies.set(key, policy);
     return policy;
   }

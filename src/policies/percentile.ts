@@ -1,17 +1,18 @@
-import { known, whole, within } from "../core/check.ts";
+import type { Changeable } from "../core/adaptive.ts";
+import { known } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
 import type { DescribedCall } from "../core/description.ts";
 import type { Duration } from "../core/duration.ts";
-import { milliseconds } from "../core/duration.ts";
+import { between, count, duration, rulesOf, type Table } from "../core/options.ts";
 import { RecentLatencies } from "../state/recent-latencies.ts";
 
 export interface PercentileOptions {
   /** Calls that it looks back on, about. Default 1000. */
-  readonly window?: number;
+  readonly window?: Changeable<number>;
   /** Calls that it must have seen before it is used. Default 20, or the whole window if that is fewer calls. */
-  readonly minimumCalls?: number;
+  readonly minimumCalls?: Changeable<number>;
   /** What holds until then. Default `"2s"`. */
-  readonly initial?: Duration;
+  readonly initial?: Changeable<Duration>;
 }
 
 /** A delay that follows the latencies of a service: each policy that it is given to records its calls in it. */
@@ -21,6 +22,16 @@ export interface Percentile extends DescribedCall {
   record(ms: number): void;
 }
 
+const table = {
+  share: { check: between(0, 1), required: true },
+  window: { check: count(2), initial: 1000 },
+  minimumCalls: { check: count() },
+  initial: { check: duration, initial: "2s" },
+} as const;
+
+/** @internal The options of `percentile`, for tools. */
+export const percentileTable: Table = table;
+
 /**
  * The latency that a share of the last calls took at most: 0.95 hedges about 5 % of the calls.
  *
@@ -29,30 +40,18 @@ export interface Percentile extends DescribedCall {
  * @example
  * const policy = hedge({ after: percentile(0.95, { initial: "500ms" }) });
  */
-export function percentile(share: number, options: PercentileOptions = {}): Percentile {
+export function percentile(share: Changeable<number>, options: PercentileOptions = {}): Percentile {
   known(options, "percentile", ["window", "minimumCalls", "initial"]);
-  const q = within(share, "percentile: share", 0, 1);
-  const window = whole(options.window ?? 1000, "percentile: window", 2);
-  const minimum = within(
-    whole(options.minimumCalls ?? Math.min(20, window), "percentile: minimumCalls"),
-    "percentile: minimumCalls",
-    1,
-    window,
-  );
-  const initial = milliseconds(options.initial ?? "2s", "percentile: initial");
-  const latencies = new RecentLatencies(Math.ceil(window / 2));
-  const recipe: Percentile["recipe"] = {
-    call: "percentile",
-    given: { share, ...options },
-    table: { share: {}, window: {}, minimumCalls: {}, initial: { duration: true } },
+  const { rules, recipe } = rulesOf("percentile", { share, ...options }, table);
+  between(1, rules.window)(rules.minimumCalls ?? 1, "percentile: minimumCalls");
+  const latencies = new RecentLatencies();
+  const after = (): number => {
+    // More calls than the window can hold would never be enough.
+    const minimum = Math.min(rules.minimumCalls ?? 20, rules.window);
+    return latencies.seen < minimum ? rules.initial : (latencies.quantile(rules.share) as number);
   };
-  return Object.assign(() => (latencies.seen < minimum ? initial : (latencies.quantile(q) as number)), {
-    record: (ms: number) => latencies.record(ms),
+  return Object.assign(after, {
+    record: (ms: number) => latencies.record(ms, Math.ceil(rules.window / 2)),
     recipe,
   });
-}
-
-/** Where to record latencies, for an option that may be a percentile. */
-export function recorderOf(option: unknown): ((ms: number) => void) | undefined {
-  return typeof option === "function" && "record" in option ? (option as Percentile).record : undefined;
 }

@@ -12,7 +12,7 @@ export interface QueueOptions {
    * Who gets the next slot, of those of one priority: the first that came, or the last, whose caller is the likeliest to
    * be there still. Default `fifo`.
    */
-  readonly order?: "fifo" | "lifo";
+  readonly order?: Tunable<"fifo" | "lifo">;
   /** Who goes first, and takes the place of one with less when the queue is full. Default 0 for all. */
   readonly priority?: Tunable<number>;
 }
@@ -24,12 +24,12 @@ type Row<T, R> = OptionRow<T, R> & { readonly initial: T };
 export const queueTable: {
   readonly queue: Row<number, number>;
   readonly maximumWait: Row<Duration, number>;
-  readonly order: Row<"fifo" | "lifo", "fifo" | "lifo"> & { readonly fixed: true };
+  readonly order: Row<"fifo" | "lifo", "fifo" | "lifo">;
   readonly priority: Row<number, number>;
 } = {
   queue: { check: count(0), initial: 0 },
   maximumWait: { check: duration, initial: 0 },
-  order: { check: oneOf("fifo", "lifo"), initial: "fifo", fixed: true },
+  order: { check: oneOf("fifo", "lifo"), initial: "fifo" },
   priority: { check: between(-1_000_000, 1_000_000), initial: 0 },
 };
 

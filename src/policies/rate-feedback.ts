@@ -1,10 +1,11 @@
-import { known, span } from "../core/check.ts";
+import type { Changeable } from "../core/adaptive.ts";
+import { span } from "../core/check.ts";
 import { judgeValue, pushesBack, type Verdict } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import type { DescribedCall } from "../core/description.ts";
 import type { Duration } from "../core/duration.ts";
-import { between } from "../core/options.ts";
-import { AimdRate } from "../state/aimd-rate.ts";
+import { between, rulesOf, type Table } from "../core/options.ts";
+import { AimdRate, type AimdRateRules } from "../state/aimd-rate.ts";
 import type { Rate } from "../state/rate-limiter.ts";
 import { judgeError } from "./verdict.ts";
 
@@ -16,14 +17,25 @@ export interface RateFeedback extends DescribedCall {
 
 export interface AimdRateOptions {
   /** What the rate is multiplied by when the service asks for less. Default 0.5. */
-  readonly decrease?: number;
+  readonly decrease?: Changeable<number>;
   /** The share of the limit that comes back in each `per`. Default 0.1. */
-  readonly increase?: number;
+  readonly increase?: Changeable<number>;
   /** The share of the limit that is always left. Default 0.05. */
-  readonly minimum?: number;
+  readonly minimum?: Changeable<number>;
   /** How long a `Retry-After` may stop all calls, at most. Default 1 m. */
-  readonly maximumPause?: Duration;
+  readonly maximumPause?: Changeable<Duration>;
 }
+
+const share = between(0.001, 1);
+const table = {
+  decrease: { check: between(0.001, 0.999), initial: 0.5, named: true },
+  increase: { check: share, initial: 0.1 },
+  minimum: { check: share, initial: 0.05 },
+  maximumPause: { check: span, initial: "1m", duration: true },
+} as const;
+
+/** @internal The options of `aimdRate`, for tools. */
+export const aimdRateTable: Table = table;
 
 /**
  * Lets a rate down at once when the service asks for less, and up again slowly.
@@ -35,20 +47,8 @@ export interface AimdRateOptions {
  * const policy = rateLimit({ limit: 100, feedback: aimdRate({ decrease: 0.7 }) });
  */
 export function aimdRate(options: AimdRateOptions = {}): RateFeedback {
-  known(options, "aimdRate", ["decrease", "increase", "minimum", "maximumPause"]);
-  const share = between(0.001, 1);
-  const decrease = between(0.001, 0.999)(options.decrease ?? 0.5, "aimdRate: decrease");
-  const increase = share(options.increase ?? 0.1, "aimdRate: increase");
-  const minimum = share(options.minimum ?? 0.05, "aimdRate: minimum");
-  const maximumPause = span(options.maximumPause ?? "1m", "aimdRate: maximumPause");
-  return {
-    recipe: {
-      call: "aimdRate",
-      given: options,
-      table: { decrease: { named: true }, increase: {}, minimum: {}, maximumPause: { duration: true } },
-    },
-    follower: (apply) => new RateFollower(new AimdRate(decrease, increase, minimum), maximumPause, apply),
-  };
+  const { rules, recipe } = rulesOf("aimdRate", options, table);
+  return { recipe, follower: (apply) => new RateFollower(rules, apply) };
 }
 
 /** Listens to the answers that calls under a rate limit get. */
@@ -56,14 +56,17 @@ export class RateFollower {
   /** The share of the rate in force. */
   share = 1;
   readonly #machine: AimdRate;
-  readonly #maximumPause: number;
+  readonly #rules: { readonly maximumPause: number };
   readonly #apply: (rate: Rate, now: number) => void;
   /** The whole rate. */
   #rate!: Rate;
 
-  constructor(machine: AimdRate, maximumPause: number, apply: (rate: Rate, now: number) => void) {
-    this.#machine = machine;
-    this.#maximumPause = maximumPause;
+  constructor(
+    rules: AimdRateRules & { readonly maximumPause: number },
+    apply: (rate: Rate, now: number) => void,
+  ) {
+    this.#machine = new AimdRate(rules);
+    this.#rules = rules;
     this.#apply = apply;
   }
 
@@ -94,7 +97,7 @@ export class RateFollower {
     const note = (verdict: Verdict | undefined): void => {
       if (verdict === undefined || !pushesBack(verdict)) return;
       const now = environment.clock.now();
-      this.#machine.pause(Math.min(verdict.retryAfter ?? 0, this.#maximumPause), now);
+      this.#machine.pause(Math.min(verdict.retryAfter ?? 0, this.#rules.maximumPause), now);
       // An answer that succeeded and says when to come back gave a hint, and was no sign of too much.
       if (verdict.kind !== "success") this.#machine.lower(began, now);
       // What was asked for holds from now on, and not only from the next call.

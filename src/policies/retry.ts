@@ -1,4 +1,4 @@
-import type { Tunable } from "../core/adaptive.ts";
+import type { Changeable, Tunable } from "../core/adaptive.ts";
 import { judgeValue, type Outcome, type Verdict } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
@@ -7,6 +7,7 @@ import { type Exit, type Passage, pass, through } from "../core/exit.ts";
 import { callable, count, duration, type Readers, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 import type { RetryBudget } from "../state/retry-budget.ts";
+import { asBudget } from "./as-budget.ts";
 import {
   type AnyBackoff,
   decorrelated,
@@ -16,15 +17,14 @@ import {
   spread,
   spreadOf,
 } from "./backoff.ts";
-import { asBudget } from "./budget.ts";
 
 export interface RetryOptions {
   /** Calls in all, the first included. Default 3. */
   readonly attempts?: Tunable<number>;
   /** A back-off, any iterable of durations, or a function. Default `exponential("100ms")`. */
-  readonly backoff?: AnyBackoff;
+  readonly backoff?: Changeable<AnyBackoff>;
   /** Default `"full"`. */
-  readonly jitter?: Jitter;
+  readonly jitter?: Tunable<Jitter>;
   /** No wait is longer, not even one that the other side asks for. Default `"30s"`. */
   readonly maximumDelay?: Tunable<Duration>;
   /** No wait begins that would end later than this after the first attempt began. Default: no bound but the deadline. */
@@ -37,8 +37,8 @@ export interface RetryOptions {
 
 const table = {
   attempts: { check: count(), initial: 3 },
-  backoff: { check: delayOf, initial: exponential("100ms"), fixed: true },
-  jitter: { check: spreadOf, initial: "full", fixed: true },
+  backoff: { check: delayOf, initial: exponential("100ms"), contextless: true },
+  jitter: { check: spreadOf, initial: "full" },
   maximumDelay: { check: duration, initial: "30s" },
   within: { check: duration },
   budget: { check: asBudget, fixed: true },

@@ -1,7 +1,7 @@
-import type { Tunable } from "../core/adaptive.ts";
+import type { Changeable, Tunable } from "../core/adaptive.ts";
 import { span } from "../core/check.ts";
 import { judgeValue, pushesBack, type Verdict } from "../core/classify.ts";
-import type { Context } from "../core/context.ts";
+import { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
 import { RejectedError } from "../core/errors.ts";
 import { between, count, settings, type Table } from "../core/options.ts";
@@ -13,7 +13,7 @@ export interface ThrottleOptions {
   /** Calls that may be made for each that the service accepts. Lower is stricter. Default 2. */
   readonly k?: Tunable<number>;
   /** How far it looks back. Keep it above the longest latency. Default 2 m. */
-  readonly window?: Duration;
+  readonly window?: Changeable<Duration>;
   /** The largest share of calls that it refuses; below 1, so that a recovery is seen. Default 0.9. */
   readonly maximumRejection?: Tunable<number>;
   /** Calls that the window must hold before any is refused. Default 10. */
@@ -22,7 +22,7 @@ export interface ThrottleOptions {
 
 const table = {
   k: { check: between(1, 1_000), initial: 2 },
-  window: { check: span, initial: "2m", fixed: true, duration: true },
+  window: { check: span, initial: "2m", contextless: true, duration: true },
   maximumRejection: { check: between(0, 0.999), initial: 0.9 },
   minimumCalls: { check: count(), initial: 10 },
 } as const;
@@ -44,12 +44,13 @@ export const throttleOptions: Table = table;
 export function throttle(kOrOptions: number | ThrottleOptions = {}): Policy {
   const chosen: ThrottleOptions = typeof kOrOptions === "object" ? kOrOptions : { k: kOrOptions };
   const { read, recipe } = settings("throttle", chosen, table);
-  const ratio = new SuccessRatio(span(chosen.window ?? table.window.initial, "throttle: window"));
+  const ratio = new SuccessRatio(read.window(Context.begin()));
 
   return definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     return function throttle(request: Q, context: Context): Promise<S> {
       const { environment } = context;
       const began = environment.clock.now();
+      ratio.resize(read.window(context), began);
       const probability = ratio.rejection(
         read.k(context),
         read.maximumRejection(context),

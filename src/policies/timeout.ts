@@ -4,7 +4,11 @@ import type { Context } from "../core/context.ts";
 import { deadlinesByClock } from "../core/deadlines.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { type Exit, through } from "../core/exit.ts";
+import type { Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
+
+/** @internal The options of `timeout`, for tools. */
+export const timeoutOptions: Table = { after: { check: milliseconds, required: true } };
 
 /**
  * Gives up on a call that takes too long.
@@ -22,7 +26,7 @@ import { definePolicy, type Policy, type Service } from "../core/policy.ts";
 export function timeout(after: Tunable<Duration>): Policy {
   const allowed = tunable(after, milliseconds, "timeout: after");
   const deadlinesOf = deadlinesByClock();
-  const recipe = { policy: "timeout", given: { after }, table: { after: { check: milliseconds } } };
+  const recipe = { policy: "timeout", given: { after }, table: timeoutOptions };
   return definePolicy(recipe, <Q, S>(next: Service<Q, S>) =>
     through(
       next,

@@ -1,5 +1,15 @@
 import { bounded, type ConcurrencyLimit, inUse, type LimitBounds } from "./concurrency-limit.ts";
 
+/** Read at each use, so that they may change while it runs. */
+export interface AimdLimitRules {
+  /** What the limit is multiplied by. */
+  readonly decrease: number;
+  /** Calls that are added for each round of `limit` calls that went well. */
+  readonly increase: number;
+  /** Milliseconds after which a call is a sign of overload. */
+  readonly slowAfter: number;
+}
+
 /**
  * Additive increase, multiplicative decrease: `increase` more for each round of calls that went well, a share less when one
  * was dropped or took longer than `slowAfter`.
@@ -10,17 +20,13 @@ import { bounded, type ConcurrencyLimit, inUse, type LimitBounds } from "./concu
  */
 export class AimdLimit implements ConcurrencyLimit {
   readonly #bounds: LimitBounds;
-  readonly #decrease: number;
-  readonly #increase: number;
-  readonly #slowAfter: number;
+  readonly #rules: AimdLimitRules;
   #limit: number;
   #loweredAt = -Infinity;
 
-  constructor(bounds: LimitBounds, decrease: number, increase: number, slowAfter: number) {
+  constructor(bounds: LimitBounds, rules: AimdLimitRules) {
     this.#bounds = bounds;
-    this.#decrease = decrease;
-    this.#increase = increase;
-    this.#slowAfter = slowAfter;
+    this.#rules = rules;
     this.#limit = bounds.initial;
   }
 
@@ -29,12 +35,13 @@ export class AimdLimit implements ConcurrencyLimit {
   }
 
   record(latency: number, running: number, dropped: boolean, now: number): void {
-    if (dropped || latency > this.#slowAfter) {
+    const { decrease, increase, slowAfter } = this.#rules;
+    if (dropped || latency > slowAfter) {
       if (now - latency <= this.#loweredAt) return;
       this.#loweredAt = now;
-      this.#limit = bounded(this.#limit * this.#decrease, this.#bounds);
+      this.#limit = bounded(this.#limit * decrease, this.#bounds);
     } else if (inUse(running, this.#limit)) {
-      this.#limit = bounded(this.#limit + this.#increase / this.#limit, this.#bounds);
+      this.#limit = bounded(this.#limit + increase / this.#limit, this.#bounds);
     }
   }
 }

@@ -1,3 +1,13 @@
+/** Read at each use, so that they may change while it runs. */
+export interface AimdRateRules {
+  /** What the share is multiplied by. */
+  readonly decrease: number;
+  /** What is added to it in each `per`. */
+  readonly increase: number;
+  /** The share that is always left. */
+  readonly minimum: number;
+}
+
 /**
  * The share of a rate that a service bears, found from when it asks for less: multiplied by `decrease` then, and raised
  * by `increase` for each `per` without another such sign.
@@ -7,9 +17,7 @@
  * Source: Chiu and Jain, 1989 (additive increase, multiplicative decrease).
  */
 export class AimdRate {
-  readonly #decrease: number;
-  readonly #increase: number;
-  readonly #minimum: number;
+  readonly #rules: AimdRateRules;
   #share = 1;
   /** When the share went down last. */
   #loweredAt = -Infinity;
@@ -17,15 +25,8 @@ export class AimdRate {
   #since = -Infinity;
   #pausedUntil = -Infinity;
 
-  /**
-   * @param decrease what the share is multiplied by
-   * @param increase what is added to it in each `per`
-   * @param minimum the share that is always left
-   */
-  constructor(decrease: number, increase: number, minimum: number) {
-    this.#decrease = decrease;
-    this.#increase = increase;
-    this.#minimum = minimum;
+  constructor(rules: AimdRateRules) {
+    this.#rules = rules;
   }
 
   /** Until when nothing should go. */
@@ -38,7 +39,7 @@ export class AimdRate {
     if (this.#share === 1) return 1;
     const steps = Math.floor((now - this.#since) / per);
     if (steps > 0) {
-      this.#share = Math.min(1, this.#share + steps * this.#increase);
+      this.#share = Math.min(1, this.#share + steps * this.#rules.increase);
       this.#since += steps * per;
     }
     return this.#share;
@@ -47,7 +48,7 @@ export class AimdRate {
   /** The service asked for fewer calls, in its answer to one that began at `began`. */
   lower(began: number, now: number): void {
     if (began <= this.#loweredAt) return;
-    this.#share = Math.max(this.#minimum, this.#share * this.#decrease);
+    this.#share = Math.max(this.#rules.minimum, this.#share * this.#rules.decrease);
     this.#loweredAt = now;
     this.#since = Math.max(now, this.#pausedUntil);
   }

@@ -1,5 +1,5 @@
 import type { TimeSource } from "./time-source.ts";
-import { failed, type Mark, type Window, type WindowSnapshot } from "./window.ts";
+import { failed, type Mark, resized, type Window, type WindowSize, type WindowSnapshot } from "./window.ts";
 
 export type CircuitState = "closed" | "open" | "half-open" | "forced-open" | "disabled" | "metrics-only";
 
@@ -67,7 +67,7 @@ export class Circuit {
   /** How often it has opened soon after the time before. */
   reopenings = 0;
   readonly rules: CircuitRules;
-  readonly window: Window;
+  window: Window;
   #consecutive = 0;
   /** When it may half-open. */
   #until = 0;
@@ -94,6 +94,11 @@ export class Circuit {
   /** Milliseconds that it stays open this time. */
   get openFor(): number {
     return openTime(this.rules, this.reopenings, this.#asked);
+  }
+
+  /** Gives it a window of another size, which goes on with what this one holds. */
+  resize(size: WindowSize, time: TimeSource): void {
+    this.window = resized(this.window, size, time);
   }
 
   /** Whether a call may pass. An open circuit half-opens here, when its time has come and a call asks. */

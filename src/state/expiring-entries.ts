@@ -9,13 +9,11 @@ export interface Entry<V> {
 
 /** Keeps a bounded number of values for a time each; what was used longest ago goes first. */
 export class ExpiringEntries<V> {
-  readonly #most: number;
   readonly #dropped: (value: V) => void;
   readonly #entries = new Map<string, Entry<V>>();
 
   /** @param dropped is told of each value that is no longer kept */
-  constructor(most: number, dropped: (value: V) => void) {
-    this.#most = most;
+  constructor(dropped: (value: V) => void) {
     this.#dropped = dropped;
   }
 
@@ -41,10 +39,10 @@ export class ExpiringEntries<V> {
     return entry;
   }
 
-  set(key: string, value: V, staleAt: number): void {
-    if (!this.delete(key) && this.#entries.size >= this.#most) {
-      this.delete(this.#entries.keys().next().value as string);
-    }
+  /** @param most entries that are kept, this one included */
+  set(key: string, value: V, staleAt: number, most: number): void {
+    this.delete(key);
+    while (this.#entries.size >= most) this.delete(this.#entries.keys().next().value as string);
     this.#entries.set(key, { value, staleAt, leasedUntil: -Infinity });
   }
 

@@ -1,5 +1,15 @@
 import { bounded, type ConcurrencyLimit, inUse, type LimitBounds } from "./concurrency-limit.ts";
 
+/** Read at each use, so that they may change while it runs. */
+export interface GradientLimitRules {
+  /** How many times its long-term average a latency may be before the limit shrinks. */
+  readonly tolerance: number;
+  /** How much of the way to a new limit is gone at a time. */
+  readonly smoothing: number;
+  /** Calls that may queue in the service. */
+  readonly queue: number;
+}
+
 /** Latencies that the long-term average looks back on. */
 const longWindow = 600;
 const warmUp = 10;
@@ -15,18 +25,14 @@ const warmUp = 10;
  */
 export class GradientLimit implements ConcurrencyLimit {
   readonly #bounds: LimitBounds;
-  readonly #tolerance: number;
-  readonly #smoothing: number;
-  readonly #queue: number;
+  readonly #rules: GradientLimitRules;
   #limit: number;
   #long = 0;
   #seen = 0;
 
-  constructor(bounds: LimitBounds, tolerance: number, smoothing: number, queue: number) {
+  constructor(bounds: LimitBounds, rules: GradientLimitRules) {
     this.#bounds = bounds;
-    this.#tolerance = tolerance;
-    this.#smoothing = smoothing;
-    this.#queue = queue;
+    this.#rules = rules;
     this.#limit = bounds.initial;
   }
 
@@ -43,9 +49,10 @@ export class GradientLimit implements ConcurrencyLimit {
     }
     this.#remember(latency);
     if (!inUse(running, limit)) return;
-    const gradient = Math.max(0.5, Math.min(1, (this.#tolerance * this.#long) / latency));
-    const wanted = limit * gradient + this.#queue;
-    this.#limit = bounded(limit + (wanted - limit) * this.#smoothing, this.#bounds);
+    const { tolerance, smoothing, queue } = this.#rules;
+    const gradient = Math.max(0.5, Math.min(1, (tolerance * this.#long) / latency));
+    const wanted = limit * gradient + queue;
+    this.#limit = bounded(limit + (wanted - limit) * smoothing, this.#bounds);
   }
 
   #remember(latency: number): void {

@@ -10,16 +10,12 @@ export class Line<T extends Place<T>> {
   size = 0;
   first: T | undefined;
   last: T | undefined;
-  readonly #newestFirst: boolean;
 
-  constructor(newestFirst: boolean) {
-    this.#newestFirst = newestFirst;
-  }
-
-  add(place: T): void {
+  /** @param newestFirst whether it goes before its equals or after them */
+  add(place: T, newestFirst: boolean): void {
     // From the end where the newcomer most likely belongs.
     let { last: before, first: after }: { last: T | undefined; first: T | undefined } = this;
-    if (this.#newestFirst) {
+    if (newestFirst) {
       while (after !== undefined && after.priority > place.priority) after = after.after;
       before = after === undefined ? this.last : after.before;
     } else {

@@ -1,20 +1,16 @@
 import { LatencySketch } from "./latency-sketch.ts";
 
-/** The latencies of the last calls: between one and two times `half` of them. */
+/** The latencies of the last calls. */
 export class RecentLatencies {
-  readonly #half: number;
   #older = new LatencySketch();
   #newer = new LatencySketch();
   #known: { readonly q: number; readonly at: number; readonly value: number } | undefined;
   /** Calls that were ever recorded. */
   seen = 0;
 
-  constructor(half: number) {
-    this.#half = half;
-  }
-
-  record(ms: number): void {
-    if (this.#newer.count === this.#half) {
+  /** @param half of the calls to look back on: between one and two times as many are kept */
+  record(ms: number, half: number): void {
+    if (this.#newer.count >= half) {
       this.#older = this.#newer;
       this.#newer = new LatencySketch();
     }

@@ -20,27 +20,30 @@ export interface RetryBudget {
   available(now: number): number;
 }
 
+/** Read at each use, so that they may change while it runs. */
+export interface RatioBudgetRules {
+  /** Repetitions by calls, such as 0.2. */
+  readonly ratio: number;
+  /** Repetitions that the window always allows. */
+  readonly minimum: number;
+  /** Milliseconds that it looks back. */
+  readonly window: number;
+}
+
 /**
  * Repeats at most a share of the calls of the last seconds, and always a few.
  *
  * Source: Finagle's RetryBudget (20 % and 10 a second, over 10 s) and Envoy's retry_budget (20 %, at least 3).
  */
 export class RatioBudget implements RetryBudget {
-  readonly #ratio: number;
-  readonly #minimum: number;
+  readonly #rules: RatioBudgetRules;
   readonly #calls: RollingSum;
   readonly #spent: RollingSum;
 
-  /**
-   * @param ratio repetitions by calls, such as 0.2
-   * @param minimum repetitions that the window always allows
-   * @param window milliseconds that it looks back
-   */
-  constructor(ratio: number, minimum: number, window: number) {
-    this.#ratio = ratio;
-    this.#minimum = minimum;
-    this.#calls = new RollingSum(window);
-    this.#spent = new RollingSum(window);
+  constructor(rules: RatioBudgetRules) {
+    this.#rules = rules;
+    this.#calls = new RollingSum(rules.window);
+    this.#spent = new RollingSum(rules.window);
   }
 
   begin(now: number): void {
@@ -58,9 +61,22 @@ export class RatioBudget implements RetryBudget {
   }
 
   available(now: number): number {
-    const allowed = Math.max(this.#minimum, this.#ratio * this.#calls.sum(now));
+    const { ratio, minimum, window } = this.#rules;
+    this.#calls.resize(window, now);
+    this.#spent.resize(window, now);
+    const allowed = Math.max(minimum, ratio * this.#calls.sum(now));
     return Math.max(0, Math.floor(allowed - this.#spent.sum(now)));
   }
+}
+
+/** Read at each use, so that they may change while it runs. */
+export interface TokenBudgetRules {
+  /** Tokens at the start, and at most. */
+  readonly tokens: number;
+  /** Of one repetition, or of one failure. */
+  readonly cost: number;
+  /** Of one success. */
+  readonly gain: number;
 }
 
 /**
@@ -71,27 +87,15 @@ export class RatioBudget implements RetryBudget {
  * quota (500 tokens, a retry costs 5 and brings them back when it succeeds, any other success brings 1).
  */
 export class TokenBudget implements RetryBudget {
-  readonly #most: number;
-  readonly #cost: number;
-  readonly #gain: number;
-  readonly #floor: number;
+  readonly #rules: TokenBudgetRules;
   readonly #failureCosts: boolean;
-  #tokens: number;
+  /** Tokens that are gone: those are kept when there are more or fewer of them in all. */
+  #gone = 0;
 
-  /**
-   * @param most tokens at the start, and at most
-   * @param cost of one repetition, or of one failure with `failureCosts`
-   * @param gain of one success
-   * @param floor tokens that must be left over: repetition stops at or below it
-   * @param failureCosts whether failures are charged, as gRPC does, and not repetitions, as AWS does
-   */
-  constructor(most: number, cost: number, gain: number, floor: number, failureCosts: boolean) {
-    this.#most = most;
-    this.#cost = cost;
-    this.#gain = gain;
-    this.#floor = floor;
+  /** @param failureCosts whether failures are charged, as gRPC does, and not repetitions, as AWS does */
+  constructor(rules: TokenBudgetRules, failureCosts: boolean) {
+    this.#rules = rules;
     this.#failureCosts = failureCosts;
-    this.#tokens = most;
   }
 
   begin(): void {
@@ -100,22 +104,25 @@ export class TokenBudget implements RetryBudget {
 
   spend(): boolean {
     if (this.available() < 1) return false;
-    if (!this.#failureCosts) this.#tokens -= this.#cost;
+    if (!this.#failureCosts) this.#gone += this.#rules.cost;
     return true;
   }
 
   settle(ok: boolean, _now: number, repeated: boolean): void {
-    if (ok) this.#fill(repeated && !this.#failureCosts ? this.#cost : this.#gain);
-    else if (this.#failureCosts) this.#tokens = Math.max(0, this.#tokens - this.#cost);
+    const { tokens, cost, gain } = this.#rules;
+    if (ok) this.#fill(repeated && !this.#failureCosts ? cost : gain);
+    else if (this.#failureCosts) this.#gone = Math.min(tokens, this.#gone + cost);
   }
 
   available(): number {
-    if (this.#failureCosts) return this.#tokens > this.#floor ? Infinity : 0;
-    return Math.floor((this.#tokens - this.#floor) / this.#cost);
+    const { tokens, cost } = this.#rules;
+    // gRPC wants more than half of them left.
+    if (this.#failureCosts) return tokens - this.#gone > tokens / 2 ? Infinity : 0;
+    return Math.max(0, Math.floor((tokens - this.#gone) / cost));
   }
 
   #fill(tokens: number): void {
     // In thousandths, as gRPC counts: else ten times 0.1 would not be 1.
-    this.#tokens = Math.min(this.#most, Math.round((this.#tokens + tokens) * 1000) / 1000);
+    this.#gone = Math.max(0, Math.round((this.#gone - tokens) * 1000) / 1000);
   }
 }

@@ -2,8 +2,8 @@ const slices = 10;
 
 /** A sum over the last `span` milliseconds, which it forgets a tenth at a time. */
 export class RollingSum {
-  readonly #width: number;
-  readonly #slices = new Float64Array(slices);
+  #width: number;
+  #slices = new Float64Array(slices);
   #newest = -1;
   #sum = 0;
 
@@ -25,6 +25,21 @@ export class RollingSum {
     const number = Math.floor(now / this.#width);
     if (number > this.#newest) this.#turn(number);
     return this.#sum;
+  }
+
+  /** Looks back on another span from now on, and keeps what it holds as far as that reaches. */
+  resize(span: number, now: number): void {
+    if (span === this.#width * slices) return;
+    this.sum(now);
+    const [old, width, newest] = [this.#slices, this.#width, this.#newest];
+    this.#width = span / slices;
+    this.#slices = new Float64Array(slices);
+    this.#newest = Math.floor(now / this.#width);
+    this.#sum = 0;
+    for (let number = Math.max(0, newest - slices + 1); number <= newest; number++) {
+      // Nobody knows when within its slice a thing happened: it is taken to be the middle.
+      this.add(old[number % slices] as number, Math.min((number + 0.5) * width, now));
+    }
   }
 
   /** Empties the slices that time has gone past. */

@@ -19,6 +19,12 @@ export class SuccessRatio {
     this.#refused = new RollingSum(window);
   }
 
+  /** Looks back on another span from now on. */
+  resize(window: number, now: number): void {
+    this.#requests.resize(window, now);
+    this.#refused.resize(window, now);
+  }
+
   /** A call begins, whether it is then sent or not. */
   begin(now: number): void {
     this.#requests.add(1, now);

@@ -35,12 +35,34 @@ class Tally implements WindowSnapshot {
   }
 }
 
+/** What a window holds: a number of calls, or so many milliseconds. */
+export type WindowSize = number | { readonly span: number };
+
 /** How the last calls ended, so that a rate can be told. */
 export interface Window extends Tally {
+  readonly size: WindowSize;
   record(mark: Mark, time: TimeSource): void;
   /** Drops what has become too old to tell anything. */
   age(time: TimeSource): void;
   restore(snapshot: WindowSnapshot, time: TimeSource): void;
+}
+
+/** An empty window of that size. */
+export function windowOf(size: WindowSize): Window {
+  return typeof size === "number" ? new CountWindow(size) : new TimeWindow(size.span);
+}
+
+/**
+ * A window of another size that holds what this one holds, as far as it can: the newest calls, or those within the span.
+ * Between calls and spans of time only the counts are carried over.
+ */
+export function resized(window: Window, size: WindowSize, time: TimeSource): Window {
+  window.age(time);
+  const next = windowOf(size);
+  if (window instanceof CountWindow && next instanceof CountWindow) next.take(window);
+  else if (window instanceof TimeWindow && next instanceof TimeWindow) next.take(window, time);
+  else next.restore(window.snapshot(), time);
+  return next;
 }
 
 /** Milliseconds after which a count window without failure or full turn is forgotten: it tells of another time. */
@@ -56,6 +78,22 @@ export class CountWindow extends Tally implements Window {
   constructor(size: number) {
     super();
     this.#marks = new Uint8Array(size);
+  }
+
+  get size(): number {
+    return this.#marks.length;
+  }
+
+  /** Takes the newest calls of another one over. */
+  take(other: CountWindow): void {
+    const { size } = other;
+    for (let left = Math.min(other.calls, this.size); left > 0; left--) {
+      const mark = other.#marks[(other.#next - left + size) % size] as Mark;
+      this.#marks[this.calls++] = mark;
+      this.add(0, mark & failed, mark >> 1);
+    }
+    this.#next = this.calls % this.size;
+    this.#seen = other.#seen;
   }
 
   record(mark: Mark, time: TimeSource): void {
@@ -115,6 +153,20 @@ export class TimeWindow extends Tally implements Window {
   constructor(span: number) {
     super();
     this.#width = span / slices;
+  }
+
+  get size(): WindowSize {
+    return { span: this.#width * slices };
+  }
+
+  /** Takes over what another one holds that its own span reaches. */
+  take(other: TimeWindow, time: TimeSource): void {
+    for (const [number, { calls, failures, slowCalls }] of other.#slices) {
+      // Nobody knows when within its slice a call ended: it is taken to be the middle.
+      const at = Math.min((number + 0.5) * other.#width, time.now());
+      this.#record(calls, failures, slowCalls, { now: () => at });
+    }
+    this.age(time);
   }
 
   record(mark: Mark, time: TimeSource): void {

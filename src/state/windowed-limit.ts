@@ -12,17 +12,17 @@ const enough = 10;
  */
 export class WindowedLimit implements ConcurrencyLimit {
   readonly #inner: ConcurrencyLimit;
-  readonly #span: number;
+  readonly #rules: { readonly window: number };
   #ends = Infinity;
   #count = 0;
   #sum = 0;
   #running = 0;
   #dropped = false;
 
-  /** @param span milliseconds */
-  constructor(inner: ConcurrencyLimit, span: number) {
+  /** @param rules read at each use: `window` in milliseconds, 0 for each call by itself */
+  constructor(inner: ConcurrencyLimit, rules: { readonly window: number }) {
     this.#inner = inner;
-    this.#span = span;
+    this.#rules = rules;
   }
 
   get limit(): number {
@@ -30,7 +30,12 @@ export class WindowedLimit implements ConcurrencyLimit {
   }
 
   record(latency: number, running: number, dropped: boolean, now: number): void {
-    if (this.#ends === Infinity) this.#ends = now + this.#span;
+    const { window } = this.#rules;
+    if (window === 0) {
+      this.#inner.record(latency, running, dropped, now);
+      return;
+    }
+    if (this.#ends === Infinity || this.#ends > now + window) this.#ends = now + window;
     if (running > this.#running) this.#running = running;
     if (dropped) this.#dropped = true;
     else {

@@ -73,7 +73,7 @@ export function workerPool<Req, Res>(options: WorkerPoolOptions): WorkerPool<Req
   const begun = Context.begin();
   const sizeFor = (context: Context): number =>
     read.size(context) ?? (globalThis as Page).navigator?.hardwareConcurrency ?? 4;
-  const compartment = new Compartment("workerPool", sizeFor, read, options.order, options.size);
+  const compartment = new Compartment("workerPool", sizeFor, read, options.size);
   const crew = new Crew(threads, read.module(begun), read.export(begun), compartment);
   const call = definePolicy(recipe, (next) =>
     through(next, (inner) => (request, context, exit) => compartment.enter(inner, request, context, exit)),

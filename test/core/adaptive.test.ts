@@ -40,6 +40,35 @@ describe("adaptive", () => {
     expect([value.get(), heard]).toEqual([7, [7]]);
   });
 
+  it.each<[unknown, object, unknown, unknown, string]>([
+    [3, { minimum: 1, maximum: 5 }, 5, 6, "adaptive: value must be at least 1 and at most 5, but is 6"],
+    [3, { minimum: 1 }, 1, 0, "adaptive: value must be at least 1, but is 0"],
+    [3, { maximum: 5 }, -1, 5.5, "adaptive: value must be at most 5, but is 5.5"],
+    ["2s", { minimum: "100ms", maximum: "10s" }, 150, "11s", 'at most 10s, but is "11s"'],
+    ["2s", { minimum: 100 }, "0.1s", "99ms", 'adaptive: value must be at least 100, but is "99ms"'],
+    ["2s", { maximum: "1m" }, "60s", "soon", "adaptive: value must be a duration such as"],
+    [3, { maximum: 5 }, 4, Number.NaN, "adaptive: value must be at most 5, but is NaN"],
+  ])("keeps its bounds: %j within %j may be %j and not %j", (initial, bounds, good, bad, message) => {
+    const value = adaptive(initial, bounds);
+    value.set(good);
+    expect(() => value.set(bad)).toThrow(message);
+    expect([value.get(), value.version, value.bounds]).toEqual([good, 1, bounds]);
+    expect(() => adaptive(bad, bounds)).toThrow(message);
+    value.set(initial);
+    expect(value.get()).toBe(initial);
+  });
+
+  it("is validated beside its bounds", () => {
+    const even = (value: number): void => {
+      if (value % 2 !== 0) throw new RangeError(`odd: ${value}`);
+    };
+    const value = adaptive(2, { maximum: 8, validate: even });
+    expect(() => value.set(3)).toThrow("odd: 3");
+    expect(() => value.set(10)).toThrow("at most 8");
+    value.set(8);
+    expect([value.get(), adaptive(1).bounds]).toEqual([8, {}]);
+  });
+
   it("refuses what a policy that uses it cannot use", () => {
     const after = adaptive<number>(100);
     timeout(after);

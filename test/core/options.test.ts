@@ -1,4 +1,4 @@
-import { adaptive, type Context, constant } from "ninelives";
+import { adaptive, type Context, constant, type Duration } from "ninelives";
 import { describe, expect, it } from "vitest";
 import { span } from "../../src/core/check.ts";
 import { Context as MadeContext } from "../../src/core/context.ts";
@@ -12,6 +12,7 @@ import {
   flag,
   having,
   oneOf,
+  rulesOf,
   settings,
   text,
 } from "../../src/core/options.ts";
@@ -56,6 +57,25 @@ describe("settings", () => {
     expect(read.times(context)).toBe(4);
     expect(() => times.set(0)).toThrow("x: times must be a whole number of at least 1, but is 0");
     expect(read.times(context)).toBe(4);
+  });
+
+  it("take an adaptive value of nothing for an option that was not given", () => {
+    const [times, after] = [adaptive<number | undefined>(undefined), adaptive<Duration | undefined>("3s")];
+    const { read } = settings("x", { way, times, after }, table);
+    expect([read.times(context), read.after(context)]).toEqual([undefined, 3_000]);
+    times.set(4);
+    after.set(undefined);
+    expect([read.times(context), read.after(context)]).toEqual([4, 1_000]);
+    times.set(undefined);
+    expect(read.times(context)).toBe(undefined);
+    const needed = { n: { check: count(), required: true } } as const;
+    expect(() => settings("y", { n: adaptive(undefined) }, needed)).toThrow("y: n must be a whole number");
+  });
+
+  it("take a function for the value where none may ask for the context", () => {
+    const asked = { a: { check: as<unknown>(), contextless: true } } as const;
+    expect(settings("x", { a: way }, asked).read.a(context)).toBe(way);
+    expect(settings("x", { a: adaptive(way) }, asked).read.a(context)).toBe(way);
   });
 
   it("ask a function of the context at each call, and check what it says", () => {
@@ -125,6 +145,20 @@ describe("settings", () => {
         { name: "b", value: 3 },
       ],
     });
+  });
+});
+
+describe("rules of a value", () => {
+  it("are its options as they are now", () => {
+    const after = adaptive<Duration>("2s");
+    const { rules, recipe } = rulesOf("x", { times: 3, after }, { times: table.times, after: table.after });
+    expect([rules.times, rules.after]).toEqual([3, 2_000]);
+    after.set(10);
+    expect([rules.times, rules.after]).toEqual([3, 10]);
+    expect(recipe.call).toBe("x");
+    expect(() => after.set(-1)).toThrow("x: after must be a duration");
+    expect(() => rulesOf("x", { time: 3 }, { times: table.times })).toThrow('x has no option "time"');
+    expect(() => rulesOf("x", { times: () => 3 }, { times: table.times })).toThrow("x: times must be");
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { AimdRate } from "../../src/state/aimd-rate.ts";
 
 const per = 1_000;
-const rate = () => new AimdRate(0.5, 0.1, 0.2);
+const rate = () => new AimdRate({ decrease: 0.5, increase: 0.1, minimum: 0.2 });
 
 describe("AimdRate", () => {
   it("begins with all of the rate and no pause", () => {

@@ -8,9 +8,9 @@ import { WindowedLimit } from "../../src/state/windowed-limit.ts";
 const bounds: LimitBounds = { initial: 20, minimum: 2, maximum: 100 };
 
 const algorithms: [string, (bounds: LimitBounds) => ConcurrencyLimit][] = [
-  ["AimdLimit", (given) => new AimdLimit(given, 0.9, 1, 5_000)],
+  ["AimdLimit", (given) => new AimdLimit(given, { decrease: 0.9, increase: 1, slowAfter: 5_000 })],
   ["VegasLimit", (given) => new VegasLimit(given)],
-  ["GradientLimit", (given) => new GradientLimit(given, 1.5, 0.2, 4)],
+  ["GradientLimit", (given) => new GradientLimit(given, { tolerance: 1.5, smoothing: 0.2, queue: 4 })],
 ];
 
 /** Calls one after the other that took so long, with so many running. */
@@ -70,7 +70,7 @@ describe.each(algorithms)("%s as a concurrency limit", (_, make) => {
 });
 
 describe("AimdLimit", () => {
-  const make = () => new AimdLimit(bounds, 0.9, 1, 5_000);
+  const make = () => new AimdLimit(bounds, { decrease: 0.9, increase: 1, slowAfter: 5_000 });
 
   it("has one more after a round of calls", () => {
     const limit = make();
@@ -135,7 +135,7 @@ describe("VegasLimit", () => {
 });
 
 describe("GradientLimit", () => {
-  const make = () => new GradientLimit(bounds, 1.5, 0.2, 4);
+  const make = () => new GradientLimit(bounds, { tolerance: 1.5, smoothing: 0.2, queue: 4 });
 
   it("moves a part of the way to the gradient's limit and a queue", () => {
     const limit = make();
@@ -187,7 +187,7 @@ describe("WindowedLimit", () => {
   function windowed(): { limit: WindowedLimit; seen: Record[] } {
     const seen: Record[] = [];
     const inner: ConcurrencyLimit = { limit: 7, record: (...args) => seen.push(args) };
-    return { limit: new WindowedLimit(inner, 1_000), seen };
+    return { limit: new WindowedLimit(inner, { window: 1_000 }), seen };
   }
 
   it("hands on the mean latency and the most that were running, once the window is over", () => {
@@ -245,10 +245,10 @@ describe("before a service that does 50 at a time in 100 ms, under endless deman
   const most: LimitBounds = { initial: 20, minimum: 1, maximum: 200 };
 
   it.each<[string, ConcurrencyLimit, number[]]>([
-    ["GradientLimit", new GradientLimit(most, 1.5, 0.2, 4), [67, 120, 200]],
+    ["GradientLimit", new GradientLimit(most, { tolerance: 1.5, smoothing: 0.2, queue: 4 }), [67, 120, 200]],
     ["VegasLimit", new VegasLimit(most), [56, 56, 64]],
   ])("%s allows after 1, 5 and 10 minutes", (_, algorithm, expected) => {
-    const limit = new WindowedLimit(algorithm, 1_000);
+    const limit = new WindowedLimit(algorithm, { window: 1_000 });
     const found: number[] = [];
     let now = 0;
     for (const minutes of [1, 5, 10]) {

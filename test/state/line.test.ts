@@ -31,8 +31,9 @@ describe("Line", () => {
     [false, [3, 5, 1, 4, 0, 2]],
     [true, [5, 3, 4, 1, 2, 0]],
   ])("has the highest priority first, and of equals the newest first: %s", (newestFirst, expected) => {
-    const line = new Line<Person>(newestFirst);
-    for (const [number, priority] of [0, 1, 0, 2, 1, 2].entries()) line.add(new Person(number, priority));
+    const line = new Line<Person>();
+    for (const [number, priority] of [0, 1, 0, 2, 1, 2].entries())
+      line.add(new Person(number, priority), newestFirst);
     expect(forwards(line).map(({ number }) => number)).toEqual(expected);
   });
 
@@ -40,12 +41,12 @@ describe("Line", () => {
     const step = fc.oneof(fc.record({ priority: fc.nat(3) }), fc.record({ leaves: fc.nat(20) }));
     fc.assert(
       fc.property(fc.boolean(), fc.array(step), (newestFirst, steps) => {
-        const line = new Line<Person>(newestFirst);
+        const line = new Line<Person>();
         let here: Person[] = [];
         for (const [number, each] of steps.entries()) {
           if ("priority" in each) {
             const person = new Person(number, each.priority);
-            line.add(person);
+            line.add(person, newestFirst);
             here.push(person);
           } else {
             const leaving = here[each.leaves];

@@ -19,7 +19,7 @@ describe("ratio budget", () => {
     ["the share, once it is more than the minimum", 20, 4],
     ["the share", 100, 20],
   ])("gives %s", (_, calls, repetitions) => {
-    const budget = new RatioBudget(0.2, 3, 10_000);
+    const budget = new RatioBudget({ ratio: 0.2, minimum: 3, window: 10_000 });
     begin(budget, calls, 0);
     expect(budget.available(0)).toBe(repetitions);
     expect(spendAll(budget, 0)).toBe(repetitions);
@@ -27,7 +27,7 @@ describe("ratio budget", () => {
   });
 
   it("gives no half repetitions", () => {
-    const budget = new RatioBudget(0.5, 0, 10_000);
+    const budget = new RatioBudget({ ratio: 0.5, minimum: 0, window: 10_000 });
     begin(budget, 1, 0);
     expect(budget.available(0)).toBe(0);
     expect(budget.spend(0)).toBe(false);
@@ -36,7 +36,7 @@ describe("ratio budget", () => {
   });
 
   it("forgets calls and repetitions after its window", () => {
-    const budget = new RatioBudget(0.2, 3, 10_000);
+    const budget = new RatioBudget({ ratio: 0.2, minimum: 3, window: 10_000 });
     begin(budget, 100, 0);
     spendAll(budget, 9_000);
     expect(budget.available(9_999)).toBe(0);
@@ -47,14 +47,14 @@ describe("ratio budget", () => {
   });
 
   it("does not mind how calls end", () => {
-    const budget = new RatioBudget(0.2, 3, 10_000);
+    const budget = new RatioBudget({ ratio: 0.2, minimum: 3, window: 10_000 });
     for (let call = 0; call < 100; call++) budget.settle();
     expect(budget.available(0)).toBe(3);
   });
 });
 
 describe("token budget of AWS", () => {
-  const aws = (): TokenBudget => new TokenBudget(500, 5, 1, 0, false);
+  const aws = (): TokenBudget => new TokenBudget({ tokens: 500, cost: 5, gain: 1 }, false);
 
   it("pays 5 tokens for each repetition", () => {
     expect(aws().available()).toBe(100);
@@ -74,7 +74,7 @@ describe("token budget of AWS", () => {
   });
 
   it("loses no part of a token", () => {
-    const budget = new TokenBudget(10, 1, 0.1, 0, false);
+    const budget = new TokenBudget({ tokens: 10, cost: 1, gain: 0.1 }, false);
     expect(spendAll(budget, 0)).toBe(10);
     for (let call = 0; call < 10; call++) budget.settle(true, 0, false);
     expect(budget.available()).toBe(1);
@@ -90,7 +90,7 @@ describe("token budget of AWS", () => {
 });
 
 describe("token budget of gRPC", () => {
-  const grpc = (): TokenBudget => new TokenBudget(10, 1, 0.1, 5, true);
+  const grpc = (): TokenBudget => new TokenBudget({ tokens: 10, cost: 1, gain: 0.1 }, true);
   const fail = (budget: TokenBudget, times: number): void => {
     for (let call = 0; call < times; call++) budget.settle(false, 0, false);
   };

@@ -44,3 +44,29 @@ describe("rolling sum", () => {
     expect(sum.sum(5_500)).toBe(1);
   });
 });
+
+describe("a rolling sum over another span", () => {
+  it("keeps what the span reaches, and forgets it in its turn", () => {
+    const sum = new RollingSum(1_000);
+    for (let at = 50; at < 1_000; at += 100) sum.add(1, at);
+    sum.resize(10_000, 999);
+    expect([sum.sum(999), sum.sum(9_999), sum.sum(10_000)]).toEqual([10, 10, 0]);
+  });
+
+  it("drops what is beyond a shorter span", () => {
+    const sum = new RollingSum(10_000);
+    for (let at = 500; at < 10_000; at += 1_000) sum.add(1, at);
+    sum.resize(5_000, 9_999);
+    expect(sum.sum(9_999)).toBe(5);
+    expect(sum.sum(12_000)).toBe(3);
+    sum.add(2, 12_000);
+    expect(sum.sum(12_000)).toBe(5);
+  });
+
+  it("is the same where the span is", () => {
+    const sum = new RollingSum(1_000);
+    sum.add(1, 10);
+    sum.resize(1_000, 990);
+    expect([sum.sum(999), sum.sum(1_000)]).toEqual([1, 0]);
+  });
+});

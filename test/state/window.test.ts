@@ -5,6 +5,7 @@ import {
   failed,
   failedSlowly,
   type Mark,
+  resized,
   slow,
   TimeWindow,
   type Window,
@@ -238,5 +239,79 @@ describe("TimeWindow", () => {
     later.at += 1_000;
     other.age(later);
     expect(sums(other)).toEqual([0, 0, 0]);
+  });
+});
+
+describe("a window of another size", () => {
+  it("holds the newest calls of a count window, and drops them in the order in which they came", () => {
+    const size = fc.integer({ min: 1, max: 12 });
+    fc.assert(
+      fc.property(size, size, marks, marks, (from, to, before, after) => {
+        const time = timeAt();
+        const window = new CountWindow(from);
+        for (const mark of before) window.record(mark, time);
+        const next = resized(window, to, time);
+        expect(next.size).toBe(to);
+        const kept = before.slice(-Math.min(from, to));
+        const other = new CountWindow(to);
+        for (const mark of before.length === 0 ? [] : kept) other.record(mark, time);
+        expect(sums(next)).toEqual(sums(other));
+        for (const mark of after) {
+          next.record(mark, time);
+          other.record(mark, time);
+          expect(sums(next)).toEqual(sums(other));
+        }
+      }),
+    );
+  });
+
+  it("is forgotten when the one before it would have been", () => {
+    const time = timeAt();
+    const window = new CountWindow(10);
+    window.record(failed, time);
+    const next = resized(window, 20, time);
+    time.at = 120_001;
+    next.age(time);
+    expect(sums(next)).toEqual([0, 0, 0]);
+  });
+
+  it("looks as far back as its span, where that is shorter", () => {
+    const time = timeAt();
+    const window = new TimeWindow(10_000);
+    for (time.at = 500; time.at < 10_000; time.at += 1_000) window.record(failed, time);
+    time.at = 9_999;
+    const next = resized(window, { span: 5_000 }, time);
+    expect([sums(next), next.size]).toEqual([[5, 5, 0], { span: 5_000 }]);
+    time.at += 2_000;
+    next.age(time);
+    expect(sums(next)).toEqual([3, 3, 0]);
+    time.at += 5_000;
+    next.age(time);
+    expect(sums(next)).toEqual([0, 0, 0]);
+  });
+
+  it("keeps all that it holds and forgets it later, where its span is longer", () => {
+    const time = timeAt();
+    const window = new TimeWindow(1_000);
+    for (time.at = 50; time.at < 1_000; time.at += 100) window.record(slow, time);
+    time.at = 999;
+    const next = resized(window, { span: 10_000 }, time);
+    expect(sums(next)).toEqual([10, 0, 10]);
+    time.at = 9_000;
+    next.age(time);
+    expect(sums(next)).toEqual([10, 0, 10]);
+    time.at = 11_000;
+    next.age(time);
+    expect(sums(next)).toEqual([0, 0, 0]);
+  });
+
+  it("takes the counts over between calls and spans of time", () => {
+    const time = timeAt(5_000);
+    const window = new CountWindow(100);
+    for (const mark of [0, 0, failed, slow] as const) window.record(mark, time);
+    const spans = resized(window, { span: 1_000 }, time);
+    expect(sums(spans)).toEqual([4, 1, 1]);
+    expect(sums(resized(spans, 100, time))).toEqual([4, 1, 1]);
+    expect(sums(resized(spans, 2, time))).toEqual([2, 1, 1]);
   });
 });
