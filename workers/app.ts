@@ -14,6 +14,7 @@ import { gatewayRoutes } from "./routes/gateway.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { observerRoutes } from "./routes/observer.ts";
 import { sharedRoutes } from "./routes/shared.ts";
+import { whoamiRoutes } from "./routes/whoami.ts";
 
 /** All routes of the Worker. What none of them knows is a static asset of the dashboard, or nothing. */
 export const app = new Hono<{ Bindings: Env }>()
@@ -25,6 +26,7 @@ export const app = new Hono<{ Bindings: Env }>()
   )
   .route("/v1/events", eventRoutes)
   .route("/v1/shared", sharedRoutes)
+  .route("/v1/whoami", whoamiRoutes)
   .route("/v1", controlRoutes)
   .route("/v1", observerRoutes)
   .route("/metrics", metricsRoutes)

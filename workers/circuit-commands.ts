@@ -1,4 +1,11 @@
-import { CommandError, defineCommand, object, type RegisteredCommand, text } from "ninelives/control";
+import {
+  CommandError,
+  defineCommand,
+  object,
+  optional,
+  type RegisteredCommand,
+  text,
+} from "ninelives/control";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
 
@@ -15,7 +22,10 @@ export function circuitCommands(env: Env): RegisteredCommand[] {
     defineCommand({
       name: `circuit.${what}`,
       description: does[what],
-      input: object({ circuit: text({ most: 200, description: "its name, such as prices or prices.2" }) }),
+      input: object({
+        circuit: text({ most: 200, description: "its name, such as prices or prices.2" }),
+        reason: optional(text({ most: 300, description: "why, for the audit log" })),
+      }),
       output: {
         type: "object",
         required: ["circuit", "state", "epoch"],

@@ -1,4 +1,4 @@
-import { type DescribedRoute, type JsonSchema, openApi } from "ninelives/control";
+import { apiVersion, type DescribedRoute, type JsonSchema, openApi } from "ninelives/control";
 import { definitions } from "../commands.ts";
 import { documentSchema } from "../document-schemas.ts";
 import type { Env } from "../env.ts";
@@ -60,9 +60,28 @@ const routes: readonly DescribedRoute[] = [
     summary: "What the observer sees.",
     responses: { "200": json("the state of all policies", { type: "object", required: ["policies"] }) },
   },
+  {
+    method: "get",
+    path: "/v1/whoami",
+    operationId: "whoami",
+    summary: "Whose token it is, what it may, and which version answers.",
+    responses: {
+      "200": json("the token's owner", {
+        type: "object",
+        required: ["name", "scopes", "version", "api"],
+        properties: {
+          name: { type: "string" },
+          scopes: { type: "array", items: { type: "string" } },
+          policies: { type: "array", items: { type: "string" } },
+          version: { type: "string" },
+          api: { type: "string" },
+        },
+      }),
+    },
+  },
 ];
 
 /** The OpenAPI document of this Worker. */
 export function describedApi(env: Env): JsonSchema {
-  return openApi(definitions(env), routes, "1");
+  return openApi(definitions(env), routes, apiVersion);
 }

@@ -18,6 +18,7 @@ const routes = [
   ["GET /v1/openapi.json", "the control plane as OpenAPI 3.1"],
   ["GET /v1/policies", "the policies of the upstreams, with their versions"],
   ["GET /v1/audit", "what was commanded, by whom, and what became of it"],
+  ["GET /v1/whoami", "whose token it is, what it may, and which version answers"],
   ["GET /metrics", "counters for Prometheus"],
   ["GET /healthz", "whether the Worker runs and its configuration is right"],
 ] as const;
