@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 import { trimmed } from "./esbuild.trimmed.ts";
 
@@ -15,6 +15,18 @@ rmSync("dist", { recursive: true, force: true });
 // The workers resolve `ninelives/...` to the dist of src, hence the order.
 compile("tsconfig.build.json", "src/index.ts");
 compile("tsconfig.build-workers.json", "workers/hono.ts");
+
+// One file, so that it starts at once.
+await build({
+  entryPoints: ["src/cli/main.ts"],
+  outfile: "dist/src/cli/ninelives.js",
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  logLevel: "warning",
+});
+chmodSync("dist/src/cli/ninelives.js", 0o755);
 
 await Promise.all(
   pages
