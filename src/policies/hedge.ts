@@ -142,7 +142,7 @@ function callHedged<Q, S>(
       const { kind, retryable } = environment.classify(outcome);
       const ok = kind === "success";
       // What says nothing of the service is not told to the budget.
-      if (counts && (ok || retryable)) budget.settle(ok, clock.now(), index > 0);
+      if (counts && (ok || retryable)) budget.settle(ok, index > 0);
       if ("value" in outcome && kind !== "failure") {
         win(index, outcome.value);
         return;

@@ -195,9 +195,7 @@ class Tries<Q, S> implements Exit<S> {
 
   /** Tells the budget how an attempt ended, unless that says nothing of the service. */
   #settle({ kind, retryable }: Verdict): void {
-    const { leg, environment } = this.#context;
     const ok = kind === "success";
-    if (leg.aborted || !(ok || retryable)) return;
-    this.#budget?.settle(ok, environment.clock.now(), this.#made > 1);
+    if ((ok || retryable) && !this.#context.aborted) this.#budget?.settle(ok, this.#made > 1);
   }
 }

@@ -15,7 +15,7 @@ export interface RetryBudget {
    *
    * @param repeated whether it had been taken from the budget
    */
-  settle(ok: boolean, now: number, repeated: boolean): void;
+  settle(ok: boolean, repeated: boolean): void;
   /** Repetitions that could be sent now. */
   available(now: number): number;
 }
@@ -108,7 +108,7 @@ export class TokenBudget implements RetryBudget {
     return true;
   }
 
-  settle(ok: boolean, _now: number, repeated: boolean): void {
+  settle(ok: boolean, repeated: boolean): void {
     const { tokens, cost, gain } = this.#rules;
     if (ok) this.#fill(repeated && !this.#failureCosts ? cost : gain);
     else if (this.#failureCosts) this.#gone = Math.min(tokens, this.#gone + cost);

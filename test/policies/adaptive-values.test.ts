@@ -390,7 +390,7 @@ const rows: readonly Row[] = [
     const budget = tokenBudget({ gain });
     return () => {
       while (budget.spend(0));
-      budget.settle(true, 0, false);
+      budget.settle(true, false);
       return budget.available(0);
     };
   }),

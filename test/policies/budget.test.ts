@@ -101,8 +101,8 @@ describe("retry with a budget", () => {
     expect(seen.error).toBe(down);
     expect(begun).toEqual([0]);
     expect(settled).toEqual([
-      [false, 10, false],
-      [false, 30, true],
+      [false, false],
+      [false, true],
     ]);
   });
 
@@ -111,7 +111,7 @@ describe("retry with a budget", () => {
     const budget: RetryBudget = {
       begin: () => {},
       spend: () => true,
-      settle: (ok, _, repeated) => settled.push([ok, repeated]),
+      settle: (ok, repeated) => settled.push([ok, repeated]),
       available: () => 1,
     };
     const classify = (outcome: Outcome): Verdict => {
@@ -162,9 +162,9 @@ describe("token budgets", () => {
   it("take their own numbers", () => {
     expect(tokenBudget({ tokens: 100, cost: 10 }).available(0)).toBe(10);
     const grpc = tokenBudget({ kind: "grpc", tokens: 4, cost: 2, gain: 1 });
-    grpc.settle(false, 0, false);
+    grpc.settle(false, false);
     expect(grpc.available(0)).toBe(0);
-    grpc.settle(true, 0, false);
+    grpc.settle(true, false);
     expect(grpc.available(0)).toBe(Infinity);
   });
 });

@@ -64,11 +64,11 @@ describe("token budget of AWS", () => {
   it("gets 1 back for a success, and 5 for a repetition that succeeds", () => {
     const budget = aws();
     spendAll(budget, 0);
-    for (let call = 0; call < 4; call++) budget.settle(true, 0, false);
+    for (let call = 0; call < 4; call++) budget.settle(true, false);
     expect(budget.spend()).toBe(false);
-    budget.settle(true, 0, false);
+    budget.settle(true, false);
     expect(budget.spend()).toBe(true);
-    budget.settle(true, 0, true);
+    budget.settle(true, true);
     expect(budget.spend()).toBe(true);
     expect(budget.spend()).toBe(false);
   });
@@ -76,15 +76,15 @@ describe("token budget of AWS", () => {
   it("loses no part of a token", () => {
     const budget = new TokenBudget({ tokens: 10, cost: 1, gain: 0.1 }, false);
     expect(spendAll(budget, 0)).toBe(10);
-    for (let call = 0; call < 10; call++) budget.settle(true, 0, false);
+    for (let call = 0; call < 10; call++) budget.settle(true, false);
     expect(budget.available()).toBe(1);
   });
 
   it("is never fuller than at the start, and does not pay for failures", () => {
     const budget = aws();
-    budget.settle(true, 0, true);
+    budget.settle(true, true);
     budget.begin();
-    for (let call = 0; call < 10; call++) budget.settle(false, 0, true);
+    for (let call = 0; call < 10; call++) budget.settle(false, true);
     expect(budget.available()).toBe(100);
   });
 });
@@ -92,7 +92,7 @@ describe("token budget of AWS", () => {
 describe("token budget of gRPC", () => {
   const grpc = (): TokenBudget => new TokenBudget({ tokens: 10, cost: 1, gain: 0.1 }, true);
   const fail = (budget: TokenBudget, times: number): void => {
-    for (let call = 0; call < times; call++) budget.settle(false, 0, false);
+    for (let call = 0; call < times; call++) budget.settle(false, false);
   };
 
   it("pays for failures, and repeats as long as more than half is left", () => {
@@ -106,18 +106,18 @@ describe("token budget of gRPC", () => {
   it("needs ten successes for a failure, whether they were repetitions or not", () => {
     const budget = grpc();
     fail(budget, 6);
-    for (let call = 0; call < 10; call++) budget.settle(true, 0, call % 2 === 0);
+    for (let call = 0; call < 10; call++) budget.settle(true, call % 2 === 0);
     expect(budget.spend()).toBe(false);
-    budget.settle(true, 0, true);
+    budget.settle(true, true);
     expect(budget.spend()).toBe(true);
   });
 
   it("is never emptier than empty", () => {
     const budget = grpc();
     fail(budget, 100);
-    for (let call = 0; call < 50; call++) budget.settle(true, 0, false);
+    for (let call = 0; call < 50; call++) budget.settle(true, false);
     expect(budget.spend()).toBe(false);
-    budget.settle(true, 0, false);
+    budget.settle(true, false);
     expect(budget.spend()).toBe(true);
   });
 });
