@@ -5,9 +5,10 @@ export {
   type Changeable,
   type Tunable,
 } from "./core/adaptive.ts";
+export type { CallOptions, Trace } from "./core/call.ts";
 export { type Classify, classifyError, type Outcome, type Verdict } from "./core/classify.ts";
 export { type Clock, systemClock, type TimerHandle } from "./core/clock.ts";
-export type { CallOptions, Context, Trace } from "./core/context.ts";
+export type { Context } from "./core/context.ts";
 export { type Argument, type DescribedValue, type Description, describe } from "./core/description.ts";
 export type { Duration } from "./core/duration.ts";
 export { type EnvironmentOptions, environment } from "./core/environment.ts";

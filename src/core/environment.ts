@@ -1,8 +1,9 @@
+import type { CallNotes } from "./call.ts";
 import { known } from "./check.ts";
 import type { Classify } from "./classify.ts";
 import { judgeValue } from "./classify.ts";
 import type { Clock } from "./clock.ts";
-import type { CallNotes, Context } from "./context.ts";
+import type { Context } from "./context.ts";
 import { type CircuitCall, type EventSink, kindOf } from "./events.ts";
 import { type Exit, pass, through } from "./exit.ts";
 import { callable, having, text } from "./options.ts";

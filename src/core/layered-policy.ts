@@ -1,5 +1,6 @@
 import { bound } from "./bound.ts";
-import { type CallOptions, Context } from "./context.ts";
+import type { CallOptions } from "./call.ts";
+import { Context } from "./context.ts";
 import { OwnTimers } from "./deadlines.ts";
 import type { Recipe } from "./description.ts";
 import { rejected } from "./errors.ts";

@@ -6,7 +6,8 @@
  * {@link race} takes the first that succeeds. A policy that does nothing is {@link identity}.
  */
 import { around, tryAtOnce, tryInTurn } from "./branches.ts";
-import type { CallOptions, Context } from "./context.ts";
+import type { CallOptions } from "./call.ts";
+import type { Context } from "./context.ts";
 import type { Joined, Operator, Recipe } from "./description.ts";
 import { quote } from "./duration.ts";
 import { LayeredPolicy } from "./layered-policy.ts";

@@ -1,4 +1,5 @@
-import type { Context, Trace } from "../core/context.ts";
+import type { Trace } from "../core/call.ts";
+import type { Context } from "../core/context.ts";
 import { kindOf } from "../core/events.ts";
 import { as, settings, type Table } from "../core/options.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";

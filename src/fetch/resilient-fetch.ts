@@ -1,7 +1,8 @@
+import type { CallOptions } from "../core/call.ts";
 import { known } from "../core/check.ts";
 import type { Classify } from "../core/classify.ts";
 import { systemClock } from "../core/clock.ts";
-import type { CallOptions, Context } from "../core/context.ts";
+import type { Context } from "../core/context.ts";
 import { type EnvironmentOptions, environment } from "../core/environment.ts";
 import { type Exit, type Passage, pass, passageOf, through } from "../core/exit.ts";
 import { compose, definePolicyFor, type Policy, type Service } from "../core/policy.ts";

@@ -1,4 +1,5 @@
-import { Context, type Trace } from "../core/context.ts";
+import type { Trace } from "../core/call.ts";
+import { Context } from "../core/context.ts";
 import { kindOf } from "../core/events.ts";
 import { between, settings, type Table } from "../core/options.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";

@@ -1,4 +1,4 @@
-import type { Trace } from "../core/context.ts";
+import type { Trace } from "../core/call.ts";
 
 const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const sampledFlag = 1;

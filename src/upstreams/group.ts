@@ -1,6 +1,7 @@
 import type { Tunable } from "../core/adaptive.ts";
+import type { CallOptions } from "../core/call.ts";
 import { judgeValue } from "../core/classify.ts";
-import { type CallOptions, Context } from "../core/context.ts";
+import { Context } from "../core/context.ts";
 import { type Duration, refuse } from "../core/duration.ts";
 import { isRejected, RejectedError } from "../core/errors.ts";
 import { between, count, duration, settings, type Table } from "../core/options.ts";

@@ -1,5 +1,6 @@
 import type { Tunable } from "../core/adaptive.ts";
-import { type CallOptions, Context } from "../core/context.ts";
+import type { CallOptions } from "../core/call.ts";
+import { Context } from "../core/context.ts";
 import { quote } from "../core/duration.ts";
 import { RejectedError, rejected } from "../core/errors.ts";
 import { through } from "../core/exit.ts";
