@@ -65,11 +65,8 @@ export {
 export { type Bulkhead, type BulkheadOptions, bulkhead } from "./policies/bulkhead.ts";
 export { type Cache, type CacheOptions, cache, type Lifetime } from "./policies/cache.ts";
 export { type ChaosOptions, chaos } from "./policies/chaos.ts";
-export {
-  type CircuitBreaker,
-  type CircuitBreakerOptions,
-  circuitBreaker,
-} from "./policies/circuit-breaker.ts";
+export { type CircuitBreaker, circuitBreaker } from "./policies/circuit-breaker.ts";
+export type { CircuitBreakerOptions } from "./policies/circuit-options.ts";
 export { type CoalesceOptions, coalesce } from "./policies/coalesce.ts";
 export { type AsyncStorage, type ContextStorage, contextStorage } from "./policies/context-storage.ts";
 export { type SharedStore, sharedBy } from "./policies/fleet.ts";

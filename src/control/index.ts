@@ -53,7 +53,6 @@ export {
   sha256,
   type TokenRecord,
 } from "./tokens.ts";
-export { apiVersion, version } from "./version.ts";
 export type {
   AuditEntry,
   AuditOutcome,

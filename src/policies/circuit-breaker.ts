@@ -1,62 +1,25 @@
-import { type Adaptive, type Changeable, isAdaptive, type Tunable } from "../core/adaptive.ts";
-import { span } from "../core/check.ts";
-import { failure, judgeValue, type Verdict } from "../core/classify.ts";
+import { type Adaptive, isAdaptive } from "../core/adaptive.ts";
+import type { Verdict } from "../core/classify.ts";
 import type { Clock } from "../core/clock.ts";
 import { Context } from "../core/context.ts";
-import type { Duration } from "../core/duration.ts";
-
-import { isRejected, RejectedError } from "../core/errors.ts";
+import { RejectedError } from "../core/errors.ts";
 import { type Exit, type Passage, pass, through } from "../core/exit.ts";
 import { LayeredPolicy } from "../core/layered-policy.ts";
-import type { AbortListener } from "../core/leg.ts";
-import {
-  between,
-  type Check,
-  count,
-  duration,
-  having,
-  type Readers,
-  settings,
-  type Table,
-  text,
-} from "../core/options.ts";
+import { type Readers, settings, type Table } from "../core/options.ts";
 import { type Environment, platform } from "../core/platform.ts";
 import type { Layer, Policy, Service } from "../core/policy.ts";
 import { Circuit, type CircuitRules, type CircuitSnapshot, type CircuitState } from "../state/circuit.ts";
 import { failed, type Mark, slow, type WindowSize, windowOf } from "../state/window.ts";
+import { Admission, type Gate, Watch } from "./admission.ts";
 import { announce } from "./announce.ts";
+import {
+  type CircuitBreakerOptions,
+  circuitRules,
+  circuitTable,
+  refuseContradictions,
+} from "./circuit-options.ts";
 import { checkedSnapshot } from "./circuit-snapshot.ts";
-import type { Fleet, FleetNote, Guard, Probe, SharedStore } from "./fleet.ts";
-
-export interface CircuitBreakerOptions {
-  /** Stands in events and rejections, and is the name of the shared circuit. Default `circuit`. */
-  readonly name?: string;
-  /** Opens after so many failures in a row. Default: no such rule. */
-  readonly consecutiveFailures?: Tunable<number>;
-  /** Opens when this share of the window failed. Default 0.5. */
-  readonly failureRate?: Tunable<number>;
-  /** A call that took longer counts as slow. Default: none does. */
-  readonly slowCall?: Tunable<Duration>;
-  /** Opens when this share of the window was slow. Default 1, with `slowCall`. */
-  readonly slowCallRate?: Tunable<number>;
-  /** The calls that the rates look at: a number of calls, or a span of time such as `"30s"`. Default 100 calls. */
-  readonly window?: Changeable<number | Exclude<Duration, number>>;
-  /** Calls that the window must hold before a rate counts. Default 20, or the whole window if that is fewer calls. */
-  readonly minimumCalls?: Tunable<number>;
-  /** How long it stays open before it lets probes through. Default 30 s. */
-  readonly openFor?: Tunable<Duration>;
-  /** Each opening soon after another doubles `openFor`, up to this. Default 5 m, or `openFor` if that is longer. */
-  readonly maximumOpenFor?: Tunable<Duration>;
-  /** Calls let through at a time while half-open; the others are rejected. Default 1. */
-  readonly probes?: Tunable<number>;
-  /** Probes that must succeed to close it. Default 1. */
-  readonly successesToClose?: Tunable<number>;
-  /**
-   * The home that it shares with other tabs, isolates or processes: a store of `ninelives/stores/*`, or `sharedBy` a
-   * store of one's own. Default: it is alone.
-   */
-  readonly shared?: SharedStore;
-}
+import type { Fleet, Guard, Probe } from "./fleet.ts";
 
 /** A circuit breaker is also a switch and a gauge. */
 export interface CircuitBreaker extends Policy {
@@ -87,33 +50,8 @@ export interface CircuitBreaker extends Policy {
   sync(): Promise<void>;
 }
 
-type Calls = number | Exclude<Duration, number>;
-
-const sizeOf: Check<Calls, WindowSize> = (window, option) =>
-  typeof window === "number" ? count()(window, option) : { span: span(window, option) };
-
-const rate = between(0.0001, 1);
-
-const table = {
-  name: { check: text, initial: "circuit", fixed: true, named: true },
-  consecutiveFailures: { check: count() },
-  failureRate: { check: rate, initial: 0.5 },
-  slowCall: { check: duration },
-  slowCallRate: { check: rate, initial: 1 },
-  window: { check: sizeOf, initial: 100, contextless: true, duration: "text" },
-  minimumCalls: { check: count() },
-  openFor: { check: span, initial: "30s", duration: true },
-  maximumOpenFor: { check: duration },
-  probes: { check: count(), initial: 1 },
-  successesToClose: { check: count(), initial: 1 },
-  shared: {
-    check: having<SharedStore>("fleet", "a home such as memoryStore() or sharedBy(store)"),
-    fixed: true,
-  },
-} as const;
-
 /** @internal The options of `circuitBreaker`, for tools. */
-export const circuitBreakerOptions: Table = table;
+export const circuitBreakerOptions: Table = circuitTable;
 
 /**
  * Refuses calls to a dependency that keeps failing, and lets a few probe whether it has recovered.
@@ -134,12 +72,12 @@ export function circuitBreaker(chosen: CircuitBreakerOptions = {}): CircuitBreak
 const uncalled: Clock = { ...platform.clock };
 
 /** What all calls of one circuit share. One for each key of a `keyed`, so that its size counts. */
-class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy>, Guard {
+class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy>, Guard, Gate {
   readonly name: string;
   readonly #circuit: Circuit;
   readonly #fleet: Fleet | undefined;
   /** How to read the rules, where they may change; else they were read once. */
-  readonly #read: Readers<typeof table> | undefined;
+  readonly #read: Readers<typeof circuitTable> | undefined;
   /** The size of the window. */
   #size: WindowSize;
   /** What of its rules may change, unless a function says them at each call; and how often they had when it read them. */
@@ -164,7 +102,7 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   };
 
   constructor(chosen: CircuitBreakerOptions) {
-    const { read, recipe } = settings("circuitBreaker", chosen, table);
+    const { read, recipe } = settings("circuitBreaker", chosen, circuitTable);
     super(recipe, (next) => next);
     const begun = Context.begin();
     const values = Object.values(chosen);
@@ -173,8 +111,11 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
     this.#circuit = new Circuit({} as CircuitRules, windowOf(this.#size));
     const computed = values.some((value) => typeof value === "function");
     // What a function of the context says is known at the first call; until then the defaults stand in for it.
-    this.#tune(computed ? settings("circuitBreaker", { window: chosen.window }, table).read : read, begun);
-    this.#refuseContradictions(chosen);
+    this.#tune(
+      computed ? settings("circuitBreaker", { window: chosen.window }, circuitTable).read : read,
+      begun,
+    );
+    refuseContradictions(chosen, this.#size, this.#circuit.rules);
     const adaptives = values.filter(isAdaptive);
     if (computed || adaptives.length > 0) this.#read = read;
     if (!computed) this.#adaptives = adaptives;
@@ -273,47 +214,13 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
     return true;
   }
 
-  #tune(read: Readers<typeof table>, context: Context): void {
+  #tune(read: Readers<typeof circuitTable>, context: Context): void {
     const size = read.window(context);
     if (size !== this.#size) this.#circuit.resize(size, this.#clock);
     this.#size = size;
-    const calls = typeof size === "number" ? size : Infinity;
-    const openFor = read.openFor(context);
     const slowCall = read.slowCall(context);
     this.#slowAfter = slowCall ?? Infinity;
-    const rules: CircuitRules = {
-      consecutiveFailures: read.consecutiveFailures(context) ?? Infinity,
-      failureRate: read.failureRate(context),
-      slowCallRate: slowCall === undefined ? Infinity : read.slowCallRate(context),
-      // More calls than the window can hold would never be enough.
-      minimumCalls: Math.min(read.minimumCalls(context) ?? 20, calls),
-      openFor,
-      maximumOpenFor: read.maximumOpenFor(context) ?? Math.max(openFor, 300_000),
-      probes: read.probes(context),
-      successesToClose: read.successesToClose(context),
-    };
-    Object.assign(this.#circuit.rules, rules);
-  }
-
-  /** @throws TypeError for options that say different things, or nothing without another one */
-  #refuseContradictions({
-    minimumCalls,
-    slowCall,
-    slowCallRate,
-    maximumOpenFor,
-  }: CircuitBreakerOptions): void {
-    if (typeof minimumCalls === "number" && typeof this.#size === "number") {
-      between(1, this.#size)(minimumCalls, "circuitBreaker: minimumCalls");
-    }
-    if (slowCallRate !== undefined && slowCall === undefined) {
-      throw new TypeError("circuitBreaker: slowCallRate does nothing without slowCall");
-    }
-    const { rules } = this.#circuit;
-    if (maximumOpenFor !== undefined && rules.maximumOpenFor < rules.openFor) {
-      throw new RangeError(
-        `circuitBreaker: maximumOpenFor (${rules.maximumOpenFor} ms) is shorter than openFor (${rules.openFor} ms)`,
-      );
-    }
+    Object.assign(this.#circuit.rules, circuitRules(read, context, size, slowCall !== undefined));
   }
 
   /** Lets a call pass or refuses it, first by what the fleet says and then by the circuit itself. */
@@ -386,98 +293,8 @@ class Breaker extends LayeredPolicy implements Omit<CircuitBreaker, keyof Policy
   refusal(context: Context, retryAfter: number): RejectedError {
     const details = retryAfter === Infinity ? {} : { retryAfter };
     context.emit({ type: "circuit.rejected", circuit: this.name, state: this.state, ...details });
-    const who = this.name === table.name.initial ? "" : "circuit ";
+    const who = this.name === circuitTable.name.initial ? "" : "circuit ";
     const message = `${who}${this.name} is open`;
     return new RejectedError("circuit-open", this.name, message, { ...details, context });
   }
-}
-
-/** One call between its admission and its end. */
-class Admission<S> implements Exit<S> {
-  readonly breaker: Breaker;
-  readonly context: Context;
-  readonly exit: Exit<S>;
-  readonly epoch: number;
-  readonly #state: CircuitState;
-
-  constructor(breaker: Breaker, context: Context, exit: Exit<S>, epoch: number, state: CircuitState) {
-    this.breaker = breaker;
-    this.context = context;
-    this.exit = exit;
-    this.epoch = epoch;
-    this.#state = state;
-  }
-
-  succeed(value: S): unknown {
-    try {
-      this.end(judgeValue(this.context.environment, value));
-    } catch (thrown) {
-      return this.exit.fail(thrown);
-    }
-    return this.exit.succeed(value);
-  }
-
-  fail(error: unknown): unknown {
-    try {
-      this.end(judgeError(error, this.context));
-    } catch (thrown) {
-      return this.exit.fail(thrown);
-    }
-    return this.exit.fail(error);
-  }
-
-  protected end(verdict: Verdict): void {
-    this.tell(verdict);
-    this.breaker.record(verdict, this.epoch, this.context, false);
-  }
-
-  protected tell({ kind }: Verdict): void {
-    const { context, breaker } = this;
-    if (context.observed) context.noteCircuit({ circuit: breaker.name, state: this.#state, result: kind });
-  }
-}
-
-/** One call of which more must be known than its epoch. */
-class Watch<S> extends Admission<S> implements AbortListener {
-  readonly note: FleetNote | undefined;
-  readonly startedAt: number;
-  readonly #listens: boolean;
-  #ended = false;
-
-  constructor(
-    breaker: Breaker,
-    context: Context,
-    exit: Exit<S>,
-    epoch: number,
-    state: CircuitState,
-    note: FleetNote | undefined,
-    startedAt: number,
-    listens: boolean,
-  ) {
-    super(breaker, context, exit, epoch, state);
-    this.note = note;
-    this.startedAt = startedAt;
-    this.#listens = listens;
-    if (listens) context.parent?.add(this);
-  }
-
-  onAbort(reason: unknown): void {
-    this.end(isRejected(reason, "timeout") ? failure : ignored);
-  }
-
-  protected override end(verdict: Verdict): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    if (this.#listens) this.context.parent?.remove(this);
-    this.tell(verdict);
-    this.breaker.recordWatched(verdict, this);
-  }
-}
-
-/** What the caller's own abort tells of the service: nothing. */
-const ignored: Verdict = { kind: "ignored", retryable: false };
-
-function judgeError(error: unknown, context: Context): Verdict {
-  if (context.aborted) return isRejected(context.leg.reason, "timeout") ? failure : ignored;
-  return context.environment.classify({ error });
 }

@@ -8,7 +8,8 @@ import { compose, type Policy } from "../core/policy.ts";
 import { exponential } from "./backoff.ts";
 import { retryBudget } from "./budget.ts";
 import { bulkhead } from "./bulkhead.ts";
-import { type CircuitBreakerOptions, circuitBreaker } from "./circuit-breaker.ts";
+import { circuitBreaker } from "./circuit-breaker.ts";
+import type { CircuitBreakerOptions } from "./circuit-options.ts";
 import { retry } from "./retry.ts";
 import { timeout } from "./timeout.ts";
 
