@@ -175,6 +175,19 @@ describe("entry points", () => {
   });
 });
 
+describe("the command line", () => {
+  const bin = join(root, manifest.bin.ninelives);
+
+  it("is built, to be run by Node and by nothing else installed", async () => {
+    const code = readFileSync(bin, "utf8");
+    expect(code.startsWith("#!/usr/bin/env node\n")).toBe(true);
+    const imported = [...code.matchAll(/^import .* from "([^"]+)";$/gm)].map(([, name = ""]) => name);
+    expect(imported.filter((name) => !name.startsWith("node:"))).toEqual([]);
+    const { stdout } = await run(process.execPath, [bin, "--version"]);
+    expect(stdout).toBe(`${manifest.version}\n`);
+  });
+});
+
 describe("the tarball", () => {
   let folder: string;
   let tarball: Uint8Array<ArrayBuffer>;

@@ -53,6 +53,7 @@ export {
   sha256,
   type TokenRecord,
 } from "./tokens.ts";
+export { apiVersion, version } from "./version.ts";
 export type {
   AuditEntry,
   AuditOutcome,

@@ -10,6 +10,9 @@ export type CircuitRecord = Omit<CircuitReport, "timeIn"> & {
   readonly before: Partial<Record<CircuitState, number>>;
 };
 
+/** A record that is in use: each call changes it. */
+type Heard = Omit<CircuitRecord, "heardAt"> & { heardAt: number };
+
 /** A circuit came to another state. */
 export interface Change {
   readonly circuit: string;
@@ -18,7 +21,7 @@ export interface Change {
 
 /** The circuits of one policy, as its events tell of them. */
 export class Circuits {
-  readonly #records = new Map<string, CircuitRecord>();
+  readonly #records = new Map<string, Heard>();
 
   /** The name that a circuit's numbers count for. */
   nameOf(circuit: string): string {
@@ -57,9 +60,8 @@ export class Circuits {
   /** A call went through a circuit, or was refused: it lives, and was closed all along if nobody said otherwise. */
   saw(circuit: string, state: CircuitState, at: number): void {
     const known = this.#records.get(circuit);
-    if (known !== undefined) {
-      this.#records.set(circuit, { ...known, heardAt: Math.max(known.heardAt, at) });
-    } else if (this.#records.size < mostCircuits) {
+    if (known !== undefined) known.heardAt = Math.max(known.heardAt, at);
+    else if (this.#records.size < mostCircuits) {
       const rest = { until: null, reason: null, openings: 0, before: {} };
       this.#records.set(circuit, { circuit, state, since: at, heardAt: at, ...rest });
     }
@@ -77,7 +79,7 @@ export class Circuits {
   }
 
   snapshot(): CircuitRecord[] {
-    return [...this.#records.values()];
+    return [...this.#records.values()].map((record) => ({ ...record }));
   }
 
   /** Takes up where a snapshot was, also one of a version that knew less. */

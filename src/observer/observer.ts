@@ -1,26 +1,24 @@
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
 import { type CircuitRecord, Circuits } from "./circuits.ts";
 import type { ObservedEvent } from "./live.ts";
+import { markOf, Reporters } from "./reporters.ts";
 import { type Counts, type SlotSnapshot, Slots } from "./slots.ts";
 import {
   type Limits,
   type PolicyState,
   type SystemState,
   type WindowName,
-  type WindowState,
   windowSpans,
 } from "./system-state.ts";
-import { Totals, type TotalsSnapshot } from "./totals.ts";
+import { type CallResult, Totals, type TotalsSnapshot } from "./totals.ts";
 
 /** Policies that are told apart; the events of further names count as those of `(other)`. */
 const mostPolicies = 500;
 const others = "(other)";
 /** A policy that was silent for longer than the longest window makes room for another. */
 const silentFor = windowSpans["15m"];
-const mostReporters = 1_000;
 /** Events before this many milliseconds ago are counted as of then: a client's clock is not trusted. */
 const oldest = 60_000;
-const reporterStays = 60_000;
 const unknownLimits: Limits = { concurrency: null, rate: null };
 
 /** What the observer takes: the part of a batch that it needs, as a collector has read it. */
@@ -39,7 +37,7 @@ interface Watched {
   readonly totals: Totals;
   readonly circuits: Circuits;
   limits: Limits;
-  readonly reporters: Map<string, number>;
+  readonly reporters: Reporters;
 }
 
 /** Plain JSON of one policy, to keep over a restart. Later versions add to it. */
@@ -83,11 +81,12 @@ export class Observer {
   fold(batch: ObservedBatch, now: number): ObservedEvent[] {
     this.dropped += batch.dropped;
     const source = `${batch.source.kind} ${batch.source.id.slice(0, 4)}`;
+    const reporter = markOf(batch.source.id);
     return batch.events.map((event) => {
       const age = Math.min(Math.max(0, batch.sentAt - event.at), oldest);
       const policy = this.#toldApart(event.policy, now) ? event.policy : others;
       const observed: ObservedEvent = { ...event, policy, at: now - age, source };
-      this.#take(observed, batch.source.id, now);
+      this.#take(observed, reporter, now);
       return observed;
     });
   }
@@ -108,12 +107,11 @@ export class Observer {
     const watched = this.#policies.get(policy);
     if (watched === undefined) return undefined;
     const { slots, circuits, limits, reporters, lastEventAt } = watched;
-    const window = (name: WindowName): WindowState => slots.window(windowSpans[name], now, this.since);
     return {
       policy,
       lastEventAt,
-      reporters: [...reporters.values()].filter((seen) => now - seen < reporterStays).length,
-      windows: { "1m": window("1m"), "5m": window("5m"), "15m": window("15m") },
+      reporters: reporters.count(now),
+      windows: slots.windows(now, this.since),
       circuits: circuits.reports(now),
       limits,
       series: slots.series(now),
@@ -177,23 +175,19 @@ export class Observer {
     watched.limits = snapshot.limits ?? unknownLimits;
   }
 
-  #take(event: ObservedEvent, reporter: string, now: number): void {
+  #take(event: ObservedEvent, reporter: number, now: number): void {
     this.events++;
     const watched = this.#watch(event.policy);
     watched.lastEventAt = now;
     watched.slots.add(event, now);
-    watched.reporters.delete(reporter);
-    if (watched.reporters.size >= mostReporters) {
-      watched.reporters.delete(watched.reporters.keys().next().value as string);
-    }
-    watched.reporters.set(reporter, now);
+    watched.reporters.saw(reporter, now);
     this.#count(event, watched);
   }
 
   /** Counts what only grows, and keeps what is so now. */
   #count(event: ObservedEvent, watched: Watched): void {
     const { totals, circuits } = watched;
-    const see = (circuit: string, state: CircuitState, result: string): void => {
+    const see = (circuit: string, state: CircuitState, result: CallResult): void => {
       circuits.saw(circuit, state, event.at);
       totals.called({ circuit: circuits.nameOf(circuit), state, result });
     };
@@ -248,7 +242,7 @@ export class Observer {
       totals: new Totals(),
       circuits: new Circuits(),
       limits: unknownLimits,
-      reporters: new Map(),
+      reporters: new Reporters(),
     };
     this.#policies.set(policy, watched);
     return watched;

@@ -1,12 +1,15 @@
 import type { EventType, PolicyEvent } from "../core/events.ts";
 import { LatencySketch, type SketchSnapshot } from "../state/latency-sketch.ts";
-import type { Series, WindowState } from "./system-state.ts";
+import { type Series, type WindowName, type WindowState, windowSpans } from "./system-state.ts";
 
 /** Milliseconds that one slot covers. */
-export const slotSpan = 5_000;
+const slotSpan = 5_000;
+/** Slots of the last two minutes, each apart: the shortest window and the sparklines want them so. */
+const seriesPoints = 24;
+/** Older ones are put together by so many, which begin at a multiple of it. */
+const together = 6;
 /** Slots of the longest window. */
 const slotsKept = 180;
-const seriesPoints = 24;
 
 const counters = [
   "requests",
@@ -39,111 +42,183 @@ const counterOf: { readonly [T in EventType]?: keyof Counts } = {
   "hedge.won": "hedgesWon",
 };
 
-interface Slot extends Counts {
-  /** The slot's number since 1970. */
-  readonly number: number;
+/** A class, since there are many: its instances take no more room than they must. */
+class Slot implements Counts {
+  /** The number of the first five seconds that it holds, since 1970. */
+  number: number;
+  requests = 0;
+  failures = 0;
+  aborted = 0;
+  attempts = 0;
+  retries = 0;
+  timeouts = 0;
+  rejected = 0;
+  fallbacks = 0;
+  hedges = 0;
+  hedgesWon = 0;
   /** The most calls that a bulkhead held at a time, 0 where none told. */
-  active: number;
-  readonly latencies: LatencySketch;
+  active = 0;
+  /** Absent while no call went out. */
+  latencies: LatencySketch | undefined;
+
+  constructor(number: number) {
+    this.number = number;
+  }
 }
 
 /** Plain JSON. */
 export type SlotSnapshot = {
   readonly number: number;
   readonly active?: number;
-  readonly latencies: SketchSnapshot;
+  /** Of calls that went out. An older version stored others, under another name. */
+  readonly sketch?: SketchSnapshot;
 } & Readonly<Partial<Counts>>;
 
-/** The last fifteen minutes of one policy, in slots of five seconds, and what it counted since the beginning. */
+/**
+ * The last fifteen minutes of one policy, and what it counted since the beginning.
+ *
+ * Slots of five seconds for two minutes, of thirty before: a window never holds more than its length, the one of a minute
+ * lacks five seconds of it at most, longer ones thirty.
+ */
 export class Slots {
   readonly totals: Counts = noCounts();
-  readonly #slots: Slot[] = [];
+  /** Oldest first: those that were put together, then those of five seconds. */
+  #slots: Slot[] = [];
 
   /** Counts an event at the observer's time. */
   add(event: PolicyEvent, now: number): void {
+    const { type } = event;
     const slot = this.#slot(Math.floor(now / slotSpan));
-    const count = (name: keyof Counts, by = 1): void => {
-      slot[name] += by;
-      this.totals[name] += by;
-    };
-    const counter = counterOf[event.type];
-    if (counter !== undefined) count(counter);
-    if (event.type === "bulkhead.acquired" || event.type === "bulkhead.rejected")
+    const counter = counterOf[type];
+    if (counter !== undefined) this.#count(slot, counter, 1);
+    if (type === "bulkhead.acquired" || type === "bulkhead.rejected")
       slot.active = Math.max(slot.active, event.active);
-    if (event.type !== "request.succeeded" && event.type !== "request.failed") return;
-    count("attempts", event.attempts);
-    if (event.type === "request.failed") count("failures");
+    if (type !== "request.succeeded" && type !== "request.failed") return;
+    this.#count(slot, "attempts", event.attempts);
+    if (type === "request.failed") this.#count(slot, "failures", 1);
     // A refused call took no time of the service; it would make a failing service look fast.
-    if (event.attempts > 0) slot.latencies.record(event.duration);
+    if (event.attempts === 0) return;
+    slot.latencies ??= new LatencySketch();
+    slot.latencies.record(event.duration);
   }
 
   /**
-   * The last `span` milliseconds.
+   * The windows as of now.
    *
    * @param since when the observer began: there is no rate for the time before
    */
-  window(span: number, now: number, since: number): WindowState {
-    const first = Math.floor((now - span) / slotSpan) + 1;
-    const sum = noCounts();
-    let active = 0;
-    const latencies = new LatencySketch();
-    for (const slot of this.#slots) {
-      if (slot.number < first) continue;
-      for (const name of counters) sum[name] += slot[name];
-      active = Math.max(active, slot.active);
-      latencies.merge(slot.latencies);
-    }
-    // The newest slot is not full yet: only the time that has passed counts.
-    const watched = Math.max(1_000, Math.min(now - first * slotSpan, now - since));
-    return {
-      ...sum,
-      rate: (sum.requests * 1_000) / watched,
-      errorRate: sum.requests === 0 ? null : sum.failures / sum.requests,
-      amplification: sum.requests === 0 ? null : sum.attempts / sum.requests,
-      active,
-      p50: latencies.quantile(0.5),
-      p90: latencies.quantile(0.9),
-      p99: latencies.quantile(0.99),
-      p999: latencies.quantile(0.999),
-    };
+  windows(now: number, since: number): Readonly<Record<WindowName, WindowState>> {
+    const sum = new Slot(0);
+    const newest = Math.floor(now / slotSpan);
+    let next = this.#slots.length - 1;
+    const states = Object.entries(windowSpans).map(([name, span]) => {
+      const first = firstOf(Math.floor((now - span) / slotSpan) + 1, newest);
+      // Each window holds the shorter ones.
+      for (; next >= 0 && (this.#slots[next] as Slot).number >= first; next--)
+        addTo(sum, this.#slots[next] as Slot);
+      return [name, stateOf(sum, now, Math.max(first * slotSpan, since))];
+    });
+    return Object.fromEntries(states);
   }
 
   series(now: number): Series {
     const newest = Math.floor(now / slotSpan);
-    const numbers = Array.from({ length: seriesPoints }, (_, point) => newest - seriesPoints + 1 + point);
-    const slots = numbers.map((number) => this.#slots.find((slot) => slot.number === number));
+    const points = new Array<Slot | undefined>(seriesPoints).fill(undefined);
+    for (const slot of this.#slots.slice(-seriesPoints)) {
+      const point = slot.number - newest + seriesPoints - 1;
+      if (point >= 0 && point < seriesPoints) points[point] = slot;
+    }
     return {
       step: slotSpan,
-      requests: slots.map((slot) => slot?.requests ?? 0),
-      failures: slots.map((slot) => slot?.failures ?? 0),
-      rejected: slots.map((slot) => slot?.rejected ?? 0),
-      p50: slots.map((slot) => slot?.latencies.quantile(0.5) ?? null),
-      p99: slots.map((slot) => slot?.latencies.quantile(0.99) ?? null),
+      requests: points.map((slot) => slot?.requests ?? 0),
+      failures: points.map((slot) => slot?.failures ?? 0),
+      rejected: points.map((slot) => slot?.rejected ?? 0),
+      p50: points.map((slot) => slot?.latencies?.quantile(0.5) ?? null),
+      p99: points.map((slot) => slot?.latencies?.quantile(0.99) ?? null),
     };
   }
 
   snapshot(): SlotSnapshot[] {
-    return this.#slots.map((slot) => ({ ...slot, latencies: slot.latencies.snapshot() }));
+    return this.#slots.map(({ latencies, ...counts }) =>
+      latencies === undefined ? counts : { ...counts, sketch: latencies.snapshot() },
+    );
   }
 
   /** Takes up where a snapshot was; what an older version did not count yet is zero. */
   restore(snapshot: readonly SlotSnapshot[], totals: Partial<Counts>): void {
     Object.assign(this.totals, totals);
-    for (const { latencies, ...counts } of snapshot) {
-      const slot: Slot = { active: 0, ...noCounts(), ...counts, latencies: new LatencySketch() };
-      slot.latencies.restore(latencies);
-      this.#slots.push(slot);
-    }
+    this.#slots = snapshot.map(({ number, sketch, ...counts }) => {
+      const slot = new Slot(number);
+      for (const name of [...counters, "active"] as const) slot[name] = counts[name] ?? 0;
+      if (sketch === undefined) return slot;
+      slot.latencies = new LatencySketch();
+      slot.latencies.restore(sketch);
+      return slot;
+    });
   }
 
+  #count(slot: Slot, name: keyof Counts, by: number): void {
+    slot[name] += by;
+    this.totals[name] += by;
+  }
+
+  /** The newest slot: a new one, when its time has come. */
   #slot(number: number): Slot {
     const newest = this.#slots.at(-1);
     if (newest !== undefined && newest.number >= number) return newest;
-    const slot: Slot = { number, active: 0, ...noCounts(), latencies: new LatencySketch() };
-    this.#slots.push(slot);
-    while ((this.#slots[0] as Slot).number <= number - slotsKept) this.#slots.shift();
+    const slot = new Slot(number);
+    // A copy is as long as it must be; an array that grows keeps room for half as much again.
+    this.#slots = [...this.#aged(number), slot].slice();
     return slot;
   }
+
+  /** Without what is in no window any more, and with what is older than two minutes put together. */
+  #aged(newest: number): Slot[] {
+    const kept: Slot[] = [];
+    for (const slot of this.#slots) {
+      if (slot.number <= newest - slotsKept) continue;
+      const first = slot.number - (slot.number % together);
+      const last = kept.at(-1);
+      if (slot.number > newest - seriesPoints) kept.push(slot);
+      else if (last?.number === first) addTo(last, slot);
+      else {
+        slot.number = first;
+        kept.push(slot);
+      }
+    }
+    return kept;
+  }
+}
+
+/** The first slot that a window holds: where they are put together, only whole ones. */
+function firstOf(first: number, newest: number): number {
+  return first > newest - seriesPoints ? first : Math.ceil(first / together) * together;
+}
+
+function addTo(sum: Slot, slot: Slot): void {
+  for (const name of counters) sum[name] += slot[name];
+  sum.active = Math.max(sum.active, slot.active);
+  if (slot.latencies === undefined) return;
+  sum.latencies ??= new LatencySketch();
+  sum.latencies.merge(slot.latencies);
+}
+
+/** @param from when the window began, or the observer: the newest slot is not full yet, only the time that passed counts */
+function stateOf(
+  { number: _, latencies = new LatencySketch(), ...sum }: Slot,
+  now: number,
+  from: number,
+): WindowState {
+  return {
+    ...sum,
+    rate: (sum.requests * 1_000) / Math.max(1_000, now - from),
+    errorRate: sum.requests === 0 ? null : sum.failures / sum.requests,
+    amplification: sum.requests === 0 ? null : sum.attempts / sum.requests,
+    p50: latencies.quantile(0.5),
+    p90: latencies.quantile(0.9),
+    p99: latencies.quantile(0.99),
+    p999: latencies.quantile(0.999),
+  };
 }
 
 function noCounts(): Counts {

@@ -1,4 +1,4 @@
-import type { CallMeasures, CircuitCall } from "../core/events.ts";
+import type { CallMeasures, CircuitCall, CircuitState } from "../core/events.ts";
 import { Histogram, type HistogramSnapshot } from "../state/histogram.ts";
 
 /** Seconds. Source: OpenTelemetry's conventions for `http.client.request.duration`. */
@@ -7,6 +7,20 @@ const attempts = [1, 2, 3, 4, 5, 10];
 /** Seconds. */
 const openFor = [1, 5, 10, 30, 60, 120, 300, 600, 1_800];
 
+const states: readonly CircuitState[] = [
+  "closed",
+  "open",
+  "half-open",
+  "forced-open",
+  "disabled",
+  "metrics-only",
+];
+const results = ["success", "failure", "ignored", "rejected"] as const;
+
+/** What became of a call that came to a circuit. */
+export type CallResult = (typeof results)[number];
+
+/** A count, by the JSON of its labels. */
 type Count = readonly [key: string, count: number];
 
 /** Plain JSON. */
@@ -19,6 +33,16 @@ export interface TotalsSnapshot {
   readonly openFor: readonly (readonly [circuit: string, HistogramSnapshot])[];
 }
 
+/** Of one circuit. */
+interface CircuitTotals {
+  /** By state, and in each by result: one list takes a tenth of the room that a map by names would. */
+  readonly calls: number[];
+  /** By the state that it came to. */
+  readonly transitions: number[];
+  /** Seconds that it was open for; absent while it never closed. */
+  openFor: Histogram | undefined;
+}
+
 /** What one policy has counted since the observer began, beside what its slots count: numbers that only grow. */
 export class Totals {
   /** Operations that ended within their timeout. */
@@ -27,9 +51,7 @@ export class Totals {
   readonly durations: Histogram = new Histogram(durations);
   /** How often calls went out. */
   readonly attempts: Histogram = new Histogram(attempts);
-  readonly #openFor = new Map<string, Histogram>();
-  readonly #calls = new Map<string, number>();
-  readonly #transitions = new Map<string, number>();
+  readonly #circuits = new Map<string, CircuitTotals>();
 
   /** Counts a call that ended, and was not given up. A call that was refused took no time of the service. */
   ended(measures: CallMeasures, traceId: string | undefined, at: number): void {
@@ -40,58 +62,92 @@ export class Totals {
   }
 
   /** Counts how a call went through a circuit. */
-  called({ circuit, state, result }: Omit<CircuitCall, "result"> & { readonly result: string }): void {
-    add(this.#calls, [circuit, state, result]);
+  called({ circuit, state, result }: Omit<CircuitCall, "result"> & { readonly result: CallResult }): void {
+    addTo(this.#circuit(circuit).calls, states.indexOf(state) * results.length + results.indexOf(result), 1);
   }
 
   /** Counts a change of a circuit's state, and the milliseconds that it was open for when it closed. */
-  changed(circuit: string, to: string, wasOpenFor: number | undefined): void {
-    add(this.#transitions, [circuit, to]);
+  changed(circuit: string, to: CircuitState, wasOpenFor: number | undefined): void {
+    addTo(this.#circuit(circuit).transitions, states.indexOf(to), 1);
     if (wasOpenFor !== undefined) this.#open(circuit).record(wasOpenFor / 1_000);
   }
 
-  calls(): (readonly [circuit: string, state: string, result: string, count: number])[] {
-    return [...this.#calls].map(([key, count]) => [...(JSON.parse(key) as [string, string, string]), count]);
+  calls(): (readonly [circuit: string, state: CircuitState, result: CallResult, count: number])[] {
+    return [...this.#circuits].flatMap(([circuit, { calls }]) =>
+      states.flatMap((state, row) =>
+        results.flatMap((result, column) => {
+          const count = calls[row * results.length + column] as number;
+          return count === 0 ? [] : [[circuit, state, result, count] as const];
+        }),
+      ),
+    );
   }
 
-  transitions(): (readonly [circuit: string, to: string, count: number])[] {
-    return [...this.#transitions].map(([key, count]) => [...(JSON.parse(key) as [string, string]), count]);
+  transitions(): (readonly [circuit: string, to: CircuitState, count: number])[] {
+    return [...this.#circuits].flatMap(([circuit, { transitions }]) =>
+      states.flatMap((to, index) => {
+        const count = transitions[index] as number;
+        return count === 0 ? [] : [[circuit, to, count] as const];
+      }),
+    );
   }
 
   /** Seconds that circuits were open for, by circuit. */
   openings(): (readonly [circuit: string, Histogram])[] {
-    return [...this.#openFor];
+    return [...this.#circuits].flatMap(([circuit, { openFor }]) =>
+      openFor === undefined ? [] : [[circuit, openFor] as const],
+    );
   }
 
   snapshot(): TotalsSnapshot {
     return {
-      calls: [...this.#calls],
-      transitions: [...this.#transitions],
+      calls: this.calls().map(([circuit, state, result, count]) => [
+        JSON.stringify([circuit, state, result]),
+        count,
+      ]),
+      transitions: this.transitions().map(([circuit, to, count]) => [JSON.stringify([circuit, to]), count]),
       inTime: this.inTime,
       durations: this.durations.snapshot(),
       attempts: this.attempts.snapshot(),
-      openFor: [...this.#openFor].map(([circuit, histogram]) => [circuit, histogram.snapshot()]),
+      openFor: this.openings().map(([circuit, histogram]) => [circuit, histogram.snapshot()]),
     };
   }
 
   /** Takes up where a snapshot was; what an older version did not count yet is zero. */
   restore(snapshot: Partial<TotalsSnapshot>): void {
-    for (const [key, count] of snapshot.calls ?? []) this.#calls.set(key, count);
-    for (const [key, count] of snapshot.transitions ?? []) this.#transitions.set(key, count);
+    for (const [key, count] of snapshot.calls ?? []) {
+      const [circuit, state, result] = JSON.parse(key) as [string, CircuitState, CallResult];
+      const index = states.indexOf(state) * results.length + results.indexOf(result);
+      addTo(this.#circuit(circuit).calls, index, count);
+    }
+    for (const [key, count] of snapshot.transitions ?? []) {
+      const [circuit, to] = JSON.parse(key) as [string, CircuitState];
+      addTo(this.#circuit(circuit).transitions, states.indexOf(to), count);
+    }
     this.inTime = snapshot.inTime ?? 0;
     if (snapshot.durations !== undefined) this.durations.restore(snapshot.durations);
     if (snapshot.attempts !== undefined) this.attempts.restore(snapshot.attempts);
     for (const [circuit, histogram] of snapshot.openFor ?? []) this.#open(circuit).restore(histogram);
   }
 
+  #circuit(circuit: string): CircuitTotals {
+    const known = this.#circuits.get(circuit);
+    if (known !== undefined) return known;
+    const calls = new Array<number>(states.length * results.length).fill(0);
+    const transitions = new Array<number>(states.length).fill(0);
+    const totals = { calls, transitions, openFor: undefined };
+    this.#circuits.set(circuit, totals);
+    return totals;
+  }
+
   #open(circuit: string): Histogram {
-    const known = this.#openFor.get(circuit) ?? new Histogram(openFor);
-    this.#openFor.set(circuit, known);
-    return known;
+    const totals = this.#circuit(circuit);
+    totals.openFor ??= new Histogram(openFor);
+    return totals.openFor;
   }
 }
 
-function add(counts: Map<string, number>, labels: readonly string[]): void {
-  const key = JSON.stringify(labels);
-  counts.set(key, (counts.get(key) ?? 0) + 1);
+/** What a newer version calls otherwise has no place, and is left out. */
+function addTo(counts: number[], index: number, by: number): void {
+  if (index >= 0) counts[index] = (counts[index] as number) + by;
 }

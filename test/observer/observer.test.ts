@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EventDetails, EventType, PolicyEvent } from "../../src/core/events.ts";
-import { metricsOf, Observer, type PolicySnapshot, windowSpans } from "../../src/observer/index.ts";
+import {
+  metricsOf,
+  Observer,
+  type PolicySnapshot,
+  type PolicyState,
+  type WindowName,
+  windowSpans,
+} from "../../src/observer/index.ts";
+import { LatencySketch } from "../../src/state/latency-sketch.ts";
 import { type EventBatch, openMetricsText, prometheusText } from "../../src/telemetry/index.ts";
 
 const start = Date.UTC(2026, 0, 1);
@@ -101,17 +109,48 @@ describe("Observer > windows", () => {
     expect(observer.getErrorRate("prices", "1m", now)).toBeNull();
   });
 
-  it.each(["1m", "5m", "15m"] as const)(
-    "the window of %s forgets within five seconds of its length",
-    (name) => {
-      const { succeed, pass, window } = stage();
-      succeed();
-      pass(windowSpans[name] - 5 * second);
-      expect(window(name).requests).toBe(1);
-      pass(5 * second);
-      expect(window(name).requests).toBe(0);
-    },
-  );
+  it.each(["1m", "5m", "15m"] as const)("the window of %s forgets at its length", (name) => {
+    const { succeed, pass, window } = stage();
+    succeed();
+    pass(windowSpans[name] - 5 * second);
+    expect(window(name).requests).toBe(1);
+    pass(5 * second);
+    expect(window(name).requests).toBe(0);
+  });
+
+  it("hold the newest calls exactly, none older than their length, and lack a slot of it at most", () => {
+    const slots = { "1m": 5 * second, "5m": 30 * second, "15m": 30 * second };
+    const gap = fc.oneof(fc.nat(2 * second), fc.nat(20 * second), fc.nat(3 * minute));
+    const calls = fc.array(fc.tuple(gap, fc.nat({ max: 100_000 })), { minLength: 1, maxLength: 120 });
+    fc.assert(
+      fc.property(calls, fc.nat(minute), fc.boolean(), (told, silence, restarts) => {
+        const observed = stage();
+        const seen = told.map(([before, duration]) => {
+          observed.pass(before);
+          observed.succeed(duration);
+          return { at: observed.now, duration };
+        });
+        observed.pass(silence);
+        const { now } = observed;
+        const again = new Observer(start);
+        again.restore(JSON.parse(JSON.stringify(observed.observer.snapshot("prices"))));
+        const { windows } = (restarts ? again : observed.observer).getPolicyState(
+          "prices",
+          now,
+        ) as PolicyState;
+        for (const [name, slot] of Object.entries(slots)) {
+          const { requests, p50, p99 } = windows[name as WindowName];
+          const length = windowSpans[name as WindowName];
+          const within = (ms: number) => seen.filter(({ at }) => now - at < ms).length;
+          expect(requests).toBeLessThanOrEqual(within(length));
+          expect(requests).toBeGreaterThanOrEqual(within(length - slot));
+          const sketch = new LatencySketch();
+          for (const { duration } of seen.slice(seen.length - requests)) sketch.record(duration);
+          expect([p50, p99]).toEqual([sketch.quantile(0.5), sketch.quantile(0.99)]);
+        }
+      }),
+    );
+  });
 
   it("longer windows hold what shorter ones do", () => {
     const { succeed, pass, window } = stage();
@@ -579,8 +618,8 @@ describe("metricsOf", () => {
       'resilience_hedges_total{policy="prices",result="lost"} 1',
       'resilience_circuit_breaker_calls_total{policy="prices",circuit="prices",state="closed",result="failure"} 1',
       'resilience_circuit_breaker_calls_total{policy="prices",circuit="prices",state="open",result="rejected"} 1',
-      'resilience_circuit_breaker_state_transitions_total{policy="prices",circuit="prices",to="open"} 2',
       'resilience_circuit_breaker_state_transitions_total{policy="prices",circuit="prices",to="closed"} 1',
+      'resilience_circuit_breaker_state_transitions_total{policy="prices",circuit="prices",to="open"} 2',
       'resilience_circuit_breaker_open{policy="prices",circuit="prices"} 1',
       "resilience_events_dropped_total 4",
     ]);

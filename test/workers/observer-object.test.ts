@@ -119,9 +119,11 @@ describe.concurrent("ObserverObject", () => {
     const kept = await runInDurableObject(observer, (_, state) =>
       state.storage.kv.get<PolicySnapshot>("policy:varied"),
     );
-    expect(kept?.slots.map(({ latencies }) => latencies.length).slice(0, -1)).toEqual(
-      Array.from({ length: 179 }, () => 900),
-    );
+    // Two minutes by slots of five seconds, the rest by slots of thirty, and every bucket in each.
+    const slots = kept?.slots.slice(0, -1) ?? [];
+    expect(slots.length).toBeGreaterThan(48);
+    expect(slots.length).toBeLessThan(52);
+    expect(Math.min(...slots.map(({ sketch }) => sketch?.length ?? 0))).toBeGreaterThan(500);
   });
 
   it("tells a viewer what is, and then what changes", async () => {

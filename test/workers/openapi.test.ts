@@ -97,7 +97,7 @@ const tried: readonly (readonly [string, object?])[] = [
   ["parameter.list", {}],
   ["parameter.read", { path: "prices/retry.attempts" }],
   ["parameter.write", { path: "prices/retry.attempts", value: 3, expiresIn: "1h" }],
-  ["circuit.open", { circuit: "prices" }],
+  ["circuit.open", { circuit: "prices", reason: "the provider is down" }],
   ["circuit.isolate", { circuit: "prices" }],
   ["circuit.close", { circuit: "prices" }],
   ["circuit.reset", { circuit: "prices" }],
@@ -110,6 +110,7 @@ const tried: readonly (readonly [string, object?])[] = [
   ["policies"],
   ["audit"],
   ["observed"],
+  ["whoami"],
 ];
 
 describe("the API by its OpenAPI document", () => {

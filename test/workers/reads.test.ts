@@ -1,3 +1,4 @@
+import { apiVersion, version } from "ninelives/control";
 import type { LiveMessage } from "ninelives/observer";
 import { describe, expect, it, vi } from "vitest";
 import { ingestKey, problemIn, testWorker, tokens, toldToOwner } from "./test-worker.ts";
@@ -42,6 +43,15 @@ describe("reads", () => {
       expect((await open.fetch(path)).status).toBe(200);
     },
   );
+
+  it("/v1/whoami tells a token what it may, and nobody else anything", async () => {
+    const { as, fetch } = await testWorker({ env: { PUBLIC_READS: "true" } });
+    const response = await as("viewer", "/v1/whoami");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(await response.json()).toEqual({ name: "viewer", scopes: ["read"], version, api: apiVersion });
+    for (const headers of [{}, { authorization: "Bearer wrong" }, { authorization: `Bearer ${ingestKey}` }])
+      expect((await fetch("/v1/whoami", { headers })).status).toBe(401);
+  });
 
   it("commands need a token all the same where reads are public", async () => {
     const { fetch } = await testWorker({ env: { PUBLIC_READS: "true" } });

@@ -1,0 +1,211 @@
+import type { Difference } from "../control/parameters.ts";
+import type { PolicyDocument } from "../control/wire.ts";
+import { CliError, type Exit, exits } from "./cli-error.ts";
+import type { Call, CliCommand } from "./command.ts";
+import { moment, span } from "./figures.ts";
+import { type OptionForms, wholeIn } from "./given.ts";
+import type { Screen } from "./screen.ts";
+
+interface DryRun {
+  readonly dryRun: true;
+  readonly applies: boolean;
+  readonly version: number;
+  readonly changes: readonly Difference[];
+  readonly errors: readonly { readonly message: string }[];
+}
+
+const changing: OptionForms = {
+  seen: { value: "<version>", help: "the version that you saw: another one in force is a conflict" },
+  "dry-run": { help: "only tell what would change" },
+};
+const texted: OptionForms = {
+  file: { value: "<path>", help: "read the text from a file, or from - for the input" },
+};
+const brief: OptionForms = { for: { value: "<time>", help: "take it back by itself after 15m, say" } };
+
+export const policyCommands: readonly CliCommand[] = [
+  {
+    name: "policies list",
+    summary: "List the policies in force.",
+    examples: ["ninelives policies list", "ninelives policies list --json | jq .name"],
+    run: async ({ server, screen }) => {
+      const { policies } = await listed(server);
+      if (screen.json) for (const policy of policies) screen.value(policy);
+      else {
+        screen.table(
+          ["POLICY", "VERSION", "CHANGED", "BY", "TEXT"],
+          policies.map(({ name, version, updatedAt, updatedBy, until, text }) => [
+            { text: name, ink: "bold" },
+            version,
+            until === undefined ? moment(updatedAt) : { text: `until ${moment(until)}`, ink: "yellow" },
+            updatedBy,
+            text,
+          ]),
+        );
+      }
+      return exits.done;
+    },
+  },
+  {
+    name: "policies get",
+    words: "<name> [version]",
+    summary: "Show a policy, as it is or as it was.",
+    examples: ["ninelives policies get prices", "ninelives policies get prices 3"],
+    run: async ({ server, screen, words: [name, version] }) => {
+      const document = await server.command<PolicyDocument & { readonly tree: unknown }>("policy.get", {
+        name,
+        version: version && wholeIn(version, "version"),
+      });
+      if (screen.json) screen.value(document);
+      else screen.line(document.text);
+      return exits.done;
+    },
+  },
+  {
+    name: "policies history",
+    words: "<name>",
+    summary: "List the versions that are kept, newest first.",
+    examples: ["ninelives policies history prices"],
+    run: async ({ server, screen, words: [name] }) => {
+      const versions = await server.command<readonly PolicyDocument[]>("policy.history", { name });
+      if (screen.json) for (const version of versions) screen.value(version);
+      else {
+        screen.table(
+          ["VERSION", "CHANGED", "BY", "TEXT"],
+          versions.map(({ version, updatedAt, updatedBy, text }) => [
+            version,
+            moment(updatedAt),
+            updatedBy,
+            text,
+          ]),
+        );
+      }
+      return exits.done;
+    },
+  },
+  {
+    name: "policies set",
+    words: "<name> [text]",
+    summary: "Replace a policy, while it runs.",
+    details: "Without --seen it replaces the version that is in force when it looks, just before.",
+    options: { ...texted, ...changing, ...brief },
+    examples: [
+      'ninelives policies set prices "retry(5) + timeout(1s)"',
+      "ninelives policies set prices --file prices.policy --seen 3",
+    ],
+    run: async (call) =>
+      change(call, "policy.set", { text: await textOf(call), expiresIn: call.given.span("for") }),
+  },
+  {
+    name: "policies override",
+    words: "<name> [text]",
+    summary: "Replace a policy for a while: it takes itself back.",
+    options: { ...brief, ...texted, ...changing },
+    examples: ['ninelives policies override prices "retry(1) + timeout(1s)" --for 15m'],
+    run: async (call) => {
+      const expiresIn = call.given.span("for");
+      if (expiresIn === undefined)
+        throw new CliError(exits.usage, "policies override needs --for, such as --for 15m");
+      return change(call, "policy.set", { text: await textOf(call), expiresIn });
+    },
+  },
+  {
+    name: "policies dry-run",
+    words: "<name> [text]",
+    summary: "Tell what a text would change, and whether it would do.",
+    details: "It ends with 1 where it would not.",
+    options: { ...texted, ...changing },
+    examples: ['ninelives policies dry-run prices "retry(5) + timeout(1s)"'],
+    run: async (call) => change(call, "policy.set", { text: await textOf(call), dryRun: true }),
+  },
+  {
+    name: "policies rollback",
+    words: "<name> <version>",
+    summary: "Put a version that is kept in force again, as a new one.",
+    options: { ...changing, ...brief },
+    examples: ["ninelives policies rollback prices 3"],
+    run: (call) =>
+      change(call, "policy.rollback", {
+        to: wholeIn(call.words[1] ?? "", "version"),
+        expiresIn: call.given.span("for"),
+      }),
+  },
+  {
+    name: "policies diff",
+    words: "<name> [from] [to]",
+    summary: "Compare two versions by the paths of their parameters.",
+    details: "Without versions it shows the last change; without the second, all changes since the first.",
+    examples: ["ninelives policies diff prices", "ninelives policies diff prices 2 5"],
+    run: async ({ server, screen, words: [name, from, to] }) => {
+      const first = from === undefined ? await beforeLast(server, name) : wholeIn(from, "from");
+      const diff = await server.command<{
+        readonly from: PolicyDocument;
+        readonly to: PolicyDocument;
+        readonly changes: readonly Difference[];
+      }>("policy.diff", { name, from: first, to: to && wholeIn(to, "to") });
+      if (screen.json) screen.value(diff);
+      else {
+        screen.line({ text: `${name}: version ${diff.from.version} to ${diff.to.version}`, ink: "bold" });
+        tellChanges(screen, diff.changes);
+      }
+      return exits.done;
+    },
+  },
+];
+
+/** By the route for readers, or by the command for a token that is bound to some policies. */
+async function listed(server: Call["server"]): Promise<{ readonly policies: readonly PolicyDocument[] }> {
+  try {
+    return await server.get("/v1/policies");
+  } catch (error) {
+    if (!(error instanceof CliError) || error.exit !== exits.denied || !server.known) throw error;
+    return { policies: await server.command("policy.list", {}) };
+  }
+}
+
+async function beforeLast(server: Call["server"], name: string | undefined): Promise<number> {
+  const [last, before] = await server.command<readonly PolicyDocument[]>("policy.history", { name });
+  if (before !== undefined) return before.version;
+  throw new CliError(exits.failed, `${name} has one version alone: ${last?.version}`);
+}
+
+async function textOf({ words: [, text], given, world }: Call): Promise<string> {
+  const file = given.text("file");
+  if ((text === undefined) === (file === undefined)) {
+    throw new CliError(exits.usage, "the policy's text is needed, as a word or by --file, and not both");
+  }
+  return (text ?? (await world.read(file as string))).trim();
+}
+
+async function change(
+  { server, screen, words: [name], given, world }: Call,
+  command: string,
+  args: Readonly<Record<string, unknown>>,
+): Promise<Exit> {
+  const version =
+    given.whole("seen") ?? (await server.command<PolicyDocument>("policy.get", { name })).version;
+  const dryRun = args.dryRun === true || given.flag("dry-run") || undefined;
+  const outcome = await server.command<PolicyDocument | DryRun>(command, { name, version, ...args, dryRun });
+  const applies = !("dryRun" in outcome) || outcome.applies;
+  if (screen.json) screen.value(outcome);
+  else if ("dryRun" in outcome) {
+    for (const { message } of outcome.errors)
+      screen.line({ text: "it would be refused:", ink: "red" }, message);
+    if (applies) screen.line(`${name}: version ${outcome.version} would become ${outcome.version + 1}`);
+    if (applies) tellChanges(screen, outcome.changes);
+  } else {
+    const { until, text } = outcome;
+    const held = until === undefined ? "" : `, for ${span(until - world.clock.wall())}`;
+    screen.line({ text: `${name}: version ${outcome.version} is in force${held}`, ink: "green" });
+    screen.line(text);
+  }
+  return applies ? exits.done : exits.failed;
+}
+
+function tellChanges(screen: Screen, changes: readonly Difference[]): void {
+  if (changes.length === 0) screen.line("no parameter changes");
+  for (const { path, before, after } of changes) {
+    if (before !== null) screen.line({ text: `- ${path}: ${before}`, ink: "red" });
+    if (after !== null) screen.line({ text: `+ ${path}: ${after}`, ink: "green" });
+  }
+}

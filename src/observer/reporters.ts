@@ -1,0 +1,37 @@
+const mostReporters = 1_000;
+/** Milliseconds after which a source that says nothing more does not count. */
+const stays = 60_000;
+
+/**
+ * A source's mark: 30 bits of its id by FNV-1a, for numbers take a fifth of the room that texts do. Of a thousand sources
+ * two have the same in one case of two thousand, and then count for one.
+ */
+export function markOf(id: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
+  return (hash ^ (hash >>> 30)) & 0x3fffffff;
+}
+
+/** The sources that told of a policy within the last minute, at most a thousand. */
+export class Reporters {
+  /** By their marks, when they were last heard, in milliseconds since the first: whoever was heard last comes last. */
+  readonly #heard = new Map<number, number>();
+  #since = 0;
+
+  saw(mark: number, now: number): void {
+    const heard = this.#heard;
+    if (heard.size === 0) this.#since = now;
+    heard.delete(mark);
+    for (const [oldest, at] of heard) {
+      if (heard.size < mostReporters && this.#since + at > now - stays) break;
+      heard.delete(oldest);
+    }
+    heard.set(mark, now - this.#since);
+  }
+
+  count(now: number): number {
+    let count = 0;
+    for (const at of this.#heard.values()) if (now - this.#since - at < stays) count++;
+    return count;
+  }
+}

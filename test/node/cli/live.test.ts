@@ -1,0 +1,328 @@
+import type { PolicyEvent } from "ninelives";
+import { type LiveMessage, type ObservedEvent, Observer, type PolicyState } from "ninelives/observer";
+import { describe, expect, it, vi } from "vitest";
+import { exits } from "../../../src/cli/cli-error.ts";
+import { Feed, problem, Stage } from "./stage.ts";
+
+const state = new Observer(0).getSystemState(0);
+
+const event = (at: number, fields: Partial<PolicyEvent> = {}): ObservedEvent =>
+  ({
+    type: "circuit.opened",
+    policy: "prices",
+    at,
+    source: "worker a01b",
+    circuit: "prices",
+    ...fields,
+  }) as ObservedEvent;
+
+const snapshot = (place: string, events: readonly ObservedEvent[]): LiveMessage => ({
+  type: "snapshot",
+  place,
+  state,
+  events,
+});
+
+const delta = (
+  place: string,
+  events: readonly ObservedEvent[],
+  skipped = 0,
+  policies: readonly PolicyState[] = [],
+): LiveMessage => ({
+  type: "delta",
+  place,
+  at: 1_000,
+  totals: { events: 9, dropped: 0 },
+  policies,
+  events,
+  skipped,
+});
+
+/** A server whose streams a test feeds, one after the other. */
+function streaming(options?: ConstructorParameters<typeof Stage>[1]) {
+  const feeds: Feed[] = [];
+  const stage = new Stage((_, signal) => {
+    const feed = new Feed(signal);
+    feeds.push(feed);
+    return feed.response;
+  }, options);
+  const feed = async (index: number): Promise<Feed> => {
+    await vi.waitFor(async () => {
+      await stage.clock.advance(100);
+      expect(feeds.length).toBeGreaterThan(index);
+    });
+    return feeds[index] as Feed;
+  };
+  const shown = (text: string) =>
+    vi.waitFor(() => expect(stage.out + stage.err).toContain(text), { timeout: 4_000 });
+  return { stage, feed, shown };
+}
+
+describe("events tail", () => {
+  it("shows the last events, then others as they come, in lines", async () => {
+    const { stage, feed, shown } = streaming();
+    const ends = stage.run("events", "tail", "--last", "1");
+    const first = await feed(0);
+    first.tell(snapshot("a", [event(1), event(2)]));
+    first.tell(delta("b", [event(3, { type: "circuit.closed", openFor: 12.3456 })]));
+    await shown("circuit.closed");
+    stage.interrupt();
+    expect(await ends).toBe(exits.done);
+    expect(stage.out).toBe(
+      "00:00:00.002Z prices       circuit.opened       circuit=prices worker a01b\n" +
+        "00:00:00.003Z prices       circuit.closed       circuit=prices openFor=12.35 worker a01b\n",
+    );
+    expect(stage.err).toBe("");
+    expect(stage.asked[0]?.headers.get("accept")).toBe("text/event-stream");
+  });
+
+  it("reads a message that comes in pieces, with lines of any kind", async () => {
+    const { stage, feed, shown } = streaming();
+    const ends = stage.run("events", "tail", "--json");
+    const first = await feed(0);
+    const text = JSON.stringify(snapshot("a", [event(1, { key: "é" })]));
+    first.say(`: hello\r\n\r\nid: a\r\nda`);
+    first.say(`ta: ${text.slice(0, 50)}`);
+    first.say(`${text.slice(50)}\r\n\r\n`);
+    await shown('"key":"é"');
+    stage.interrupt();
+    await ends;
+    expect(JSON.parse(stage.out)).toEqual(event(1, { key: "é" }));
+  });
+
+  it.each([
+    [
+      ["--policy", "pri*"],
+      [1, 2, 4, 5],
+    ],
+    [
+      ["--policy", "pri*", "--policy", "stock"],
+      [1, 2, 3, 4, 5],
+    ],
+    [
+      ["--type", "circuit.*"],
+      [1, 3],
+    ],
+    [["--type", "circuit.*", "--policy", "stock"], [3]],
+    [["--source", "page*"], [4]],
+    [
+      ["--level", "warn"],
+      [1, 3, 5],
+    ],
+    [["--type", "circuit"], []],
+    [
+      ["--last", "2"],
+      [4, 5],
+    ],
+    [["--last", "0"], []],
+  ])("%j shows %j", async (filter, expected) => {
+    const { stage, feed } = streaming();
+    const ends = stage.run("events", "tail", "--json", "--no-follow", ...filter);
+    (await feed(0)).tell(
+      snapshot("a", [
+        event(1),
+        event(2, { type: "request.succeeded" }),
+        event(3, { policy: "stock" }),
+        { ...event(4, { type: "hedge.won" }), source: "page 3f9c" },
+        event(5, { type: "retry.exhausted" }),
+      ]),
+    );
+    expect(await ends).toBe(exits.done);
+    const shown =
+      stage.out === ""
+        ? []
+        : stage.out
+            .trim()
+            .split("\n")
+            .map((line) => JSON.parse(line).at);
+    expect(shown).toEqual(expected);
+  });
+
+  it("goes on where it was when the stream breaks off, and shows nothing twice", async () => {
+    const { stage, feed, shown } = streaming();
+    const ends = stage.run("events", "tail", "--json");
+    const first = await feed(0);
+    first.tell(snapshot("a", [event(1)]));
+    first.tell(delta("b", [event(2)]));
+    await shown('"at":2');
+    first.cut();
+    const second = await feed(1);
+    expect(stage.asked[1]?.headers.get("last-event-id")).toBe("b");
+    second.tell(delta("c", [event(3)], 2));
+    await shown('"at":3');
+    second.cut();
+    const third = await feed(2);
+    // The observer was restarted and knows no place any more.
+    third.tell(snapshot("x", [event(2), event(3), event(4)]));
+    await shown('"at":4');
+    third.cut();
+    (await feed(3)).tell(snapshot("y", [event(8), event(9)]));
+    await shown('"at":9');
+    stage.interrupt();
+    expect(await ends).toBe(exits.done);
+    expect(
+      stage.out
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).at),
+    ).toEqual([1, 2, 3, 4, 8, 9]);
+    expect(stage.err).toContain("the stream broke off\nthe stream is back\n2 or more events are not shown");
+    expect(stage.err).toContain("1 or more events are not shown");
+  });
+
+  it("opens a stream anew that says nothing for 45 seconds", async () => {
+    const { stage, feed, shown } = streaming();
+    const ends = stage.run("events", "tail", "--json");
+    (await feed(0)).tell(snapshot("a", [event(1)]));
+    await shown('"at":1');
+    await stage.clock.advance(45_000);
+    (await feed(1)).tell(delta("b", [event(2)]));
+    await shown('"at":2');
+    stage.interrupt();
+    await ends;
+  });
+
+  it("ends after --for, and closes the stream", async () => {
+    const { stage, feed, shown } = streaming();
+    const ends = stage.run("events", "tail", "--json", "--for", "30s");
+    (await feed(0)).tell(snapshot("a", [event(1)]));
+    await shown('"at":1');
+    await stage.clock.advance(30_000);
+    expect(await ends).toBe(exits.done);
+    expect(stage.clock.pending).toBe(0);
+  });
+
+  it("says at once that the first stream cannot be opened, and later that it may not be any more", async () => {
+    const denied = new Stage(() => problem(403, "forbidden", "bob may not look"));
+    expect(await denied.run("events", "tail")).toBe(exits.denied);
+    let streams = 0;
+    const feed = new Feed();
+    const later = new Stage(() =>
+      streams++ === 0 ? feed.response : problem(401, "unauthenticated", "this needs a token"),
+    );
+    const ends = later.runOn("events", "tail");
+    feed.tell(snapshot("a", []));
+    feed.cut();
+    expect(await ends).toBe(exits.denied);
+    expect(later.err).toContain("this needs a token");
+  });
+});
+
+describe("top", () => {
+  const watched = new Observer(0);
+  watched.fold(
+    {
+      source: { id: "abcdef", kind: "worker" },
+      sentAt: 1_000,
+      dropped: 0,
+      events: [
+        ...[12, 15, 18].map((duration) => ({
+          type: "request.succeeded" as const,
+          policy: "prices",
+          at: 900,
+          duration,
+          attempts: 1,
+        })),
+        { type: "request.failed", policy: "stock", at: 900, duration: 1_500, attempts: 3, kind: "timeout" },
+        {
+          type: "circuit.opened",
+          policy: "stock",
+          at: 950,
+          circuit: "stock",
+          from: "closed",
+          failureRate: 1,
+          reason: "failures",
+          openFor: 30_000,
+        },
+      ],
+    },
+    1_000,
+  );
+  const seen = watched.getSystemState(10_000);
+  const told = { type: "snapshot", place: "a", state: seen, events: [] } as const;
+
+  it("is one picture in a pipe", async () => {
+    const { stage, feed } = streaming();
+    const ends = stage.run("top");
+    (await feed(0)).tell(told);
+    expect(await ends).toBe(exits.done);
+    const [head, , columns, first, second] = stage.out.split("\n");
+    expect(head).toContain("25% failed, 1 circuits not closed");
+    expect(columns).toMatch(/^POLICY +RATE +FAILED +P50 +P99 +SENT +SHED +CIRCUITS +2 MIN$/);
+    expect(first).toMatch(/^prices +[\d.]+\/s +0% +15 ms +18 ms +1\.00x +0 +– /);
+    expect(second).toMatch(/^stock +[\d.]+\/s +100% +1\.5\d? s +1\.5\d? s +3\.00x +0 +open /);
+    expect(stage.out).not.toContain("\u001b");
+  });
+
+  it("sorts by another column", async () => {
+    const { stage, feed } = streaming();
+    const ends = stage.run("top", "--sort", "p99", "--once");
+    (await feed(0)).tell(told);
+    await ends;
+    expect(stage.out.indexOf("stock")).toBeLessThan(stage.out.indexOf("prices"));
+  });
+
+  it("says the state to programs with each message, until Ctrl-C", async () => {
+    const { stage, feed, shown } = streaming();
+    const ends = stage.run("top", "--json");
+    const first = await feed(0);
+    first.tell(told);
+    first.tell(delta("b", [], 0, seen.policies.slice(0, 1)));
+    await shown('"at":1000,');
+    stage.interrupt();
+    expect(await ends).toBe(exits.done);
+    const states = stage.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(states.map(({ at, policies }) => [at, policies.length])).toEqual([
+      [10_000, 2],
+      [1_000, 2],
+    ]);
+  });
+
+  it("redraws itself at a terminal, listens to keys, and leaves the screen as it was", async () => {
+    const { stage, feed, shown } = streaming({ terminal: true, env: { NO_COLOR: "1" } });
+    const ends = stage.run("top");
+    const first = await feed(0);
+    expect(stage.out).toBe("\u001b[?1049h\u001b[?25l");
+    first.tell(told);
+    await shown("last 1m:");
+    stage.press("w");
+    await shown("last 5m:");
+    const before = stage.out.length;
+    stage.press("s");
+    const frame = stage.out.slice(before);
+    expect(frame.startsWith("\u001b[H")).toBe(true);
+    expect(frame.endsWith("\u001b[J")).toBe(true);
+    expect(frame.indexOf("stock")).toBeLessThan(frame.indexOf("prices"));
+    first.cut();
+    await shown("the stream broke off");
+    stage.press("q");
+    expect(await ends).toBe(exits.done);
+    expect(stage.out.endsWith("\u001b[?25h\u001b[?1049l")).toBe(true);
+    expect(stage.press("w")).toBe(false);
+    expect(stage.clock.pending).toBe(0);
+  });
+
+  it("leaves the screen as it was at Ctrl-C, too, and when it may not look", async () => {
+    const { stage, feed, shown } = streaming({ terminal: true });
+    const ends = stage.run("top");
+    (await feed(0)).tell(told);
+    await shown("last 1m:");
+    stage.interrupt();
+    expect(await ends).toBe(exits.done);
+    expect(stage.out.endsWith("\u001b[?25h\u001b[?1049l")).toBe(true);
+    const denied = new Stage(() => problem(401, "unauthenticated", "no"), { terminal: true });
+    expect(await denied.run("top")).toBe(exits.denied);
+    expect(denied.out).toBe("\u001b[?1049h\u001b[?25l\u001b[?25h\u001b[?1049l");
+  });
+
+  it("cuts what a screen does not hold", async () => {
+    const { stage, feed } = streaming({ terminal: true, columns: 40, env: { NO_COLOR: "1" } });
+    const ends = stage.run("top", "--once");
+    (await feed(0)).tell(told);
+    await ends;
+    for (const line of stage.out.split("\n")) expect([...line].length).toBeLessThanOrEqual(40);
+  });
+});
