@@ -1,3 +1,4 @@
+import { hasGrown } from "./members.ts";
 import {
   type CircuitCommand,
   type CircuitRecord,
@@ -19,6 +20,7 @@ import type {
   Report,
   View,
 } from "./sync.ts";
+import { openVotes } from "./votes.ts";
 
 /** What a home keeps of one shared thing, under its name. Plain JSON. */
 export type SharedRecord = CircuitRecord | LimiterRecord | LeaseRecord;
@@ -94,13 +96,8 @@ export function isNews(before: SharedRecord | undefined, after: SharedRecord): b
  */
 export function mustStore(before: SharedRecord | undefined, after: SharedRecord): boolean {
   if (before === undefined || before.epoch !== after.epoch) return true;
-  if (after.kind === "circuit" && level(after.fleet) > level(before.fleet)) return true;
+  if (after.kind === "circuit" && hasGrown(before, after)) return true;
   return vital(before) !== vital(after);
-}
-
-/** A fleet's size, by tenths: a home that forgot how it grew would take a minority for all. */
-function level(fleet: number): number {
-  return Math.floor(Math.log(fleet) / Math.log(1.1));
 }
 
 /**
@@ -164,13 +161,7 @@ function vital(record: SharedRecord): string {
   const now = current(record);
   if (now.kind === "circuit") {
     const { permits, permitsGiven, successes, failers, members } = now;
-    return JSON.stringify([
-      permits,
-      permitsGiven,
-      successes,
-      failers,
-      members.filter(({ open }) => open).length,
-    ]);
+    return JSON.stringify([permits, permitsGiven, successes, failers, openVotes(members)]);
   }
   // What a limiter leased need not outlive its home: see `revive`.
   if (now.kind === "limiter") return "";

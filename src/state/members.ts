@@ -92,7 +92,8 @@ export function enrol<M extends Member, R extends Shared<M>>(
     const silent = members.findIndex((member) => !keeps(member));
     members.splice(silent, 1);
   }
-  return { ...record, members };
+  const enrolled = { ...record, members };
+  return { ...enrolled, fleet: Math.max(record.fleet, present(enrolled)) };
 }
 
 /** Asks a replica to report again, after `pause` at the soonest. Gives the milliseconds until then. */
@@ -117,6 +118,18 @@ export function ask<R extends Shared>(
 /** The probability with which a replica of a fleet of this size reports news at once. */
 export function urgency(fleet: number): number {
   return Math.min(1, urgentReports / Math.max(1, fleet));
+}
+
+/** Whether a fleet is larger by a tenth: a home that forgot how it grew would take a minority for all. */
+export function hasGrown(before: Shared, after: Shared): boolean {
+  const level = ({ fleet }: Shared): number => Math.floor(Math.log(fleet) / Math.log(1.1));
+  return level(after) > level(before);
+}
+
+/** How many there are that report: a region does so for all of its replicas. */
+export function reporters({ fleet, members }: Shared): number {
+  const voices = members.filter(({ size }) => size !== 0).length;
+  return (fleet * voices) / Math.max(1, heads(members));
 }
 
 /** How many replicas these are. */

@@ -1,23 +1,10 @@
 import { type CircuitState, type OpeningReason, openTime } from "./circuit.ts";
-import {
-  ask,
-  enrol,
-  heads,
-  interval,
-  type Member,
-  mostMembers,
-  pass,
-  recall,
-  type Shared,
-  standing,
-  unshared,
-  urgency,
-} from "./members.ts";
-import { booked } from "./slots.ts";
+import { ask, interval, pass, recall, reporters, standing, unshared, urgency } from "./members.ts";
 import type { CircuitReport, CircuitView } from "./sync.ts";
+import { type CircuitMember, noCounts, silenced, take, tally, type Voters } from "./votes.ts";
 
 /** What a home keeps of one shared circuit. */
-export interface CircuitRecord extends Shared<CircuitMember> {
+export interface CircuitRecord extends Voters {
   readonly version: 2;
   readonly kind: "circuit";
   readonly state: CircuitState;
@@ -30,21 +17,8 @@ export interface CircuitRecord extends Shared<CircuitMember> {
   readonly permits: readonly Permit[];
   readonly permitsGiven: number;
   readonly successes: number;
-  /** The replicas whose probes failed in this epoch. */
+  /** The replicas whose probes failed in this epoch; those of a region by its name too. */
   readonly failers: readonly string[];
-  /** Calls that were reported in this epoch. */
-  readonly counts: { readonly ok: number; readonly fail: number; readonly slow: number };
-}
-
-interface CircuitMember extends Member {
-  /** Its standing vote. */
-  readonly open: boolean;
-  /** Its own window holds too few calls to judge by. */
-  readonly few: boolean;
-  /** What it reported in this epoch; half of it is forgotten in `evidenceHalves`. */
-  readonly calls: number;
-  readonly fails: number;
-  readonly slows: number;
 }
 
 interface Permit {
@@ -56,8 +30,6 @@ interface Permit {
 /** How many replicas must vote for opening: `majority` of the fleet, or `any` where one speaks for all (tabs). */
 export type Quorum = "majority" | "any";
 
-/** Milliseconds in which what a replica's counts say is worth half. */
-const evidenceHalves = 30_000;
 const shortestPermit = 2_000;
 const longestPermit = 60_000;
 
@@ -77,7 +49,7 @@ export function newRecord(now: number): CircuitRecord {
     permitsGiven: 0,
     successes: 0,
     failers: [],
-    counts: { ok: 0, fail: 0, slow: 0 },
+    counts: noCounts,
   };
 }
 
@@ -128,14 +100,14 @@ export function commandCircuit(
 
 /** What any replica may know of a circuit, without a report of its own. */
 export function circuitView(record: CircuitRecord): CircuitView {
-  const urgent = urgency(record.fleet);
+  const urgent = urgency(reporters(record));
   return {
     epoch: record.epoch,
     state: record.state,
     reason: record.reason,
     remaining: remaining(record),
     openFor: record.openFor,
-    nextSync: pause(record),
+    nextSync: pauseIn(record.state, remaining(record)),
     ...(urgent < 1 && { urgency: urgent }),
   };
 }
@@ -147,11 +119,11 @@ export function enter(record: CircuitRecord, state: CircuitState, reason: Openin
     state,
     reason,
     epoch: record.epoch + 1,
-    members: record.members.map((member) => ({ ...member, open: false, calls: 0, fails: 0, slows: 0 })),
+    members: silenced(record.members),
     permits: [],
     successes: 0,
     failers: [],
-    counts: { ok: 0, fail: 0, slow: 0 },
+    counts: noCounts,
   };
 }
 
@@ -160,30 +132,9 @@ function remaining({ state, until, time }: CircuitRecord): number {
 }
 
 /** Milliseconds after which a replica should report again, at the soonest. */
-function pause(record: CircuitRecord): number {
-  if (record.state === "half-open") return interval / 4;
-  return record.state === "open" ? Math.min(interval, Math.max(remaining(record), 100)) : interval;
-}
-
-/** Takes a report for the first time: its vote and its counts, if they are of this epoch. */
-function take(record: CircuitRecord, report: CircuitReport, known: CircuitMember | undefined): CircuitRecord {
-  const { ok, fail, slow, open, few = false, size } = report;
-  const { open: voted = false, calls = 0, fails = 0, slows = 0, seen = record.time } = known ?? {};
-  const current = report.epoch === record.epoch;
-  const kept = 0.5 ** ((record.time - seen) / evidenceHalves);
-  const taken = enrol<CircuitMember, CircuitRecord>(record, report, known, {
-    open: current ? open : voted,
-    few,
-    calls: calls * kept + (current ? ok + fail : 0),
-    fails: fails * kept + (current ? fail : 0),
-    slows: slows * kept + (current ? slow : 0),
-    ...(size !== undefined && { size }),
-  });
-  // Of a replica that may have been forgotten nobody knows whether this report comes for the first time.
-  const first = known !== undefined || record.members.length < mostMembers;
-  if (!current || !first) return taken;
-  const { counts } = record;
-  return { ...taken, counts: { ok: counts.ok + ok, fail: counts.fail + fail, slow: counts.slow + slow } };
+export function pauseIn(state: CircuitState, remaining: number): number {
+  if (state === "half-open") return interval / 4;
+  return state === "open" ? Math.min(interval, Math.max(remaining, 100)) : interval;
 }
 
 function halfOpenWhenDue(record: CircuitRecord): CircuitRecord {
@@ -192,7 +143,7 @@ function halfOpenWhenDue(record: CircuitRecord): CircuitRecord {
     : record;
 }
 
-function takeProbe(record: CircuitRecord, { probe, replica, rules }: CircuitReport): CircuitRecord {
+function takeProbe(record: CircuitRecord, { probe, replica, region, rules }: CircuitReport): CircuitRecord {
   if (probe === undefined || record.state !== "half-open") return record;
   const permit = record.permits.find((given) => given.id === probe.permit && given.replica === replica);
   if (permit === undefined || permit.until < record.time) return record;
@@ -202,7 +153,8 @@ function takeProbe(record: CircuitRecord, { probe, replica, rules }: CircuitRepo
     if (successes < rules.successesToClose) return { ...record, permits, successes };
     return { ...enter(record, "closed", "probe"), closedAt: record.time };
   }
-  const failers = record.failers.includes(replica) ? record.failers : [...record.failers, replica];
+  const prober = region === undefined ? replica : `${region.name}/${probe.by}`;
+  const failers = record.failers.includes(prober) ? record.failers : [...record.failers, prober];
   return { ...record, permits, failers };
 }
 
@@ -215,35 +167,24 @@ function openWhenProbesFailed(record: CircuitRecord, report: CircuitReport, quor
 }
 
 /** Whether anybody else is there. */
-function othersThan(replicas: readonly string[], record: CircuitRecord): boolean {
-  return standing(record).some(({ replica }) => !replicas.includes(replica));
+function othersThan(failers: readonly string[], record: CircuitRecord): boolean {
+  return standing(record).some(({ replica, region, size = 1 }) => {
+    if (region === undefined) return !failers.includes(replica);
+    return size > failers.filter((prober) => prober.startsWith(`${region.name}/`)).length;
+  });
 }
 
 /** Opens when most of the fleet says so: by its votes, or by counts which together hold calls enough. */
 function openWhenMostSaySo(record: CircuitRecord, report: CircuitReport, quorum: Quorum): CircuitRecord {
   if (record.state !== "closed") return record;
   const { rules } = report;
-  const members = standing(record);
-  const votes = members.filter(({ open }) => open);
-  const saying = members.filter((member) => !member.open && failing(member, rules));
-  const calls = saying.reduce((sum, member) => sum + member.calls, 0);
-  const fleet = Math.round(record.fleet);
+  const { votes, failing, calls, fleet } = tally(record, rules);
   const needed = quorum === "any" || fleet <= 1 ? 1 : Math.max(2, Math.floor(fleet / 2) + 1);
-  // Those that are remembered stand for all that keep reporting.
-  const each = fleet > mostMembers ? Math.max(1, booked(record.slots) / heads(members)) : 1;
-  const byVotes = heads(votes) * each >= needed;
-  const byCounts =
-    calls >= (rules.minimumCalls ?? Infinity) && (heads(votes) + heads(saying)) * each >= needed;
+  const byVotes = votes >= needed;
+  const byCounts = calls >= (rules.minimumCalls ?? Infinity) && votes + failing >= needed;
   if (!byVotes && !byCounts) return record;
   const soon = record.closedAt >= 0 && record.time - record.closedAt <= record.openFor;
   return openAgain(record, report, soon ? record.reopenings + 1 : 0, "fleet");
-}
-
-function failing(
-  { few, calls, fails, slows }: CircuitMember,
-  { failureRate = Infinity, slowCallRate = Infinity }: CircuitReport["rules"],
-): boolean {
-  return few && calls > 0 && (fails >= failureRate * calls || slows >= slowCallRate * calls);
 }
 
 function openAgain(
@@ -262,7 +203,7 @@ function answer(
   repeated: boolean,
 ): [CircuitRecord, CircuitView] {
   const { replica } = report;
-  const [asked, nextSync] = ask(record, replica, repeated, pause(record));
+  const [asked, nextSync] = ask(record, replica, repeated, pauseIn(record.state, remaining(record)));
   const view: CircuitView = { ...circuitView(asked), nextSync };
   if (record.state !== "half-open") return [asked, view];
   const live = record.permits.filter((permit) => permit.until > record.time);

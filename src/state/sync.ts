@@ -37,14 +37,27 @@ export interface CircuitReport extends ReportHead {
   readonly few?: boolean;
   /** A call is waiting to probe. */
   readonly wantsProbe: boolean;
-  /** How a probe under a permit ended. */
-  readonly probe?: { readonly permit: string; readonly ok: boolean };
+  /** How a probe under a permit ended; that of a region says whose probe it was. */
+  readonly probe?: { readonly permit: string; readonly ok: boolean; readonly by?: string };
   /** Milliseconds that the last failure asked to wait, if it did. */
   readonly asked?: number;
-  /** Of a region: how many replicas it speaks for. Default 1. */
-  readonly size?: number;
+  /** Of a region's home, which speaks for its replicas. */
+  readonly region?: RegionSays;
   /** What the replica's own policy says; durations in milliseconds. */
   readonly rules: SharedRules;
+}
+
+/** What a region's home says for its replicas. */
+export interface RegionSays {
+  /** Whatever home it has at the time, a region speaks with one voice. */
+  readonly name: string;
+  /** How many replicas it speaks for. */
+  readonly size: number;
+  /** How many of them vote for opening. */
+  readonly votes: number;
+  /** How many more of them have counts that speak for it, and how many calls these hold. */
+  readonly failing: number;
+  readonly calls: number;
 }
 
 export interface SharedRules {

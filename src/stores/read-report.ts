@@ -1,5 +1,5 @@
 import { quote } from "../core/duration.ts";
-import type { CircuitReport, Report, SharedRules } from "../state/sync.ts";
+import type { CircuitReport, RegionSays, Report, SharedRules } from "../state/sync.ts";
 
 /** Characters of a report as JSON; one of ours has about 400. */
 export const largestReport = 4_096;
@@ -38,6 +38,28 @@ export function readReport(input: unknown): Report {
     return { kind, ...head, wants: flag(wants, "wants"), ttl: duration(ttl, "ttl") };
   }
   return refuse("kind", "circuit, limiter or lease", kind);
+}
+
+/**
+ * Reads what the home of a region sent, of whatever version: it may speak for many. Who may send one is trusted so far.
+ *
+ * @throws ReportError that names the field and quotes the value
+ */
+export function readRegionReport(input: unknown): CircuitReport {
+  const { region, probe } = object(input, "a report");
+  const report = readReport(input);
+  if (report.kind === "limiter" || report.kind === "lease") refuse("kind", "circuit", report.kind);
+  const { name, size, votes, failing, calls } = object(region, "region");
+  const read: RegionSays = {
+    name: text(name, "region.name"),
+    size: whole(size, "region.size", 1, most),
+    votes: whole(votes, "region.votes", 0, most),
+    failing: whole(failing, "region.failing", 0, most),
+    calls: whole(calls, "region.calls", 0, most),
+  };
+  if (report.probe === undefined) return { ...report, region: read };
+  const by = text(object(probe, "probe").by, "probe.by");
+  return { ...report, region: read, probe: { ...report.probe, by } };
 }
 
 function ofCircuit(fields: Record<string, unknown>): Omit<CircuitReport, "replica" | "seq" | "epoch"> {

@@ -13,9 +13,12 @@ import {
   type View,
 } from "ninelives";
 import {
+  type CircuitView,
   coordinate,
   isNews,
   mustStore,
+  Region,
+  type RegionRecord,
   revive,
   type SharedRecord,
   viewOf,
@@ -91,10 +94,17 @@ export async function shareState(seed: number): Promise<SharedState> {
   const cutOff = (node: number): boolean =>
     partitions.some(({ from, until, cut }) => time.now >= from && time.now < until && cut.has(node));
 
+  // In some, the replicas of a region report to a home of its own, and that to the root. Their chances are their own, so
+  // that those of the rest are what they would be without them.
+  const regional = seededRandom(seed + 1e6);
+  const regions = size >= 2 && regional() < 0.4 ? 1 + Math.floor(regional() * Math.min(4, size)) : 0;
   const home: Home = homeOf(time, random, violate, chance(0.4), clocksFail, faulty);
+  const homes = Array.from({ length: regions }, (_, region) => regionOf(`region ${region}`));
   let reports = 0;
   let calls = 0;
   const passed: Passed[] = [];
+  const probing = new Map<number, { readonly id: string; readonly epoch: number; readonly until: number }>();
+  const told = new Set<string | undefined>();
   const accepted = new Map<number, number>();
   let highest = 0;
   const holders: (() => boolean)[] = [];
@@ -195,10 +205,100 @@ export async function shareState(seed: number): Promise<SharedState> {
     }
   }
 
-  /** A message to the home and its answer back, or what becomes of them. */
+  /** A report on its way: a circuit's goes to the home of its region, where there is one. */
   function deliver(name: string, report: Report, onNews: (view: View) => void, node: number): Promise<View> {
+    const region = name === "db" ? homes[node % regions] : undefined;
+    const sentAt = time.now;
+    if ("probe" in report) {
+      probing.delete(node);
+      told.add(report.probe?.permit);
+    }
+    return over(
+      () => cutOff(node),
+      () =>
+        region === undefined ? home.store.sync(name, report, onNews) : region.sync(report as CircuitReport),
+    ).then((view) => {
+      // A replica takes no leave from an answer that comes after its time, nor the one that it used.
+      const late = time.now - sentAt > 5_000;
+      if ("permit" in view && view.permit !== undefined && !late && !told.has(view.permit.id))
+        permitted(view.permit, view.epoch, node, sentAt);
+      return view;
+    });
+  }
+
+  /** At most one replica of the whole fleet may probe at a time. */
+  function permitted(
+    { id, ttl }: { readonly id: string; readonly ttl: number },
+    epoch: number,
+    node: number,
+    sentAt: number,
+  ): void {
+    const until = sentAt + ttl;
+    if (until <= time.now) return;
+    for (const [other, probe] of probing) {
+      if (other === node || probe.epoch !== epoch) continue;
+      if (probe.id === id) violate(`nodes ${other} and ${node} have the same permit ${id}`);
+      // A clock that runs slow lets its replica probe for longer.
+      if (probe.until > time.now && !clocksFail)
+        violate(`nodes ${other} and ${node} may both probe in epoch ${epoch}`);
+    }
+    probing.set(node, { id, epoch, until });
+  }
+
+  /** A region's home: evicted now and then, or lost with all that it stored, or cut off from the root. */
+  function regionOf(name: string): { sync(report: CircuitReport): Promise<View> } {
+    let stored: { record: RegionRecord; at: number } | undefined;
+    let current: Region;
+    const between = (least: number, most: number): number => least + regional() * (most - least);
+    const offset = between(0, 1e6);
+    const cut = regional() < 0.4 ? between(5_000, 25_000) : Infinity;
+    const cutFor = between(1_000, 15_000);
+    const start = (): void => {
+      const region: Region = new Region({
+        name,
+        record: stored?.record,
+        keep(record, atOnce) {
+          if (region !== undefined && region !== current) throw new Error("superseded");
+          if (region !== undefined) handed(region.record, record);
+          if (atOnce || stored === undefined || time.now - stored.at >= 5_000)
+            stored = { record, at: time.now };
+        },
+        root: (report) =>
+          over(
+            () => time.now > cut && time.now < cut + cutFor,
+            () => home.store.sync("db", report, () => {}),
+          ) as Promise<CircuitView>,
+        environment: { clock: time.clock({ offset }), random: regional },
+      });
+      current = region;
+    };
+    const fail = (): void => {
+      if (regional() < 0.2) stored = undefined;
+      start();
+      if (faulty()) time.after(between(1_000, 20_000), fail);
+    };
+    start();
+    if (regional() < 0.5) time.after(between(0, 20_000), fail);
+    return { sync: (report) => current.sync(report) };
+  }
+
+  /** Of the root's permits each is one replica's, and no replica's twice at a time. */
+  function handed(before: RegionRecord, after: RegionRecord): void {
+    if (after.time < before.time) violate(`${after.name}: time went back`);
+    if (after.epoch < before.epoch) violate(`${after.name}: epoch ${after.epoch} after ${before.epoch}`);
+    const live = after.permits.filter(({ until }) => until > after.time);
+    if (live.length > 1) violate(`${after.name}: ${live.length} permits in epoch ${after.epoch}`);
+    for (const { id, replica } of before.permits) {
+      const now = live.find((permit) => permit.id === id);
+      if (replica !== "" && now !== undefined && now.replica !== replica)
+        violate(`${after.name}: permit ${id} of ${replica} went to ${now.replica}`);
+    }
+  }
+
+  /** A message and its answer back, or what becomes of them. */
+  function over(cutOff: () => boolean, ask: () => Promise<View>): Promise<View> {
     return new Promise((resolve, reject) => {
-      const gone = (): boolean => cutOff(node) || (faulty() && chance(network.lost));
+      const gone = (): boolean => cutOff() || (faulty() && chance(network.lost));
       const delay = (): number =>
         faulty() && chance(network.late) ? between(1_000, 20_000) : between(1, 80);
       const hangs = chance(0.5);
@@ -212,7 +312,7 @@ export async function shareState(seed: number): Promise<SharedState> {
           return;
         }
         time.after(delay(), () => {
-          home.store.sync(name, report, onNews).then(
+          ask().then(
             (view) => (gone() ? fail() : time.after(delay(), () => resolve(view))),
             (error: unknown) => time.after(delay(), () => reject(error)),
           );

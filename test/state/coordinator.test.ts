@@ -620,18 +620,6 @@ describe("coordinate", () => {
     });
   });
 
-  it("counts a region as the replicas that it speaks for", () => {
-    const staged = home();
-    staged.report("west", { size: 300 });
-    staged.report("east", { size: 200 });
-    staged.report("north", { size: 200 });
-    expect(staged.record.fleet).toBe(700);
-    staged.report("west", { size: 300, open: true });
-    expect(staged.record.state).toBe("closed");
-    staged.report("east", { size: 200, open: true });
-    expect(staged.record.state).toBe("open");
-  });
-
   it("takes up a record of the first version", () => {
     const staged = home();
     staged.vote(["a", "b"], false);

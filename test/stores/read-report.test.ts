@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ReportError, readReport } from "../../src/stores/read-report.ts";
+import { ReportError, readRegionReport, readReport } from "../../src/stores/read-report.ts";
 
 const head = { replica: "one", seq: 1, epoch: 0 };
 const rules = { openFor: 1, maximumOpenFor: 2, probes: 1, successesToClose: 1 };
@@ -23,7 +23,9 @@ describe("readReport", () => {
   });
 
   it("takes nothing that a report has not, and nobody's word for more than one", () => {
-    expect(readReport({ kind: "circuit", ...circuit, size: 1_000, more: {} })).toEqual(circuit);
+    expect(
+      readReport({ kind: "circuit", ...circuit, region: { name: "all", size: 1_000 }, more: {} }),
+    ).toEqual(circuit);
   });
 
   it.each<[string, unknown]>([
@@ -38,5 +40,31 @@ describe("readReport", () => {
   ])("refuses: %s", (message, report) => {
     expect(() => readReport(report)).toThrow(ReportError);
     expect(() => readReport(report)).toThrow(message);
+  });
+});
+
+describe("readRegionReport", () => {
+  const region = { name: "weur", size: 300, votes: 12, failing: 3, calls: 40 };
+
+  it.each([
+    ["quiet", { ...circuit, region }],
+    ["with a probe, and whose", { ...circuit, region, probe: { permit: "3.1", ok: true, by: "one" } }],
+  ])("takes what a region says for its replicas: %s", (_, report) => {
+    expect(readRegionReport(JSON.parse(JSON.stringify(report)))).toEqual(report);
+  });
+
+  it.each<[string, unknown]>([
+    ["region must be an object, but is undefined", circuit],
+    ["region.name must be a text of 1 to 64 characters", { ...circuit, region: { ...region, name: "" } }],
+    ["region.size must be a whole number from 1", { ...circuit, region: { ...region, size: 0 } }],
+    ["region.votes must be a whole number from 0", { ...circuit, region: { ...region, votes: -1 } }],
+    ["region.failing must be a whole number from 0", { ...circuit, region: { ...region, failing: 0.5 } }],
+    ["region.calls must be a whole number from 0", { ...circuit, region: { ...region, calls: "many" } }],
+    ["probe.by must be a text", { ...circuit, region, probe: { permit: "3.1", ok: true } }],
+    ['kind must be circuit, but is "lease"', { kind: "lease", ...head, wants: true, ttl: 1, region }],
+    ['kind must be circuit, but is "limiter"', { kind: "limiter", ...head, demand: 1, lease: 0, region }],
+  ])("refuses what says nothing for a region: %s", (message, report) => {
+    expect(() => readRegionReport(report)).toThrow(message);
+    expect(() => readRegionReport(report)).toThrow(ReportError);
   });
 });

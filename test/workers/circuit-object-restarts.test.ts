@@ -40,6 +40,7 @@ describe("CircuitObject, restarted", () => {
       consecutiveFailures: 2,
       shared: durableObjectStore({
         getByName: (own) => ({
+          relay: () => Promise.reject(new Error("no region")),
           sync: async (each) => {
             failures.push(each as Report);
             const view = await env.CIRCUITS.getByName(own).sync(each);

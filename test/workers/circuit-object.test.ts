@@ -121,12 +121,16 @@ describe("durableObjectStore", () => {
 
   it("throws what the object throws, with the marks of its kind", async () => {
     const overloaded = Object.assign(new Error("too many requests"), { overloaded: true });
-    const store = durableObjectStore({ getByName: () => ({ sync: () => Promise.reject(overloaded) }) });
+    const store = durableObjectStore({
+      getByName: () => ({ sync: () => Promise.reject(overloaded), relay: () => Promise.reject(overloaded) }),
+    });
     await expect(store.sync("prices", report(), deaf)).rejects.toBe(overloaded);
   });
 
   it("gives up on an object that does not answer", { timeout: 10_000 }, async () => {
-    const store = durableObjectStore({ getByName: () => ({ sync: () => new Promise(() => {}) }) });
+    const store = durableObjectStore({
+      getByName: () => ({ sync: () => new Promise(() => {}), relay: () => new Promise(() => {}) }),
+    });
     await expect(store.sync("prices", report(), deaf)).rejects.toMatchObject({ kind: "timeout" });
   });
 });

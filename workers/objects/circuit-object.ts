@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import {
   type CircuitCommand,
+  type CircuitReport,
   type CircuitView,
   command,
   coordinate,
@@ -11,12 +12,16 @@ import {
   isNews,
   largestReport,
   mustStore,
+  Region,
+  type RegionRecord,
   type Report,
   ReportError,
+  readRegionReport,
   readReport,
   revive,
   type SharedRecord,
   type View,
+  type ViewFor,
   viewOf,
 } from "ninelives/stores/durable-object";
 
@@ -25,20 +30,27 @@ const snapshotEvery = 5_000;
 /** The platform takes 32,768 sockets; telling them all must not take long. */
 const mostFollowers = 10_000;
 
+interface CircuitEnv {
+  /** Where the home of a region finds the root. */
+  readonly CIRCUITS?: { getByName(name: string): { merge(report: CircuitReport): Promise<CircuitView> } };
+}
+
 /**
- * The home of one shared circuit, limit or lease, reached by its name.
+ * The home of one shared circuit, limit or lease, reached by its name; or that of one region of a circuit, reached by both
+ * names.
  *
  * What matters is stored before it is told (transitions, permits, votes); counts are stored every few seconds. Reports
  * come by RPC, or over the sockets of followers, which hibernate with the object and hear of each change at once.
  */
-export class CircuitObject extends DurableObject<unknown> {
+export class CircuitObject extends DurableObject<CircuitEnv> {
   #record: SharedRecord | undefined;
+  #region: Region | undefined;
   #storedAt = 0;
   #refused = 0;
   #wakesAt = Infinity;
 
   constructor(state: DurableObjectState, env: unknown) {
-    super(state, env);
+    super(state, env as CircuitEnv);
     const stored = state.storage.kv.get<SharedRecord>("record");
     this.#record = stored && revive(stored);
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
@@ -50,11 +62,27 @@ export class CircuitObject extends DurableObject<unknown> {
    * @throws ReportError when it is none, whoever sent it
    */
   sync(report: Report): View {
-    const read = this.#read(report);
-    const now = Date.now();
-    const [record, view] = coordinate(this.#record, read, now);
-    this.#keep(record, now);
-    return view;
+    return this.#decide(this.#read(readReport, report));
+  }
+
+  /**
+   * Takes what the home of a region says for its replicas. Only Workers that have the namespace can call it.
+   *
+   * @throws ReportError when it is no report of a region
+   */
+  merge(report: CircuitReport): CircuitView {
+    return this.#decide(this.#read(readRegionReport, report));
+  }
+
+  /**
+   * Takes a replica's report as the home of its region, and answers with what the root said last.
+   *
+   * @throws RootLostError when the root gave no word that still holds, ReportError when it is no report
+   */
+  relay(name: string, region: string, report: CircuitReport): Promise<CircuitView> {
+    const read = this.#read(readReport, report) as CircuitReport;
+    this.#region ??= this.#regionOf(name, region);
+    return this.#region.sync(read);
   }
 
   /** Does as a person says. */
@@ -124,9 +152,35 @@ export class CircuitObject extends DurableObject<unknown> {
     if (this.#record !== undefined) this.#keep(expire(this.#record, now), now);
   }
 
-  #read(report: unknown): Report {
+  #decide<R extends Report>(report: R): ViewFor<R> {
+    const now = Date.now();
+    const [record, view] = coordinate(this.#record, report, now);
+    this.#keep(record, now);
+    return view;
+  }
+
+  #regionOf(circuit: string, name: string): Region {
+    const { kv } = this.ctx.storage;
+    const { CIRCUITS } = this.env;
+    if (CIRCUITS === undefined)
+      throw new Error("the home of a region finds the root by the binding CIRCUITS, and there is none");
+    return new Region({
+      name,
+      record: kv.get<RegionRecord>("region"),
+      keep: (record, atOnce) => {
+        const now = Date.now();
+        if (!atOnce && now - this.#storedAt < snapshotEvery) return;
+        kv.put("region", record);
+        this.#storedAt = now;
+      },
+      // A new stub each time: one that failed stays broken.
+      root: (report) => CIRCUITS.getByName(circuit).merge(report),
+    });
+  }
+
+  #read<R>(read: (report: unknown) => R, report: unknown): R {
     try {
-      return readReport(report);
+      return read(report);
     } catch (error) {
       this.#refused++;
       throw error;
