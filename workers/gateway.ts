@@ -1,7 +1,6 @@
 import { waitUntil } from "cloudflare:workers";
 import {
-  type Adaptive,
-  adaptive,
+  type AnyPolicy,
   bulkhead,
   type CircuitBreaker,
   type CircuitBreakerOptions,
@@ -9,17 +8,17 @@ import {
   compose,
   environment,
   identity,
-  type Policy,
   parse,
   type RateLimitOptions,
   rateLimit,
   retry,
   type Scope,
   type Service,
+  type SharedStore,
   timeout,
   type Wrapped,
 } from "ninelives";
-import { livePolicy, type PolicyDocument } from "ninelives/control";
+import { type DocumentPolicy, documentPolicy, type PolicyDocument } from "ninelives/control";
 import { classifyHttp, deadlineHeader, type FetchCall, staleIfError, traceContext } from "ninelives/fetch";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
@@ -44,7 +43,7 @@ const checkEvery = 10_000;
 /** An upstream with the policy that holds for it now. */
 export interface Route {
   readonly upstream: Upstream;
-  readonly policy: Adaptive<Policy>;
+  readonly policy: DocumentPolicy<FetchCall, Response>;
   /** The circuits in its policy, whose state outlives a change of the text. */
   readonly circuits: Map<string, CircuitBreaker>;
   readonly call: Wrapped<FetchCall, Response>;
@@ -60,6 +59,7 @@ export class Gateway {
   readonly routes: ReadonlyMap<string, Route>;
   readonly sink: BatchSink;
   readonly #env: Env;
+  readonly #home: SharedStore;
   readonly #versions = new Map<string, number>();
   readonly #doings = new WeakMap<Response, Doing>();
   #followedAt = -Infinity;
@@ -67,6 +67,7 @@ export class Gateway {
 
   constructor(env: Env) {
     this.#env = env;
+    this.#home = durableObjectStore(env.CIRCUITS);
     this.sink = batch({
       deliver: (events, context) => collectorOf(env).deliver(events, context),
       source: "worker",
@@ -85,7 +86,7 @@ export class Gateway {
     const isNews = () => version > (this.#versions.get(name) ?? 0);
     if (route === undefined || !isNews()) return;
     const circuits = new Map<string, CircuitBreaker>();
-    const policy = this.#parse(text, route.upstream.name, circuits);
+    const prepared = route.policy.prepare(text, this.#scope(circuits));
     // What the fleet knows of them (that one is forced open, say) they must know before their first call.
     await Promise.all([...circuits.values()].map((circuit) => circuit.sync()));
     if (!isNews()) return;
@@ -94,7 +95,7 @@ export class Gateway {
       if (before !== undefined) circuit.restore(before.snapshot());
       route.circuits.set(own, circuit);
     }
-    route.policy.set(policy);
+    prepared.commit();
     this.#versions.set(name, version);
   }
 
@@ -118,8 +119,7 @@ export class Gateway {
 
   /** Checks a policy's text. @throws ExpressionError */
   check(name: string, text: string): void {
-    const route = this.routes.get(name);
-    if (route !== undefined) this.#parse(text, route.upstream.name, new Map());
+    this.routes.get(name)?.policy.check(text);
   }
 
   async #follow(): Promise<void> {
@@ -135,7 +135,7 @@ export class Gateway {
 
   #route(upstream: Upstream): Route {
     const circuits = new Map<string, CircuitBreaker>();
-    const policy = adaptive(this.#parse(upstream.policy, upstream.name, circuits));
+    const policy = this.#document(upstream.policy, upstream.name, circuits);
     const surroundings = environment({
       name: upstream.name,
       classify: classifyHttp,
@@ -149,7 +149,7 @@ export class Gateway {
     const call = compose(
       surroundings,
       stale === undefined ? identity : staleIfError({ cache: `ninelives-${name}`, within: stale }),
-      livePolicy<FetchCall, Response>(policy),
+      policy.policy,
       deadline === undefined ? identity : deadlineHeader({ dialect: deadline.dialect, origins }),
       trace ? traceContext({ origins }) : identity,
     ).wrap<FetchCall, Response>(replicas ?? this.#sender(upstream, undefined));
@@ -163,7 +163,10 @@ export class Gateway {
         members: members.map((member) => {
           const own = new Map<string, CircuitBreaker>();
           const whole = `${name}.${member.name}`;
-          const policy = member.policy === undefined ? identity : this.#parse(member.policy, whole, own);
+          const policy =
+            member.policy === undefined
+              ? identity
+              : (this.#document(member.policy, whole, own).policy as AnyPolicy);
           for (const [circuit, made] of own) circuits.set(circuit, made);
           const send = this.#sender({ ...member, name: whole }, member.name);
           const service: Sender = ({ input, init = {} }, context) => {
@@ -178,37 +181,43 @@ export class Gateway {
   }
 
   /** A policy whose circuits, that of `standard` too, bear the upstream's name and live in a Durable Object. */
-  #parse(text: string, name: string, circuits: Map<string, CircuitBreaker>): Policy {
-    let limiters = 0;
-    const scope: Scope = {
-      circuitBreaker: (options: CircuitBreakerOptions = {}, ...more: unknown[]) => {
-        if (typeof options !== "object" || more.length > 0) {
-          throw new TypeError("circuitBreaker takes its options by name");
-        }
-        if ("name" in options) throw new TypeError("circuitBreaker: its name here is the upstream's");
-        const own = circuits.size === 0 ? name : `${name}.${circuits.size + 1}`;
-        const made = circuitBreaker({
-          ...options,
-          name: own,
-          shared: durableObjectStore(this.#env.CIRCUITS),
-        });
-        circuits.set(own, made);
-        return made;
+  #document(
+    text: string,
+    name: string,
+    circuits: Map<string, CircuitBreaker>,
+  ): DocumentPolicy<FetchCall, Response> {
+    return documentPolicy(text, {
+      scope: this.#scope(new Map()),
+      making: this.#scope(circuits),
+      label() {
+        const counts = { circuit: 0, limit: 0 };
+        return (policy) => {
+          const kind = shared[policy];
+          if (kind === undefined) return undefined;
+          counts[kind]++;
+          return counts[kind] === 1 ? name : `${name}.${counts[kind]}`;
+        };
       },
-      rateLimit: (given: number | RateLimitOptions = {}, ...more: unknown[]) => {
-        if (more.length > 0) throw new TypeError("rateLimit takes its options by name");
-        const options = typeof given === "object" ? given : { limit: given };
-        if ("name" in options) throw new TypeError("rateLimit: its name here is the upstream's");
-        limiters++;
-        const own = limiters === 1 ? name : `${name}.${limiters}`;
-        return rateLimit({ ...options, name: own, shared: durableObjectStore(this.#env.CIRCUITS) });
-      },
-      standard: () => parse(defaultPolicy, scope),
+    });
+  }
+
+  /** @param circuits gets those that are made */
+  #scope(circuits: Map<string, CircuitBreaker>): Scope {
+    const home = this.#home;
+    const breaker = (options: CircuitBreakerOptions & { readonly name: string }): CircuitBreaker => {
+      const made = circuitBreaker({ ...options, shared: home });
+      circuits.set(made.name, made);
+      return made;
+    };
+    return {
+      circuitBreaker: breaker,
+      rateLimit: (options: RateLimitOptions) => rateLimit({ ...options, shared: home }),
+      standard: (options: { readonly name: string }) =>
+        parse(defaultPolicy, { circuitBreaker: () => breaker(options) }),
       // A text can name no Response, and nothing else is an answer here.
       answer: () => refuse("answer"),
       fallback: () => refuse("fallback"),
     };
-    return parse(text, scope);
   }
 
   #sender({ name, service }: Pick<Upstream, "name" | "service">, member: string | undefined): Sender {
@@ -230,6 +239,13 @@ export class Gateway {
     throw new TypeError(`UPSTREAMS.${name}.service: there is no service binding ${service}`);
   }
 }
+
+/** What shares a state with the fleet, under a name of its own, and what counts for its number. */
+const shared: Readonly<Record<string, "circuit" | "limit">> = {
+  circuitBreaker: "circuit",
+  standard: "circuit",
+  rateLimit: "limit",
+};
 
 /** What can be reached by a URL. */
 const internet: Pick<Fetcher, "fetch"> = {

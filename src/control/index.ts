@@ -22,6 +22,12 @@ export {
   settled,
   versionsKept,
 } from "./document-history.ts";
+export {
+  type DocumentPolicy,
+  type DocumentPolicyOptions,
+  documentPolicy,
+  type Prepared,
+} from "./document-policy.ts";
 export { type JwksOptions, jwks } from "./jwks.ts";
 export { type JwtAlgorithm, type JwtOptions, jwtVerifier, type PublicKey } from "./jwt.ts";
 export { livePolicy } from "./live-policy.ts";

@@ -89,7 +89,9 @@ export function describe(policy: Described): Description {
 function argumentsOf({ given, table }: Pick<Chosen<never>, "given" | "table">): Argument[] {
   const list: Argument[] = [];
   for (const [index, [name, { check, duration, named }]] of Object.entries(table).entries()) {
-    const value = (given as Record<string, unknown>)[name];
+    const found = (given as Record<string, unknown>)[name];
+    // An adaptive value of undefined is as good as none.
+    const value = isAdaptive(found) ? found.get() : found;
     if (value === undefined) continue;
     const isDuration = duration === "text" ? typeof value === "string" : (duration ?? check === milliseconds);
     const described = describeValue(value, isDuration);

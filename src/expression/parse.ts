@@ -19,6 +19,16 @@ export { ExpressionError };
  */
 export type Scope = Readonly<Record<string, unknown>>;
 
+/** Makes what a name of a text stands for; it may look at its arguments, change them, or give what it made before. */
+export type Maker = (name: string, make: TextFunction, args: readonly unknown[]) => unknown;
+
+/** As `parse`, with somebody else in the place where names are called. */
+export function parseBy<Req, Res>(text: string, scope: Scope, maker: Maker): Policy<Req, Res> {
+  return new Parser(text, scope, maker).parse() as Policy<Req, Res>;
+}
+
+const called: Maker = (_, make, args) => make(...(args as never[]));
+
 /** Brackets and calls within each other that a text may have. */
 const deepest = 64;
 
@@ -35,7 +45,7 @@ const deepest = 64;
  */
 export function parse<Req = unknown, Res = unknown>(text: string, scope: Scope = {}): Policy<Req, Res> {
   if (typeof text !== "string") throw new TypeError(`parse takes a text, but got ${quote(text)}`);
-  return new Parser(text, scope).parse() as Policy<Req, Res>;
+  return parseBy(text, scope, called) as Policy<Req, Res>;
 }
 
 /**
@@ -67,11 +77,13 @@ interface Arguments {
 class Parser {
   readonly #text: string;
   readonly #scope: Scope;
+  readonly #maker: Maker;
   readonly #tokens: readonly Token[];
   #next = 0;
   #depth = 0;
 
-  constructor(text: string, scope: Scope) {
+  constructor(text: string, scope: Scope, maker: Maker) {
+    this.#maker = maker;
     this.#text = text;
     this.#scope = scope;
     this.#tokens = tokens(text);
@@ -134,7 +146,7 @@ class Parser {
       return this.#fail(at, `found ${quote(name)}, ${kind}${meant}, but expected ${this.#known()}`);
     }
     const { values, described } = this.#arguments();
-    const made = this.#call(found as TextFunction, values, at);
+    const made = this.#call(name, found as TextFunction, values, at);
     if (!(made instanceof LayeredPolicy)) return this.#fail(at, `${name} made no policy, but ${quote(made)}`);
     const own = describe(made);
     const asWritten = scoped || "operator" in own || own.policy !== name;
@@ -243,13 +255,13 @@ class Parser {
       );
     }
     const { values: given, described } = this.#arguments();
-    return { value: this.#call(make, given, at), described: { call: name, arguments: described } };
+    return { value: this.#call(name, make, given, at), described: { call: name, arguments: described } };
   }
 
   /** Calls what a name stands for; what it says of its arguments is an error at the name. */
-  #call(make: TextFunction, args: readonly unknown[], at: number): unknown {
+  #call(name: string, make: TextFunction, args: readonly unknown[], at: number): unknown {
     try {
-      return make(...(args as never[]));
+      return this.#maker(name, make, args);
     } catch (cause) {
       return this.#fail(at, cause instanceof Error ? cause.message : String(cause), cause);
     }

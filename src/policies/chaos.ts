@@ -62,9 +62,10 @@ export function chaos<Res = unknown, Req = unknown>(chosen: ChaosOptions<Req, Re
         context.emit({ type: "chaos.injected", chaos: "behaviour" });
         await behaviour(request, context);
       }
-      if (latency !== undefined) {
+      const wait = read.latency(context);
+      if (wait !== undefined) {
         context.emit({ type: "chaos.injected", chaos: "latency" });
-        await context.sleep(read.latency(context) as number);
+        await context.sleep(wait);
       }
       if (fault !== undefined) {
         context.emit({ type: "chaos.injected", chaos: "fault" });

@@ -170,7 +170,7 @@ function refuseContradictions(chosen: RateLimitOptions, { bursts, recipe }: Rate
   }
   if (limiter === undefined) {
     if (limit === undefined) count()(limit as never, "rateLimit: limit");
-    if (burst !== undefined && !bursts) refuse("burst", recipe.call);
+    if ((isAdaptive(burst) ? burst.get() : burst) !== undefined && !bursts) refuse("burst", recipe.call);
   } else {
     if (chosen.algorithm !== undefined) refuse("algorithm", "limiter");
     const idle = (["per", "burst", "feedback"] as const).find((name) => name in chosen);

@@ -1,4 +1,4 @@
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, it, vi } from "vitest";
 import { gatewayOf } from "../../workers/gateway.ts";
 import { testWorker } from "./test-worker.ts";
 
@@ -47,6 +47,50 @@ describe("gateway whose policy changes under load", () => {
     expect(seen).toHaveLength(changes * each);
     // What was set last is in force.
     const inForce = gatewayOf(env).routes.get("prices")?.policy;
-    expect(inForce?.version).toBe(changes);
+    expect(inForce?.text).toBe(texts(changes - 1));
+  });
+
+  it("keeps those that wait in a bulkhead, and lets more of them in at once when its limit is raised", async () => {
+    const open: (() => void)[] = [];
+    const { fetch, command, seen } = await testWorker({
+      upstreams: { prices: { service: "ORIGIN", policy: "bulkhead(2, queue: 10, maximumWait: 20s)" } },
+      origin: async () => {
+        await new Promise<void>((resolve) => {
+          open.push(resolve);
+          // Calls that wait have their own timers; an answer needs one too, since it crosses requests.
+          const check = setInterval(() => {
+            if (!open.includes(resolve)) clearInterval(check);
+          }, 5);
+        });
+        return new Response("fine");
+      },
+    });
+    const answers = Array.from({ length: 6 }, () => fetch("/gateway/prices/"));
+    await vi.waitFor(() => expect(seen).toHaveLength(2));
+    const write = (value: number) =>
+      command("admin", "parameter.write", { path: "prices/bulkhead.limit", value });
+    expect((await write(4)).status).toBe(200);
+    await vi.waitFor(() => expect(seen).toHaveLength(4));
+    expect((await write(6)).status).toBe(200);
+    await vi.waitFor(() => expect(seen).toHaveLength(6));
+    for (const resolve of open.splice(0)) resolve();
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(6).fill(200));
+    expect(seen).toHaveLength(6);
+  });
+
+  it("keeps what went through a rate limit, and an open circuit open", async () => {
+    const { fetch, command, seen } = await testWorker({
+      upstreams: {
+        prices: { service: "ORIGIN", policy: "circuitBreaker(consecutiveFailures: 2, openFor: 1h)" },
+      },
+      origin: () => new Response("broken", { status: 500 }),
+    });
+    for (let call = 0; call < 2; call++) expect((await fetch("/gateway/prices/")).status).toBe(500);
+    expect((await fetch("/gateway/prices/")).status).toBe(503);
+    const write = (path: string, value: unknown) => command("admin", "parameter.write", { path, value });
+    expect((await write("prices/circuitBreaker.consecutiveFailures", 50)).status).toBe(200);
+    expect((await write("prices/circuitBreaker.window", "30s")).status).toBe(200);
+    expect((await fetch("/gateway/prices/")).status).toBe(503);
+    expect(seen).toHaveLength(2);
   });
 });
