@@ -11,6 +11,11 @@ export interface CallOptions {
   readonly deadline?: Duration | undefined;
   /** Whose state `keyed` policies use: a host, a tenant. */
   readonly key?: string | undefined;
+  /**
+   * Who goes first where calls wait: the higher number, which also takes the place of a lower one where there is no room.
+   * From -1000000 to 1000000. Default that of `context`, else 0.
+   */
+  readonly priority?: number | undefined;
   /** False for a request that must reach the service at most once: no policy sends it again. Default true. */
   readonly repeatable?: boolean | undefined;
   /** False for a request that may be sent again but not twice at once: no hedge, no race. Default true. */
@@ -45,6 +50,7 @@ export interface CallNotes {
 /** What all contexts of one call share: what its caller said of it, and what layers note. */
 export class Call {
   readonly key: string | undefined;
+  readonly priority: number | undefined;
   readonly repeatable: boolean | undefined;
   readonly concurrent: boolean | undefined;
   /** Milliseconds that the caller allowed, until the environment's clock makes a deadline of them. */
@@ -65,9 +71,10 @@ export class Call {
   #counters: Set<object> | undefined = undefined;
 
   constructor(said: CallOptions, allowed: number | undefined, ends: number | undefined) {
-    const { key, repeatable, concurrent, trace, signal, context } = said;
+    const { key, priority, repeatable, concurrent, trace, signal, context } = said;
     const parent = context?.parent;
     this.key = key ?? context?.key;
+    this.priority = priority ?? context?.priority;
     this.repeatable = repeatable;
     this.concurrent = concurrent;
     this.allowed = allowed;

@@ -11,6 +11,15 @@ export function within(value: number, option: string, least: number, most: numbe
 }
 
 /**
+ * Refuses a priority that is out of bounds.
+ *
+ * @throws RangeError that names the option and quotes the value
+ */
+export function rank(value: number, option: string): number {
+  return within(value, option, -1_000_000, 1_000_000);
+}
+
+/**
  * Refuses anything but a whole number of at least `least`.
  *
  * @throws RangeError that names the option and quotes the value

@@ -93,6 +93,11 @@ export class Context {
     return this.#call.key;
   }
 
+  /** Who goes first where calls wait: the higher number; undefined where nobody said. */
+  get priority(): number | undefined {
+    return this.#call.priority;
+  }
+
   /** False when the request must not go out a second time. */
   get repeatable(): boolean {
     return (this.#repeats ?? this.#call.repeatable) !== false;

@@ -7,6 +7,7 @@ export { type IdempotencyKeyOptions, idempotencyKey } from "./idempotency-key.ts
 export { idempotentOnly } from "./idempotent-only.ts";
 export { idleTimeout } from "./idle-timeout.ts";
 export { type IncomingDeadlineOptions, incomingDeadline } from "./incoming-deadline.ts";
+export { type IncomingPriorityOptions, incomingPriority } from "./incoming-priority.ts";
 export {
   type OpenTelemetry,
   type OpenTelemetryApi,

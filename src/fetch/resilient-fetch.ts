@@ -36,7 +36,7 @@ export interface ResilientFetchOptions {
   readonly fetch?: typeof fetch;
 }
 
-const said = ["deadline", "key", "repeatable", "concurrent", "trace", "context"] as const;
+const said = ["deadline", "key", "priority", "repeatable", "concurrent", "trace", "context"] as const;
 
 /** What `init` of a resilient fetch takes beside `fetch`'s own. */
 export interface ResilientInit extends PlatformInit {

@@ -1,4 +1,5 @@
 import { type Adaptive, isAdaptive } from "../core/adaptive.ts";
+import { rank } from "../core/check.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { RejectedError } from "../core/errors.ts";
@@ -52,7 +53,7 @@ export class Compartment implements WaitingLine {
       return this.#run(inner, request, context, exit, 0);
     }
     if (context.leg.aborted) return exit.fail(context.leg.reason);
-    const priority = this.#read.priority(context);
+    const priority = this.#read.priority(context) ?? rank(context.priority ?? 0, "priority");
     if (this.queued >= this.#read.queue(context) && !this.#makesRoom(priority)) {
       return exit.fail(this.full(context, `all ${this.limit} slots and ${this.queued} places are taken`));
     }

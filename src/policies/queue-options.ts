@@ -1,6 +1,7 @@
 import type { Tunable } from "../core/adaptive.ts";
+import { rank } from "../core/check.ts";
 import type { Duration } from "../core/duration.ts";
-import { between, count, duration, type OptionRow, oneOf } from "../core/options.ts";
+import { count, duration, type OptionRow, oneOf } from "../core/options.ts";
 
 /** How calls wait for a slot. */
 export interface QueueOptions {
@@ -13,7 +14,7 @@ export interface QueueOptions {
    * be there still. Default `fifo`.
    */
   readonly order?: Tunable<"fifo" | "lifo">;
-  /** Who goes first, and takes the place of one with less when the queue is full. Default 0 for all. */
+  /** Who goes first, and takes the place of one with less when the queue is full. Default the call's own `priority`. */
   readonly priority?: Tunable<number>;
 }
 
@@ -25,12 +26,12 @@ export const queueTable: {
   readonly queue: Row<number, number>;
   readonly maximumWait: Row<Duration, number>;
   readonly order: Row<"fifo" | "lifo", "fifo" | "lifo">;
-  readonly priority: Row<number, number>;
+  readonly priority: OptionRow<number, number>;
 } = {
   queue: { check: count(0), initial: 0 },
   maximumWait: { check: duration, initial: 0 },
   order: { check: oneOf("fifo", "lifo"), initial: "fifo" },
-  priority: { check: between(-1_000_000, 1_000_000), initial: 0 },
+  priority: { check: rank },
 };
 
 /** @throws TypeError when calls could wait for ever, or for options that do nothing where none can wait */

@@ -3,6 +3,7 @@ import { type Duration, quote } from "../core/duration.ts";
 import { readDeadline, readDuration, type UpstreamDeadline } from "./upstream-deadline.ts";
 import { readMembers, readPolicy, type UpstreamMember } from "./upstream-members.ts";
 import { isPath, readOrigin, type UpstreamOrigin } from "./upstream-origin.ts";
+import { readPriority, type UpstreamPriority } from "./upstream-priority.ts";
 
 /** Where a gateway may send requests. With `members`, `url` and `service` are undefined and `path` is empty. */
 export interface Upstream extends UpstreamOrigin {
@@ -15,6 +16,8 @@ export interface Upstream extends UpstreamOrigin {
   readonly quiet: boolean;
   /** How long the caller waits bounds the calls and is told to the upstream; undefined where neither is wanted. */
   readonly deadline: UpstreamDeadline | undefined;
+  /** How urgent a request is goes by a header; undefined where all are alike. */
+  readonly priority: UpstreamPriority | undefined;
   /** Whether each attempt is a span of the request's trace, told to the upstream by `traceparent`. */
   readonly trace: boolean;
   /** How long after it went stale a kept answer may stand in for a failure; undefined when none is kept. */
@@ -31,6 +34,7 @@ const fieldNames = [
   "policy",
   "quiet",
   "deadline",
+  "priority",
   "trace",
   "staleIfError",
   "check",
@@ -83,6 +87,7 @@ function readUpstream(name: string, input: unknown): Upstream {
     policy: readPolicy(fields.policy ?? defaultPolicy, label),
     quiet: readFlag(fields.quiet, `${label}.quiet`),
     deadline: readDeadline(fields.deadline, `${label}.deadline`),
+    priority: readPriority(fields.priority, `${label}.priority`),
     trace: readFlag(fields.trace, `${label}.trace`),
     staleIfError:
       staleIfError === undefined ? undefined : readDuration(staleIfError, `${label}.staleIfError`),

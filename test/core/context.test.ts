@@ -36,6 +36,15 @@ describe("Context", () => {
     expect(() => Context.begin({ deadline: "soon" as "1s" })).toThrow("deadline must be a duration");
   });
 
+  it("takes a priority, which calls within it inherit unless they say otherwise", () => {
+    expect(Context.begin().priority).toBeUndefined();
+    expect(Context.begin({ priority: 0 }).priority).toBe(0);
+    const context = Context.begin({ priority: -2 });
+    expect(context.withAttempt(2).fork().priority).toBe(-2);
+    expect(Context.begin(context).priority).toBe(-2);
+    expect(Context.begin({ context, priority: 5 }).priority).toBe(5);
+  });
+
   it("takes a null signal, as fetch does, for none", () => {
     expect(Context.begin({ signal: null }).leg.aborted).toBe(false);
   });

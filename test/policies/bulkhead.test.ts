@@ -1,5 +1,6 @@
 import {
   adaptive,
+  adaptiveLimit,
   type BulkheadOptions,
   bulkhead,
   compose,
@@ -258,6 +259,51 @@ describe("bulkhead", () => {
         }
         expect(origin.calls.map(({ request }) => request)).toEqual(["request 1", "request 4", "request 2"]);
         expect(clock.pending).toBe(0);
+      });
+
+      it.each([
+        ["bulkhead", bulkhead({ limit: 1, queue: 2, maximumWait: "1s" })],
+        ["adaptiveLimit", adaptiveLimit({ initial: 1, maximum: 1, queue: 2, maximumWait: "1s" })],
+      ])("goes by the call's own where %s has no option, and sheds the lowest first", async (_, policy) => {
+        const { clock, origin, call } = stage(policy);
+        const [, low, usual] = [call(), call({ priority: -1 }), call()];
+        const urgent = call({ priority: 3 });
+        await clock.advance(0);
+        expect(low?.error).toMatchObject({ message: "a call of higher priority took its place" });
+        const lowest = call({ priority: -4 });
+        await clock.advance(0);
+        expect(isRejected(lowest.error, "bulkhead-full")).toBe(true);
+        for (let made = 0; made < 3; made++) {
+          origin.last.succeed("ok");
+          await clock.advance(0);
+        }
+        expect(origin.calls.map(({ request }) => request)).toEqual(["request 1", "request 4", "request 3"]);
+        expect([urgent.seen, usual?.seen]).toEqual([{ value: "ok" }, { value: "ok" }]);
+        expect(clock.pending).toBe(0);
+      });
+
+      it.each([Infinity, Number.NaN])(
+        "refuses a call that must wait with a priority of %s",
+        async (priority) => {
+          const { clock, origin, call } = stage(bulkhead({ limit: 1, queue: 2, maximumWait: "1s" }));
+          call();
+          const odd = call({ priority });
+          await clock.advance(0);
+          expect(odd.error).toMatchObject({
+            name: "RangeError",
+            message: `priority must be a number from -1000000 to 1000000, but is ${priority}`,
+          });
+          expect(origin.calls).toHaveLength(1);
+        },
+      );
+
+      it("goes by its option and not by the call's own where it has one", async () => {
+        const { clock, call } = stage(ranked(1));
+        call();
+        const first = call({ key: "1", priority: 0 });
+        const second = call({ key: "0", priority: 9 });
+        await clock.advance(0);
+        expect([first.seen, isRejected(second.error, "bulkhead-full")]).toEqual(["nothing yet", true]);
       });
 
       it("has no place to give where nothing may wait", async () => {

@@ -7,9 +7,21 @@ const read = (upstreams: object) => readUpstreams(JSON.stringify(upstreams));
 const upstream = (options: object) => read({ prices: options }).get("prices") as Upstream;
 
 /** What an upstream has that asks for nothing special. */
-const plain = { members: undefined, trace: false, staleIfError: undefined, check: undefined };
+const plain = {
+  priority: undefined,
+  members: undefined,
+  trace: false,
+  staleIfError: undefined,
+  check: undefined,
+};
 
 describe("readUpstreams", () => {
+  it("reads by which header a request is urgent, and who may say so", () => {
+    expect(upstream({ service: "A", priority: {} }).priority).toEqual({ header: "priority", trust: "token" });
+    const priority = { header: "X-Urgency", trust: "everybody" };
+    expect(upstream({ service: "A", priority }).priority).toEqual(priority);
+  });
+
   it("reads what is configured", () => {
     const policy = "retry(3)";
     const found = read({
@@ -138,7 +150,7 @@ describe("readUpstreams", () => {
       [
         "UPSTREAMS.a",
         '"uri"',
-        "url, service, path, members, policy, quiet, deadline, trace, staleIfError, check",
+        "url, service, path, members, policy, quiet, deadline, priority, trace, staleIfError, check",
       ],
     ],
     ['{ "a": { "url": 5 } }', ["UPSTREAMS.a.url", "5"]],
@@ -162,6 +174,16 @@ describe("readUpstreams", () => {
     ['{ "a": { "service": "A", "policy": 5 } }', ["UPSTREAMS.a.policy", "5"]],
     ['{ "a": { "service": "A", "policy": "retry(" } }', ["UPSTREAMS.a.policy", "line 1, column 7"]],
     ['{ "a": { "service": "A", "quiet": "yes" } }', ["UPSTREAMS.a.quiet", '"yes"']],
+    ['{ "a": { "service": "A", "priority": true } }', ["UPSTREAMS.a.priority must be an object", "true"]],
+    [
+      '{ "a": { "service": "A", "priority": { "trust": "me" } } }',
+      ["UPSTREAMS.a.priority.trust must be one of token, everybody", '"me"'],
+    ],
+    [
+      '{ "a": { "service": "A", "priority": { "header": "not one" } } }',
+      ["UPSTREAMS.a.priority.header must be the name of a header", '"not one"'],
+    ],
+    ['{ "a": { "service": "A", "priority": { "most": 1 } } }', ["UPSTREAMS.a.priority", '"most"']],
     ['{ "a": { "service": "A", "deadline": "5s" } }', ["UPSTREAMS.a.deadline must be an object", '"5s"']],
     [
       '{ "a": { "service": "A", "deadline": { "dialect": "http" } } }',

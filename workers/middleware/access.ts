@@ -20,8 +20,12 @@ export function tokenOf(request: Request): string | undefined {
 }
 
 /** Who sent a request. */
-export async function identityOf(request: Request, env: Env): Promise<Identity> {
-  const token = tokenOf(request);
+export function identityOf(request: Request, env: Env): Promise<Identity> {
+  return identityBy(tokenOf(request), env);
+}
+
+/** Whose token it is. */
+export async function identityBy(token: string | undefined, env: Env): Promise<Identity> {
   const found = await identify(token, readTokens(env.TOKENS));
   if (found !== anonymous || token?.split(".").length !== 3) return found;
   return (await verifierOf(env)?.(token)) ?? anonymous;

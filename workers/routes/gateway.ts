@@ -7,6 +7,7 @@ import type { Env } from "../env.ts";
 import { overridesMethod, passOn, requestHeaders, wantsSocket } from "../forwarding.ts";
 import { gatewayOf } from "../gateway.ts";
 import { problem, problemOf } from "../middleware/problem.ts";
+import { priorityOf } from "../priority.ts";
 
 /** RFC 9110, section 9.2.1. */
 const safe = ["GET", "HEAD", "OPTIONS"];
@@ -37,7 +38,7 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", a
   if (headers === undefined) {
     return problem({ status: 508, type: "loop", detail: "the request has come by here too often" });
   }
-  const { deadline } = route.upstream;
+  const { deadline, priority } = route.upstream;
   // What holds is told anew: a stranger's own word might ask the upstream for the impossible.
   if (deadline !== undefined) headers.delete(deadlineHeaderNames[deadline.dialect]);
   const began = performance.now();
@@ -49,6 +50,7 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", a
     signal: request.signal,
     key: name,
     ...(deadline !== undefined && incomingDeadline(request, deadline)),
+    ...(priority !== undefined && (await priorityOf(request, name, priority, c.env))),
   });
   // Its caller may be gone before it has settled: what it holds must come back all the same.
   waitUntil(answer.catch(() => {}));

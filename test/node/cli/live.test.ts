@@ -250,7 +250,7 @@ describe("top", () => {
     expect(head).toContain("25% failed, 1 circuits not closed");
     expect(columns).toMatch(/^POLICY +RATE +FAILED +P50 +P99 +SENT +SHED +CIRCUITS +2 MIN$/);
     expect(first).toMatch(/^prices +[\d.]+\/s +0% +15 ms +18 ms +1\.00x +0 +– /);
-    expect(second).toMatch(/^stock +[\d.]+\/s +100% +1\.5\d? s +1\.5\d? s +3\.00x +0 +open /);
+    expect(second).toMatch(/^stock +[\d.]+\/s +100% +1\.[45]\d? s +1\.[45]\d? s +3\.00x +0 +open /);
     expect(stage.out).not.toContain("\u001b");
   });
 

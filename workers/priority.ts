@@ -1,0 +1,24 @@
+import { allows } from "ninelives/control";
+import { incomingPriority } from "ninelives/fetch";
+import type { UpstreamPriority } from "ninelives/upstreams";
+import type { Env } from "./env.ts";
+import { identityBy } from "./middleware/access.ts";
+
+/** What it bears whom the gateway should believe; like all headers of that beginning it is not passed on. */
+const tokenHeader = "x-ninelives-token";
+
+/**
+ * How urgent a request is. Everybody may step back; only whoever shows a token with the scope `priority.<upstream>` goes
+ * before others, unless the upstream says that all may.
+ */
+export async function priorityOf(
+  request: Request,
+  name: string,
+  { header, trust }: UpstreamPriority,
+  env: Env,
+): Promise<{ readonly priority: number }> {
+  const asked = incomingPriority(request, { header });
+  if (asked.priority <= 0 || trust === "everybody") return asked;
+  const identity = await identityBy(request.headers.get(tokenHeader) ?? undefined, env);
+  return allows(identity, `priority.${name}`) ? asked : { priority: 0 };
+}
