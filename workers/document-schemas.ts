@@ -18,6 +18,25 @@ export const documentSchema: JsonSchema = {
 /** The versions of a document. */
 export const historySchema: JsonSchema = { type: "array", items: documentSchema };
 
+/** A value of a policy, and what it may be. */
+export const parameterSchema: JsonSchema = {
+  type: "object",
+  required: ["path", "value", "given", "default", "kind", "version"],
+  properties: {
+    path: { type: "string" },
+    value: { type: ["string", "null"], description: "as a text has it; null where nothing is set" },
+    given: { type: "boolean", description: "whether the document says it; else the default holds" },
+    default: { type: ["string", "null"] },
+    kind: { enum: ["whole", "number", "duration", "flag", "window", "choice", "expression"] },
+    unit: { type: "string" },
+    minimum: { type: "number", description: "of a duration, in milliseconds" },
+    maximum: { type: "number" },
+    exclusiveMinimum: { const: true, description: "it must be more than the minimum" },
+    choices: { type: "array", items: { type: "string" } },
+    version: { type: "integer", minimum: 0 },
+  },
+};
+
 /** What changes, by path. */
 export const differencesSchema: JsonSchema = {
   type: "array",

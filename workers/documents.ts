@@ -6,6 +6,8 @@ import {
   type DocumentHistory,
   differences,
   inForce,
+  listParameters,
+  type ParameterState,
   type PolicyDocument,
 } from "ninelives/control";
 import type { Env } from "./env.ts";
@@ -43,6 +45,20 @@ export async function policyDocuments(env: Env): Promise<PolicyDocument[]> {
       const found = changed.find(({ name }) => name === upstream.name);
       return found ?? inForce(configured(upstream.name, upstream.policy));
     });
+}
+
+/** All that may be set in the policies that somebody may see. */
+export async function parameterStates(
+  env: Env,
+  sees: (document: PolicyDocument) => boolean,
+): Promise<ParameterState[]> {
+  return (await policyDocuments(env)).filter(sees).flatMap(parametersOf);
+}
+
+/** What may be set in a policy. */
+export function parametersOf(document: Pick<PolicyDocument, "name" | "text" | "version">): ParameterState[] {
+  const { name, text, version } = document;
+  return listParameters(treeOf(text)).map((each) => ({ ...each, path: `${name}/${each.path}`, version }));
 }
 
 /** The versions of an upstream's policy that are kept. @throws CommandError: `not-found` */

@@ -5,7 +5,6 @@ import {
   inForce,
   object,
   optional,
-  parameters,
   type RegisteredCommand,
   reaches,
   refuse,
@@ -15,8 +14,8 @@ import {
   wholeNumber,
   withParameter,
 } from "ninelives/control";
-import { outcomeSchema } from "./document-schemas.ts";
-import { changeDocument, historyOf, invalidText, policyDocuments, treeOf } from "./documents.ts";
+import { outcomeSchema, parameterSchema } from "./document-schemas.ts";
+import { changeDocument, historyOf, invalidText, parameterStates, parametersOf } from "./documents.ts";
 import type { Env } from "./env.ts";
 
 const path = text({
@@ -40,28 +39,21 @@ const value: Schema<string | number | boolean> = {
   },
 };
 
-const parameterSchema = {
-  type: "object",
-  required: ["path", "value", "version"],
-  properties: { path: { type: "string" }, value: { type: "string" }, version: { type: "integer" } },
-};
-
 /** Reads and writes single values of policies by their paths. */
 export function parameterCommands(env: Env): RegisteredCommand[] {
   return [
     defineCommand({
       name: "parameter.list",
-      description: "Lists the values that policies were given, by their paths. Defaults are not among them.",
+      description:
+        "Lists all that may be set in policies, with what it may be: what their texts give, and their defaults.",
       readOnly: true,
       input: object({ prefix: optional(text({ most: 300, description: "what the paths begin with" })) }),
       output: { type: "array", items: parameterSchema },
       touches: "each",
-      run: async ({ prefix = "" }, { identity }) => {
-        const documents = (await policyDocuments(env)).filter(({ name }) => reaches(identity, name));
-        return documents
-          .flatMap(({ name, text, version }) => listed(name, text, version))
-          .filter((each) => each.path.startsWith(prefix));
-      },
+      run: async ({ prefix = "" }, { identity }) =>
+        (await parameterStates(env, ({ name }) => reaches(identity, name))).filter((each) =>
+          each.path.startsWith(prefix),
+        ),
     }),
     defineCommand({
       name: "parameter.read",
@@ -73,11 +65,11 @@ export function parameterCommands(env: Env): RegisteredCommand[] {
       run: async ({ path }) => {
         const { name } = split(path);
         const { text, version } = inForce(await historyOf(env, name));
-        const all = listed(name, text, version);
+        const all = parametersOf({ name, text, version });
         const found = all.find((each) => each.path === path);
         if (found !== undefined) return found;
         const known = all.map((each) => each.path).join(", ") || "none";
-        throw new CommandError("not-found", `${path} was not given a value; there are ${known}`);
+        throw new CommandError("not-found", `there is no parameter ${path}; there are ${known}`);
       },
     }),
     defineCommand({
@@ -101,10 +93,6 @@ export function parameterCommands(env: Env): RegisteredCommand[] {
       },
     }),
   ];
-}
-
-function listed(name: string, text: string, version: number) {
-  return parameters(treeOf(text)).map(({ path, value }) => ({ path: `${name}/${path}`, value, version }));
 }
 
 function written(text: string, path: string, value: string | number | boolean): string {

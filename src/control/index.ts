@@ -33,6 +33,7 @@ export { type JwtAlgorithm, type JwtOptions, jwtVerifier, type PublicKey } from 
 export { livePolicy } from "./live-policy.ts";
 export { type Claim, once, type ResultStore } from "./once.ts";
 export { type DescribedRoute, openApi } from "./openapi.ts";
+export { type ListedParameter, listParameters } from "./parameter-list.ts";
 export { type Difference, differences, type Parameter, parameters, withParameter } from "./parameters.ts";
 export { treeText } from "./policy-tree.ts";
 export {
@@ -65,6 +66,8 @@ export type {
   AuditOutcome,
   CommandEnvelope,
   CommandResult,
+  ParameterBounds,
+  ParameterState,
   PolicyDocument,
   Problem,
 } from "./wire.ts";

@@ -1,8 +1,11 @@
-import type { Argument, Description, PolicyDescription } from "../core/description.ts";
+import type { Argument, DescribedValue, Description, PolicyDescription } from "../core/description.ts";
 import { describe } from "../core/description.ts";
+import { identity } from "../core/policy.ts";
 import { formatDescription } from "../expression/format.ts";
-import { parse } from "../expression/parse.ts";
+import { parse, parseBy } from "../expression/parse.ts";
 import { CommandError } from "./command-error.ts";
+import { boundsOf } from "./parameter-bounds.ts";
+import { firstOption, tableOf } from "./tunables.ts";
 
 /** One value in a policy's text, by the path at which it is read and written. */
 export interface Parameter {
@@ -20,25 +23,11 @@ export interface Difference {
   readonly after: string | null;
 }
 
-/** What the first option of each policy is called that may stand without its name. */
-const firstOptions: Readonly<Record<string, string>> = {
-  adaptiveLimit: "algorithm",
-  bulkhead: "limit",
-  cache: "key",
-  chaos: "rate",
-  coalesce: "key",
-  hedge: "after",
-  rateLimit: "limit",
-  retry: "attempts",
-  throttle: "k",
-  timeout: "after",
-};
-
 /** The values of a policy, in the order in which they are written. Defaults are not among them. */
 export function parameters(description: Description): Parameter[] {
   return visited(description).flatMap(({ path, policy }) =>
     policy.arguments.map((argument, index) => ({
-      path: `${path}.${labelOf(policy, argument, index)}`,
+      path: `${path}.${labelOf(policy.policy, argument, index)}`,
       value: printed(argument),
     })),
   );
@@ -55,7 +44,9 @@ export function withParameter(text: string, path: string, value: string | number
   const dot = path.indexOf(".");
   const found = visited(description).find((each) => each.path === path.slice(0, Math.max(dot, 0)));
   const label = path.slice(dot + 1);
-  if (found === undefined || !/^[A-Za-z]\w*$/.test(label)) {
+  const [option = "", inside, ...deeper] = label.split(".");
+  const names = inside === undefined ? [option] : [option, inside];
+  if (found === undefined || deeper.length > 0 || !names.every((each) => /^[A-Za-z]\w*$/.test(each))) {
     const paths = visited(description).map((each) => `${each.path}.<option>`);
     throw new CommandError(
       "not-found",
@@ -63,15 +54,45 @@ export function withParameter(text: string, path: string, value: string | number
     );
   }
   const { policy } = found;
-  const argument = argumentOf(policy.policy, label, value);
-  const at = policy.arguments.findIndex((each, index) => labelOf(policy, each, index) === label);
   const list =
-    at >= 0
-      ? policy.arguments.with(at, argument)
-      : argument.name === undefined
-        ? [argument, ...policy.arguments]
-        : [...policy.arguments, argument];
-  return formatDescription(replaced(description, policy, { ...policy, arguments: list }));
+    inside === undefined ? withOption(policy, option, value) : withInner(policy, option, inside, value);
+  const written = formatDescription(replaced(description, policy, { ...policy, arguments: list }));
+  parse(written);
+  return written;
+}
+
+type Given = string | number | boolean;
+
+/** The arguments of a policy, or of a value, with another one among them. */
+function withOption(
+  { policy: name, arguments: list }: PolicyDescription,
+  option: string,
+  value: Given,
+): Argument[] {
+  const read = argumentOf(name, option, value);
+  // As `describe` has it, so that who changes it there and back gets the same text.
+  const argument = option === firstOption(name) ? { value: read } : { name: option, value: read };
+  const at = list.findIndex((each, index) => labelOf(name, each, index) === option);
+  if (at >= 0) return list.with(at, argument);
+  return "name" in argument ? [...list, argument] : [argument, ...list];
+}
+
+/** The same for what is given to a value that stands there, such as a back-off. */
+function withInner(policy: PolicyDescription, option: string, inside: string, value: Given): Argument[] {
+  const at = policy.arguments.findIndex((each, index) => labelOf(policy.policy, each, index) === option);
+  const argument = policy.arguments[at];
+  const outer = argument?.value;
+  if (argument === undefined || typeof outer !== "object" || !("call" in outer)) {
+    const what = `${policy.policy}.${option} is given no value that has a ${inside}`;
+    throw new CommandError("not-found", `${what}: write it as a whole`);
+  }
+  const table = tableOf(outer.call);
+  if (table !== undefined && !Object.hasOwn(table, inside)) {
+    const has = Object.keys(table).join(", ");
+    throw new CommandError("not-found", `${outer.call} has no ${inside}; it has ${has}`);
+  }
+  const list = withOption({ policy: outer.call, arguments: outer.arguments }, inside, value);
+  return policy.arguments.with(at, { ...argument, value: { call: outer.call, arguments: list } });
 }
 
 /** What changes from one policy to another, by path. */
@@ -90,7 +111,7 @@ export function differences(before: Description, after: Description): Difference
 }
 
 /** The policies of a tree from left to right, each with its path. */
-function visited(description: Description): { path: string; policy: PolicyDescription }[] {
+export function visited(description: Description): { path: string; policy: PolicyDescription }[] {
   const seen = new Map<string, number>();
   return flat(description).map((policy) => {
     const number = (seen.get(policy.policy) ?? 0) + 1;
@@ -115,21 +136,26 @@ function skeleton(description: Description): Description {
     : { ...description, arguments: [] };
 }
 
-function labelOf({ policy }: PolicyDescription, { name }: Argument, index: number): string {
-  if (name !== undefined) return name;
-  return (
-    (index === 0 && Object.hasOwn(firstOptions, policy) ? firstOptions[policy] : undefined) ?? `${index + 1}`
-  );
+/** What an argument is called, or its number where it has no name. */
+export function labelOf(policy: string, { name }: Argument, index: number): string {
+  return name ?? (index === 0 ? firstOption(policy) : undefined) ?? `${index + 1}`;
 }
 
-function printed(argument: Argument): string {
+/** A value as a text has it. */
+export function printed(argument: Argument): string {
   const { value } = argument;
   return formatDescription({ policy: "_", arguments: [{ value }] }).slice("_(".length, -1);
 }
 
-/** Reads a value by the parser, as the one argument of its policy. */
-function argumentOf(policy: string, label: string, value: string | number | boolean): Argument {
-  const made = describe(parse(`${policy}(${label}: ${value})`));
+/** Reads a value by the parser, as the one argument of its policy, which is not made: it may need others beside it. */
+function argumentOf(policy: string, option: string, value: Given): DescribedValue {
+  const bare = typeof value === "string" && boundsOf(policy, option).choices?.includes(value);
+  const text = `_(_: ${bare ? JSON.stringify(value) : value})`;
+  const made = describe(
+    parseBy(text, { _: () => identity }, (name, make, args) =>
+      name === "_" ? identity : make(...(args as never[])),
+    ),
+  );
   const [argument, ...more] = "operator" in made ? [] : made.arguments;
   if (argument === undefined || more.length > 0) {
     throw new CommandError(
@@ -137,5 +163,7 @@ function argumentOf(policy: string, label: string, value: string | number | bool
       `value must be one value, but is ${JSON.stringify(value).slice(0, 100)}`,
     );
   }
-  return argument;
+  const { value: read } = argument;
+  const isDuration = boundsOf(policy, option).kind === "duration";
+  return isDuration && typeof read === "number" ? { duration: read } : read;
 }

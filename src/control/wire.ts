@@ -37,6 +37,34 @@ export interface PolicyDocument {
   readonly until?: number;
 }
 
+/** What a parameter may be set to. Bounds of durations are milliseconds. */
+export interface ParameterBounds {
+  /**
+   * `whole` and `number` are numbers, `flag` is true or false, `window` a number of calls or a duration, `choice` one of its
+   * `choices` (or, with bounds, a number), `expression` whatever a text may have there.
+   */
+  readonly kind: "whole" | "number" | "duration" | "flag" | "window" | "choice" | "expression";
+  readonly unit?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  /** It must be more than the minimum. */
+  readonly exclusiveMinimum?: true;
+  readonly choices?: readonly string[];
+}
+
+/** One value of a policy. Served by `GET /v1/parameters` as `{ parameters: ParameterState[] }`. */
+export interface ParameterState extends ParameterBounds {
+  /** Such as `prices/retry.attempts`, or `prices/retry.backoff.factor`. */
+  readonly path: string;
+  /** As a text has it, such as `3`, `250ms` or `"full"`; `null` where nothing is set. */
+  readonly value: string | null;
+  /** Whether the document says it. Else the default holds. */
+  readonly given: boolean;
+  readonly default: string | null;
+  /** The version of the document. */
+  readonly version: number;
+}
+
 /** What became of a command. `requested` stands before it is done, so that nothing is done without a trace. */
 export type AuditOutcome = "requested" | "done" | "denied" | "failed";
 

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe as describePolicy, parse } from "ninelives";
 import { describe, expect, it } from "vitest";
-import { differences, parameters, treeText, withParameter } from "../../src/control/index.ts";
+import { differences, listParameters, parameters, treeText, withParameter } from "../../src/control/index.ts";
+import { boundsOf } from "../../src/control/parameter-bounds.ts";
+import { policyTables, valueTables } from "../../src/control/tunables.ts";
 
 const tree = (text: string) => describePolicy(parse(text));
 const text = "timeout(10s) + retry(3, backoff: exponential(100ms)) + timeout(after: 1s)";
@@ -45,6 +47,52 @@ describe("parameters", () => {
     expect(withParameter(text, path, value)).toBe(expected);
   });
 
+  it.each<[string, string, string | number, string]>([
+    [
+      "retry(backoff: exponential(1s))",
+      "retry.backoff.factor",
+      3,
+      "retry(backoff: exponential(1s, factor: 3))",
+    ],
+    ["retry(backoff: exponential(1s))", "retry.backoff.first", "2s", "retry(backoff: exponential(2s))"],
+    ["retry(budget: retryBudget)", "retry.budget.ratio", 0.5, "retry(budget: retryBudget(ratio: 0.5))"],
+    ["hedge(percentile(0.9))", "hedge.after.share", 0.8, "hedge(percentile(0.8))"],
+    ["bulkhead(5, queue: 3, maximumWait: 1s)", "bulkhead.queue", 9, "bulkhead(5, queue: 9, maximumWait: 1s)"],
+    [
+      "circuitBreaker(slowCall: 1s)",
+      "circuitBreaker.slowCallRate",
+      0.5,
+      "circuitBreaker(slowCall: 1s, slowCallRate: 0.5)",
+    ],
+    ["rateLimit(5)", "rateLimit.per", 5_000, "rateLimit(5, per: 5s)"],
+    ["retry", "retry.jitter", "equal", 'retry(jitter: "equal")'],
+    ["retry", "retry.jitter", '"none"', 'retry(jitter: "none")'],
+    ["circuitBreaker", "circuitBreaker.window", "30s", "circuitBreaker(window: 30s)"],
+    ["webService", "webService.openFor", "9s", "webService(openFor: 9s)"],
+  ])("of %s write %s", (before, path, value, expected) => {
+    expect(withParameter(before, path, value)).toBe(expected);
+  });
+
+  it.each<[string, string, string | number, string]>([
+    [
+      "retry",
+      "retry.backoff.first",
+      5,
+      "retry.backoff is given no value that has a first: write it as a whole",
+    ],
+    ["retry(backoff: linear(1s))", "retry.backoff.first", 5, "linear"],
+    [
+      "retry(backoff: linear(1s))",
+      "retry.backoff.step.more",
+      5,
+      "there is no parameter retry.backoff.step.more",
+    ],
+    ["bulkhead(5)", "bulkhead.queue", 9, "maximumWait is required with a queue"],
+    ["circuitBreaker", "circuitBreaker.slowCallRate", 0.5, "slowCallRate does nothing without slowCall"],
+  ])("of %s refuse to write %s", (before, path, value, message) => {
+    expect(() => withParameter(before, path, value)).toThrow(message);
+  });
+
   it("write the first option of a policy that was given none", () => {
     expect(withParameter("retry", "retry.attempts", 7)).toBe("retry(7)");
     expect(withParameter("retry(backoff: constant(1ms))", "retry.attempts", 7)).toBe(
@@ -63,6 +111,127 @@ describe("parameters", () => {
     ["retry.attempts", "3 |", "line 1"],
   ])("refuse to write %s = %s", (path, value, message) => {
     expect(() => withParameter(text, path, value)).toThrow(message);
+  });
+});
+
+describe("a list of parameters", () => {
+  it("has what is given and what the defaults are, each with its bounds", () => {
+    const listed = listParameters(tree("retry(4, backoff: exponential(50ms)) + timeout(1s)"));
+    expect(listed).toEqual([
+      {
+        path: "retry.attempts",
+        value: "4",
+        given: true,
+        default: "3",
+        kind: "whole",
+        minimum: 1,
+        unit: "calls",
+      },
+      {
+        path: "retry.backoff",
+        value: "exponential(50ms)",
+        given: true,
+        default: "exponential(100ms)",
+        kind: "expression",
+      },
+      {
+        path: "retry.backoff.first",
+        value: "50ms",
+        given: true,
+        default: null,
+        kind: "duration",
+        minimum: 0,
+        unit: "ms",
+      },
+      {
+        path: "retry.backoff.factor",
+        value: "2",
+        given: false,
+        default: "2",
+        kind: "number",
+        minimum: 1,
+        maximum: 100,
+      },
+      {
+        path: "retry.jitter",
+        value: '"full"',
+        given: false,
+        default: '"full"',
+        kind: "choice",
+        choices: ["none", "full", "equal", "decorrelated"],
+        minimum: 0,
+        maximum: 1,
+      },
+      {
+        path: "retry.maximumDelay",
+        value: "30s",
+        given: false,
+        default: "30s",
+        kind: "duration",
+        minimum: 0,
+        unit: "ms",
+      },
+      {
+        path: "retry.within",
+        value: null,
+        given: false,
+        default: null,
+        kind: "duration",
+        minimum: 0,
+        unit: "ms",
+      },
+      {
+        path: "timeout.after",
+        value: "1s",
+        given: true,
+        default: null,
+        kind: "duration",
+        minimum: 0,
+        unit: "ms",
+      },
+    ]);
+  });
+
+  it("has of a preset what is given, since its defaults are its own, and of what has no table its arguments", () => {
+    const shown = (policy: string) =>
+      listParameters(tree(policy)).map(({ path, value, kind }) => [path, value, kind]);
+    const preset = shown("webService(probes: 2) + identity");
+    expect(preset.slice(0, 2)).toEqual([
+      ["webService.probes", "2", "whole"],
+      ["webService.consecutiveFailures", null, "whole"],
+    ]);
+    expect(shown('answer("no")')).toEqual([["answer.1", '"no"', "expression"]]);
+    expect(shown("circuitBreaker").find(([path]) => path === "circuitBreaker.openFor")).toEqual([
+      "circuitBreaker.openFor",
+      "30s",
+      "duration",
+    ]);
+  });
+
+  const options = [...Object.entries(policyTables), ...Object.entries(valueTables)].flatMap(([name, table]) =>
+    Object.entries(table)
+      .filter(([, { fixed }]) => !fixed)
+      .map(([option, row]) => [`${name}.${option}`, row, boundsOf(name, option)] as const),
+  );
+
+  it.each(options)("is as strict as the policies are: %s", (_, { check }, bounds) => {
+    const takes = (value: unknown) => expect(() => check(value as never, "x"), `${value}`).not.toThrow();
+    const refuses = (value: unknown) => expect(() => check(value as never, "x"), `${value}`).toThrow();
+    const { kind, minimum, maximum, exclusiveMinimum, choices = [] } = bounds;
+    for (const choice of choices) takes(choice);
+    if (kind === "flag") takes(true);
+    if (kind === "flag" || kind === "choice" || kind === "expression") return refuses({});
+    const least = minimum as number;
+    if (exclusiveMinimum) refuses(least);
+    else takes(least);
+    refuses(least - (kind === "number" ? 1e-9 : 1));
+    if (maximum === undefined) takes(1e9);
+    else {
+      takes(maximum);
+      refuses(maximum + 1e-6);
+    }
+    if (kind === "whole" || kind === "window") refuses(least + 0.5);
+    if (kind === "duration" || kind === "window") takes("5s");
   });
 });
 

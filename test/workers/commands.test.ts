@@ -1,5 +1,5 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
-import type { AuditEntry, PolicyDocument } from "ninelives/control";
+import type { AuditEntry, ParameterState, PolicyDocument } from "ninelives/control";
 import { describe, expect, it, vi } from "vitest";
 import { problemIn, testWorker, toldToOwner } from "./test-worker.ts";
 
@@ -230,12 +230,34 @@ describe("commands", () => {
   it("read and write single values by their paths", async () => {
     const worker = await testWorker({ upstreams: prices, origin: broken });
     const send = async (name: string, args: object) => (await worker.command("admin", name, args)).json();
-    expect(await send("parameter.list", {})).toMatchObject({
-      value: [
-        { path: "prices/retry.attempts", value: "1", version: 0 },
-        { path: "prices/circuitBreaker.consecutiveFailures", value: "2", version: 0 },
-      ],
-    });
+    const listed = (await send("parameter.list", {})) as { readonly value: readonly ParameterState[] };
+    expect(listed.value.filter(({ given }) => given)).toEqual([
+      {
+        path: "prices/retry.attempts",
+        value: "1",
+        given: true,
+        default: "3",
+        kind: "whole",
+        minimum: 1,
+        unit: "calls",
+        version: 0,
+      },
+      {
+        path: "prices/circuitBreaker.consecutiveFailures",
+        value: "2",
+        given: true,
+        default: null,
+        kind: "whole",
+        minimum: 1,
+        unit: "calls",
+        version: 0,
+      },
+    ]);
+    const read = await worker.as("admin", "/v1/parameters");
+    expect(await read.json()).toEqual({ parameters: listed.value });
+    const again = { headers: { "if-none-match": read.headers.get("etag") ?? "" } };
+    expect((await worker.as("admin", "/v1/parameters", again)).status).toBe(304);
+    expect((await worker.fetch("/v1/parameters")).status).toBe(401);
     expect(
       await send("parameter.write", { path: "prices/circuitBreaker.consecutiveFailures", value: 50 }),
     ).toMatchObject({
@@ -254,7 +276,17 @@ describe("commands", () => {
     expect(await send("parameter.write", { path: "prices/hedge.after", value: 0 })).toMatchObject({
       status: 404,
     });
-    expect(await send("parameter.read", { path: "prices/retry.jitter" })).toMatchObject({ status: 404 });
+    expect(await send("parameter.read", { path: "prices/retry.jitter" })).toMatchObject({
+      value: { value: '"full"', given: false, version: 3 },
+    });
+    expect(await send("parameter.read", { path: "prices/hedge.after" })).toMatchObject({ status: 404 });
+    await send("parameter.write", { path: "prices/retry.backoff", value: "exponential(1ms)" });
+    await send("parameter.write", { path: "prices/retry.backoff.factor", value: 1 });
+    expect(await send("parameter.write", { path: "prices/retry.jitter", value: "none" })).toMatchObject({
+      value: {
+        text: 'retry(3, backoff: exponential(1ms, factor: 1), jitter: "none") + circuitBreaker(consecutiveFailures: 50)',
+      },
+    });
     expect(await send("parameter.read", { path: "retry" })).toMatchObject({ status: 422 });
   });
 

@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { readCommand, sha256 } from "ninelives/control";
 import { commandsOf } from "../commands.ts";
-import { policyDocuments } from "../documents.ts";
+import { parameterStates, policyDocuments } from "../documents.ts";
 import type { Env } from "../env.ts";
 import { identityOf, readers } from "../middleware/access.ts";
 import { BadJsonError, problem } from "../middleware/problem.ts";
@@ -40,6 +40,20 @@ async function bodyOf(request: Request): Promise<unknown> {
   }
 }
 
+/** An answer with its tag, or only that nothing has changed. */
+async function tagged(request: Request, value: unknown): Promise<Response> {
+  const body = JSON.stringify(value);
+  const etag = `"${(await sha256(body)).slice(0, 32)}"`;
+  const headers = { etag, "cache-control": "no-cache", "content-type": "application/json" };
+  // Proxies that pack a body make its tag a weak one.
+  const known = (request.headers.get("if-none-match") ?? "")
+    .split(",")
+    .map((tag) => tag.trim().replace(/^W\//, ""));
+  return known.includes(etag)
+    ? new Response(null, { status: 304, headers })
+    : new Response(body, { headers });
+}
+
 /** The answer to a method that a path does not know. */
 const only =
   (...methods: readonly string[]) =>
@@ -51,7 +65,7 @@ const only =
       headers: { allow: methods.join(", ") },
     });
 
-/** `/v1/commands`, `/v1/policies`, `/v1/audit`, `/v1/openapi.json`: the control plane over HTTP. */
+/** `/v1/commands`, `/v1/policies`, `/v1/parameters`, `/v1/audit`, `/v1/openapi.json`: the control plane over HTTP. */
 export const controlRoutes = new Hono<{ Bindings: Env }>()
   .post("/commands", limited(largestCommand), async (c) => {
     const identity = await identityOf(c.req.raw, c.env);
@@ -61,16 +75,9 @@ export const controlRoutes = new Hono<{ Bindings: Env }>()
   .post("/commands/:name", limited(largestCommand), named)
   .on(otherThan("POST"), ["/commands", "/commands/:name"], only("POST"))
   .get("/openapi.json", (c) => c.json(describedApi(c.env)))
-  .get("/policies", readers, async (c) => {
-    const body = JSON.stringify({ policies: await policyDocuments(c.env) });
-    const etag = `"${(await sha256(body)).slice(0, 32)}"`;
-    const headers = { etag, "cache-control": "no-cache", "content-type": "application/json" };
-    // Proxies that pack a body make its tag a weak one.
-    const known = (c.req.header("if-none-match") ?? "")
-      .split(",")
-      .map((tag) => tag.trim().replace(/^W\//, ""));
-    if (known.includes(etag)) return new Response(null, { status: 304, headers });
-    return new Response(body, { headers });
-  })
+  .get("/policies", readers, async (c) => tagged(c.req.raw, { policies: await policyDocuments(c.env) }))
+  .get("/parameters", readers, async (c) =>
+    tagged(c.req.raw, { parameters: await parameterStates(c.env, () => true) }),
+  )
   .get("/audit", readers, async (c) => c.json(await c.env.CONTROL.getByName("control").audit(auditShown)))
-  .on(otherThan("GET"), ["/policies", "/audit", "/openapi.json"], only("GET", "HEAD"));
+  .on(otherThan("GET"), ["/policies", "/parameters", "/audit", "/openapi.json"], only("GET", "HEAD"));

@@ -1,6 +1,6 @@
 import { apiVersion, type DescribedRoute, type JsonSchema, openApi } from "ninelives/control";
 import { definitions } from "../commands.ts";
-import { documentSchema } from "../document-schemas.ts";
+import { documentSchema, parameterSchema } from "../document-schemas.ts";
 import type { Env } from "../env.ts";
 
 const json = (description: string, schema: JsonSchema) => ({
@@ -36,6 +36,21 @@ const routes: readonly DescribedRoute[] = [
         type: "object",
         required: ["policies"],
         properties: { policies: { type: "array", items: documentSchema } },
+      }),
+      "304": { description: "nothing has changed" },
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/parameters",
+    operationId: "parameters",
+    summary: "All that may be set in the policies in force, with bounds and defaults.",
+    parameters: [{ name: "If-None-Match", in: "header", required: false, schema: { type: "string" } }],
+    responses: {
+      "200": json("the parameters", {
+        type: "object",
+        required: ["parameters"],
+        properties: { parameters: { type: "array", items: parameterSchema } },
       }),
       "304": { description: "nothing has changed" },
     },
