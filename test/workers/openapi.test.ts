@@ -108,6 +108,7 @@ const tried: readonly (readonly [string, object?])[] = [
   ["audit.export", { limit: 5 }],
   ["command", { id: "1", name: "policy.list" }],
   ["policies"],
+  ["parameters"],
   ["audit"],
   ["observed"],
   ["whoami"],
