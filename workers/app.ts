@@ -7,6 +7,7 @@ import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
 import { readIngestKeys } from "./ingest-keys.ts";
 import { problem, problemOf } from "./middleware/problem.ts";
+import { readShards } from "./observers.ts";
 import { controlRoutes } from "./routes/control.ts";
 import { docsRoutes } from "./routes/docs.tsx";
 import { eventRoutes } from "./routes/events.ts";
@@ -36,6 +37,7 @@ export const app = new Hono<{ Bindings: Env }>()
     readIngestKeys(c.env.INGEST_KEYS);
     collectorOf(c.env);
     readAlerts(c.env.ALERTS);
+    readShards(c.env);
     return c.json({ status: "ok", upstreams: gatewayOf(c.env).routes.size });
   })
   .route("/docs", docsRoutes)

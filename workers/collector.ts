@@ -13,6 +13,7 @@ import {
 import type { EventBatch } from "ninelives/telemetry";
 import type { Env } from "./env.ts";
 import { readExports } from "./exports.ts";
+import { observe } from "./observers.ts";
 
 /** Batches a second that an isolate takes for one key, where `INGEST_RATE` says nothing else. */
 const usualRate = 200;
@@ -40,7 +41,7 @@ export class Collector {
 
   /** Hands a batch to the observer, and in the background to the others: what they miss, nobody waits for. */
   readonly deliver: Service<EventBatch, void> = async (batch) => {
-    await this.#env.OBSERVER.getByName("observer").ingest(JSON.stringify(batch));
+    await observe(this.#env, batch);
     for (const deliver of this.#exports) {
       waitUntil(deliver(batch).catch((error: unknown) => console.warn("a batch was not exported", error)));
     }
@@ -62,7 +63,7 @@ let current: { readonly config: string; readonly collector: Collector } | undefi
 /** The collector of this isolate. @throws TypeError when the configuration is wrong */
 export function collectorOf(env: Env): Collector {
   // One for each isolate, as state belongs to the policy value: it lives as long as the isolate does.
-  const config = JSON.stringify([env.INGEST_RATE, env.EXPORTS]);
+  const config = JSON.stringify([env.INGEST_RATE, env.EXPORTS, env.OBSERVER_SHARDS]);
   if (current?.config !== config) current = { config, collector: new Collector(env) };
   return current.collector;
 }

@@ -1,9 +1,11 @@
-import type { CircuitObject, ControlObject, ObserverObject } from "ninelives/workers";
+import type { CircuitObject, ControlObject, ObserverObject, ObserverParent } from "ninelives/workers";
 
 /** The bindings of wrangler.toml, and whatever service bindings the upstreams name. */
 export interface Env {
   readonly CIRCUITS: DurableObjectNamespace<CircuitObject>;
   readonly OBSERVER: DurableObjectNamespace<ObserverObject>;
+  /** Needed only where the observer has more than one shard. */
+  readonly OBSERVER_PARENT?: DurableObjectNamespace<ObserverParent>;
   readonly CONTROL: DurableObjectNamespace<ControlObject>;
   readonly ASSETS: Fetcher;
   readonly UPSTREAMS: string;
@@ -12,6 +14,7 @@ export interface Env {
   readonly JWT?: string;
   readonly INGEST_KEYS?: string;
   readonly INGEST_RATE?: string;
+  readonly OBSERVER_SHARDS?: string;
   readonly EXPORTS?: string;
   readonly ALERTS?: string;
 }

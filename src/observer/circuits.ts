@@ -71,6 +71,10 @@ export class Circuits {
     return this.#records.get(circuit)?.state;
   }
 
+  states(): { readonly circuit: string; readonly state: CircuitState }[] {
+    return [...this.#records.values()].map(({ circuit, state }) => ({ circuit, state }));
+  }
+
   reports(now: number): CircuitReport[] {
     return [...this.#records.values()].map(({ before, ...known }) => ({
       ...known,
@@ -82,10 +86,23 @@ export class Circuits {
     return [...this.#records.values()].map((record) => ({ ...record }));
   }
 
-  /** Takes up where a snapshot was, also one of a version that knew less. */
+  /**
+   * Adds what a snapshot holds, also one of a version that knew less: of two states of a circuit the newer holds, and one and the
+   * same began when it was first heard of.
+   */
   restore(records: readonly (Omit<CircuitRecord, "before" | "heardAt"> & Partial<CircuitRecord>)[]): void {
-    for (const { before = {}, heardAt, ...known } of records)
-      this.#records.set(known.circuit, { ...known, heardAt: heardAt ?? known.since, before });
+    for (const { before = {}, heardAt, ...record } of records) {
+      const known = this.#records.get(record.circuit);
+      if (known === undefined && this.#records.size >= mostCircuits) continue;
+      const restored = { ...record, heardAt: heardAt ?? record.since, before };
+      const later = record.since > (known?.since ?? 0);
+      const newer = known === undefined || later === (record.state !== known.state) ? restored : known;
+      this.#records.set(record.circuit, {
+        ...newer,
+        openings: record.openings + (known?.openings ?? 0),
+        heardAt: Math.max(restored.heardAt, known?.heardAt ?? 0),
+      });
+    }
   }
 }
 

@@ -8,8 +8,25 @@ export {
 } from "./alerts.ts";
 export { History } from "./history.ts";
 export { type LiveMessage, type LiveRequest, liveProtocol, type ObservedEvent } from "./live.ts";
-export { metricsOf } from "./metrics.ts";
-export { type ObservedBatch, Observer, type PolicySnapshot, type PolicyTotals } from "./observer.ts";
+export { type Counted, metricsOf } from "./metrics.ts";
+export {
+  type ObservedBatch,
+  Observer,
+  otherPolicies,
+  type PolicySnapshot,
+  type PolicyTotals,
+} from "./observer.ts";
+export {
+  type CountedPart,
+  mergedAlerts,
+  mergedCounts,
+  mergedOthers,
+  mergedState,
+  type ObserverPart,
+  type OtherPolicies,
+  shardOf,
+  summed,
+} from "./shards.ts";
 export type { SlotSnapshot } from "./slots.ts";
 export {
   type CircuitReport,

@@ -1,12 +1,18 @@
 import type { HistogramSample, MetricFamily, Sample } from "../state/metric-family.ts";
-import type { Observer, PolicyTotals } from "./observer.ts";
+import type { PolicyTotals } from "./observer.ts";
+
+/** What metrics are made of: an observer, or the sum of several. */
+export interface Counted {
+  readonly dropped: number;
+  totals(): readonly PolicyTotals[];
+}
 
 /**
  * What the observer has counted, as metrics with the policy as their label.
  *
  * Every family is there from the beginning, also while it has no sample.
  */
-export function metricsOf(observer: Observer): MetricFamily[] {
+export function metricsOf(observer: Counted): MetricFamily[] {
   const policies = observer.totals();
   const each = (samples: (policy: PolicyTotals) => readonly Sample[]): Sample[] => policies.flatMap(samples);
   const byPolicy = (value: (policy: PolicyTotals) => number): Sample[] =>
@@ -27,13 +33,13 @@ export function metricsOf(observer: Observer): MetricFamily[] {
       help: "How long calls took that went out, all attempts and waits included.",
       type: "histogram",
       unit: "seconds",
-      samples: policies.map(({ policy, totals }) => [{ policy }, totals.durations]),
+      samples: policies.map(({ policy, durations }) => [{ policy }, durations]),
     },
     {
       name: "resilience_retry_attempts",
       help: "How often each call went out, hedges included.",
       type: "histogram",
-      samples: policies.map(({ policy, totals }) => [{ policy }, totals.attempts]),
+      samples: policies.map(({ policy, attempts }) => [{ policy }, attempts]),
     },
     {
       name: "resilience_retries_total",
@@ -45,8 +51,8 @@ export function metricsOf(observer: Observer): MetricFamily[] {
       name: "resilience_timeout_operations_total",
       help: "Operations under a timeout, by whether they ended within it.",
       type: "counter",
-      samples: each(({ policy, counts, totals }) => [
-        [{ policy, result: "success" }, totals.inTime],
+      samples: each(({ policy, counts, inTime }) => [
+        [{ policy, result: "success" }, inTime],
         [{ policy, result: "timeout" }, counts.timeouts],
       ]),
     },
@@ -87,18 +93,16 @@ function circuitMetrics(policies: readonly PolicyTotals[]): MetricFamily[] {
       name: "resilience_circuit_breaker_calls_total",
       help: "Calls that came to a circuit, by its state then and by what became of them.",
       type: "counter",
-      samples: policies.flatMap(({ policy, totals }) =>
-        totals
-          .calls()
-          .map(([circuit, state, result, count]): Sample => [{ policy, circuit, state, result }, count]),
+      samples: policies.flatMap(({ policy, calls }) =>
+        calls.map(([circuit, state, result, count]): Sample => [{ policy, circuit, state, result }, count]),
       ),
     },
     {
       name: "resilience_circuit_breaker_state_transitions_total",
       help: "Changes of a circuit's state, by the state it came to.",
       type: "counter",
-      samples: policies.flatMap(({ policy, totals }) =>
-        totals.transitions().map(([circuit, to, count]): Sample => [{ policy, circuit, to }, count]),
+      samples: policies.flatMap(({ policy, transitions }) =>
+        transitions.map(([circuit, to, count]): Sample => [{ policy, circuit, to }, count]),
       ),
     },
     {
@@ -106,8 +110,8 @@ function circuitMetrics(policies: readonly PolicyTotals[]): MetricFamily[] {
       help: "How long circuits were not closed, each time that they closed again.",
       type: "histogram",
       unit: "seconds",
-      samples: policies.flatMap(({ policy, totals }) =>
-        totals.openings().map(([circuit, value]): HistogramSample => [{ policy, circuit }, value]),
+      samples: policies.flatMap(({ policy, openings }) =>
+        openings.map(([circuit, value]): HistogramSample => [{ policy, circuit }, value]),
       ),
     },
     {

@@ -1,4 +1,5 @@
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
+import type { HistogramValue } from "../state/metric-family.ts";
 import { type CircuitRecord, Circuits } from "./circuits.ts";
 import type { ObservedEvent } from "./live.ts";
 import { markOf, Reporters } from "./reporters.ts";
@@ -14,7 +15,8 @@ import { type CallResult, Totals, type TotalsSnapshot } from "./totals.ts";
 
 /** Policies that are told apart; the events of further names count as those of `(other)`. */
 const mostPolicies = 500;
-const others = "(other)";
+/** The policy that the events of all names count for that are too many. */
+export const otherPolicies = "(other)";
 /** A policy that was silent for longer than the longest window makes room for another. */
 const silentFor = windowSpans["15m"];
 /** Events before this many milliseconds ago are counted as of then: a client's clock is not trusted. */
@@ -51,11 +53,16 @@ export interface PolicySnapshot extends Partial<Omit<TotalsSnapshot, "transition
   readonly limits?: Limits;
 }
 
-/** What a policy has counted since the observer began, for metrics. */
+/** What a policy has counted since the observer began, for metrics: plain JSON. */
 export interface PolicyTotals {
   readonly policy: string;
   readonly counts: Readonly<Counts>;
-  readonly totals: Totals;
+  readonly inTime: number;
+  readonly durations: HistogramValue;
+  readonly attempts: HistogramValue;
+  readonly calls: ReturnType<Totals["calls"]>;
+  readonly transitions: ReturnType<Totals["transitions"]>;
+  readonly openings: readonly (readonly [circuit: string, HistogramValue])[];
   readonly circuits: readonly Pick<CircuitRecord, "circuit" | "state">[];
 }
 
@@ -84,7 +91,7 @@ export class Observer {
     const reporter = markOf(batch.source.id);
     return batch.events.map((event) => {
       const age = Math.min(Math.max(0, batch.sentAt - event.at), oldest);
-      const policy = this.#toldApart(event.policy, now) ? event.policy : others;
+      const policy = this.#toldApart(event.policy, now) ? event.policy : otherPolicies;
       const observed: ObservedEvent = { ...event, policy, at: now - age, source };
       this.#take(observed, reporter, now);
       return observed;
@@ -146,9 +153,14 @@ export class Observer {
   totals(): PolicyTotals[] {
     return [...this.#policies].map(([policy, { slots, totals, circuits }]) => ({
       policy,
-      counts: slots.totals,
-      totals,
-      circuits: circuits.snapshot(),
+      counts: { ...slots.totals },
+      inTime: totals.inTime,
+      durations: totals.durations.value(),
+      attempts: totals.attempts.value(),
+      calls: totals.calls(),
+      transitions: totals.transitions(),
+      openings: totals.openings().map(([circuit, histogram]) => [circuit, histogram.value()]),
+      circuits: circuits.states(),
     }));
   }
 
@@ -166,13 +178,17 @@ export class Observer {
     };
   }
 
+  /**
+   * Adds what a snapshot of a policy holds to what is known of it: the sum is exact, in whatever order. Of one that is not
+   * known yet it takes up where the snapshot was.
+   */
   restore(snapshot: PolicySnapshot): void {
     const watched = this.#watch(snapshot.policy);
-    watched.lastEventAt = snapshot.lastEventAt;
+    watched.lastEventAt = Math.max(watched.lastEventAt, snapshot.lastEventAt);
     watched.slots.restore(snapshot.slots, snapshot.totals);
     watched.totals.restore(snapshot);
     watched.circuits.restore(snapshot.circuits);
-    watched.limits = snapshot.limits ?? unknownLimits;
+    watched.limits = snapshot.limits ?? watched.limits;
   }
 
   #take(event: ObservedEvent, reporter: number, now: number): void {
@@ -222,10 +238,10 @@ export class Observer {
   /** Whether a policy has numbers of its own, or gets them since there is room. */
   #toldApart(policy: string, now: number): boolean {
     if (this.#policies.has(policy)) return true;
-    const room = mostPolicies + (this.#policies.has(others) ? 1 : 0);
+    const room = mostPolicies + (this.#policies.has(otherPolicies) ? 1 : 0);
     if (this.#policies.size < room) return true;
     for (const [name, { lastEventAt }] of this.#policies) {
-      if (name === others || now - lastEventAt <= silentFor) continue;
+      if (name === otherPolicies || now - lastEventAt <= silentFor) continue;
       this.#policies.delete(name);
       this.forgotten.push(name);
       return true;

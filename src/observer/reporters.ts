@@ -3,8 +3,8 @@ const mostReporters = 1_000;
 const stays = 60_000;
 
 /**
- * A source's mark: 30 bits of its id by FNV-1a, for numbers take a fifth of the room that texts do. Of a thousand sources
- * two have the same in one case of two thousand, and then count for one.
+ * A text's mark: 30 bits by FNV-1a, for numbers take a fifth of the room that texts do. Of a thousand sources two have the
+ * same in one case of two thousand, and then count for one.
  */
 export function markOf(id: string): number {
   let hash = 0x811c9dc5;

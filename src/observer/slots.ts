@@ -144,17 +144,25 @@ export class Slots {
     );
   }
 
-  /** Takes up where a snapshot was; what an older version did not count yet is zero. */
+  /**
+   * Adds what a snapshot holds to what is known, so that of a new one it takes up where the snapshot was. What an older
+   * version did not count yet is zero.
+   */
   restore(snapshot: readonly SlotSnapshot[], totals: Partial<Counts>): void {
-    Object.assign(this.totals, totals);
-    this.#slots = snapshot.map(({ number, sketch, ...counts }) => {
+    for (const name of counters) this.totals[name] += totals[name] ?? 0;
+    const known = new Map(this.#slots.map((slot) => [slot.number, slot]));
+    for (const { number, sketch, ...counts } of snapshot) {
       const slot = new Slot(number);
       for (const name of [...counters, "active"] as const) slot[name] = counts[name] ?? 0;
-      if (sketch === undefined) return slot;
-      slot.latencies = new LatencySketch();
-      slot.latencies.restore(sketch);
-      return slot;
-    });
+      if (sketch !== undefined) {
+        slot.latencies = new LatencySketch();
+        slot.latencies.restore(sketch);
+      }
+      const same = known.get(number);
+      if (same === undefined) known.set(number, slot);
+      else addTo(same, slot);
+    }
+    this.#slots = [...known.values()].sort((a, b) => a.number - b.number);
   }
 
   #count(slot: Slot, name: keyof Counts, by: number): void {

@@ -113,7 +113,7 @@ export class Totals {
     };
   }
 
-  /** Takes up where a snapshot was; what an older version did not count yet is zero. */
+  /** Adds what a snapshot holds to what is known; what an older version did not count yet is zero. */
   restore(snapshot: Partial<TotalsSnapshot>): void {
     for (const [key, count] of snapshot.calls ?? []) {
       const [circuit, state, result] = JSON.parse(key) as [string, CircuitState, CallResult];
@@ -124,7 +124,7 @@ export class Totals {
       const [circuit, to] = JSON.parse(key) as [string, CircuitState];
       addTo(this.#circuit(circuit).transitions, states.indexOf(to), count);
     }
-    this.inTime = snapshot.inTime ?? 0;
+    this.inTime += snapshot.inTime ?? 0;
     if (snapshot.durations !== undefined) this.durations.restore(snapshot.durations);
     if (snapshot.attempts !== undefined) this.attempts.restore(snapshot.attempts);
     for (const [circuit, histogram] of snapshot.openFor ?? []) this.#open(circuit).restore(histogram);

@@ -28,14 +28,20 @@ export class Histogram implements HistogramValue {
     if (exemplar !== undefined) this.exemplars[bucket] = exemplar;
   }
 
+  /** As it is now, as plain JSON. */
+  value(): HistogramValue {
+    return { bounds: this.bounds, counts: [...this.counts], sum: this.sum, exemplars: [...this.exemplars] };
+  }
+
   snapshot(): HistogramSnapshot {
     return { counts: [...this.counts], sum: this.sum };
   }
 
-  /** Takes up where a snapshot was; one with other bounds is left alone: better no counts than wrong ones. */
+  /** Adds what a snapshot holds; one with other bounds is left alone: better no counts than wrong ones. */
   restore({ counts, sum }: HistogramSnapshot): void {
     if (counts.length !== this.counts.length) return;
-    this.counts.splice(0, counts.length, ...counts);
-    this.sum = sum;
+    for (const [bucket, count] of counts.entries())
+      this.counts[bucket] = (this.counts[bucket] as number) + count;
+    this.sum += sum;
   }
 }

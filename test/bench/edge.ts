@@ -58,9 +58,12 @@ export class Edge {
       bare: { url: upstream, policy: "identity", quiet: true },
       dead: { url: `${upstream}/dead` },
     };
-    const objects = ["CIRCUITS:CircuitObject", "OBSERVER:ObserverObject", "CONTROL:ControlObject"].map(
-      (each) => each.split(":") as [string, string],
-    );
+    const objects = [
+      "CIRCUITS:CircuitObject",
+      "OBSERVER:ObserverObject",
+      "OBSERVER_PARENT:ObserverParent",
+      "CONTROL:ControlObject",
+    ].map((each) => each.split(":") as [string, string]);
     const text = (name: string, value: string) => `(name = "${name}", text = ${JSON.stringify(value)}),`;
     const socket = (name: keyof EdgePorts) =>
       `(name = "${name}", address = "127.0.0.1:${ports[name]}", http = (), service = "${name}"),`;

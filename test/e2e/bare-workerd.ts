@@ -58,6 +58,7 @@ export class BareWorkerd {
     const objects = Object.entries({
       CIRCUITS: "CircuitObject",
       OBSERVER: "ObserverObject",
+      OBSERVER_PARENT: "ObserverParent",
       CONTROL: "ControlObject",
     });
     const home = inspector === undefined ? "main" : "objects";

@@ -21,6 +21,7 @@ it("wrangler would deploy the product, with its objects and without anything of 
   for (const binding of [
     "CIRCUITS (CircuitObject)",
     "OBSERVER (ObserverObject)",
+    "OBSERVER_PARENT (ObserverParent)",
     "CONTROL (ControlObject)",
   ]) {
     expect(stdout).toContain(`env.${binding}`);

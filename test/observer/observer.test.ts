@@ -269,7 +269,7 @@ describe("Observer > circuits", () => {
     expect(circuits()).toEqual([
       expect.objectContaining({ state: "open", since: start, until: start + 15 * second, openings: 1 }),
     ]);
-    expect(observer.totals()[0]?.totals.transitions()).toEqual([["prices", "open", 1]]);
+    expect(observer.totals()[0]?.transitions).toEqual([["prices", "open", 1]]);
   });
 
   it("follows a circuit by its events", () => {
@@ -319,7 +319,7 @@ describe("Observer > circuits", () => {
       pass(100);
     }
     expect(circuits()).toMatchObject([{ state: "open", since: start, openings: 1 }]);
-    expect(observer.totals()[0]?.totals.transitions()).toEqual([["prices", "open", 1]]);
+    expect(observer.totals()[0]?.transitions).toEqual([["prices", "open", 1]]);
   });
 
   it("does not go back to a state that another source tells of late", () => {
@@ -352,7 +352,7 @@ describe("Observer > circuits", () => {
         timeIn: { closed: 3 * second },
       },
     ]);
-    expect(observer.totals()[0]?.totals.transitions()).toEqual([]);
+    expect(observer.totals()[0]?.transitions).toEqual([]);
   });
 
   it("takes one that refuses for open, and says when it was last heard of", () => {
@@ -370,7 +370,7 @@ describe("Observer > circuits", () => {
     const { tell, circuits, observer } = stage();
     for (let circuit = 0; circuit < 60; circuit++) tell("circuit.rejected", { circuit: `c${circuit}` });
     expect(circuits()).toHaveLength(50);
-    const calls = observer.totals()[0]?.totals.calls() ?? [];
+    const calls = observer.totals()[0]?.calls ?? [];
     expect(calls).toHaveLength(51);
     expect(calls).toContainEqual(["(other)", "open", "rejected", 10]);
   });

@@ -27,6 +27,7 @@ export interface TestWorkerOptions {
   readonly env?: Partial<Record<keyof Env, unknown>>;
 }
 
+const parents = real.OBSERVER_PARENT as NonNullable<Env["OBSERVER_PARENT"]>;
 let made = 0;
 
 /**
@@ -35,7 +36,8 @@ let made = 0;
  * The origin is the service binding `ORIGIN`, and by default the one upstream `prices`.
  */
 export async function testWorker(options: TestWorkerOptions = {}) {
-  const id = `test-${++made}`;
+  const number = ++made;
+  const id = `test-${number}`;
   const seen: Request[] = [];
   const { origin = () => new Response("fine"), upstreams = { prices: { service: "ORIGIN" } } } = options;
   const records = await Promise.all(
@@ -54,11 +56,12 @@ export async function testWorker(options: TestWorkerOptions = {}) {
   const env = {
     CIRCUITS: own(real.CIRCUITS),
     OBSERVER: own(real.OBSERVER),
+    OBSERVER_PARENT: own(parents),
     CONTROL: own(real.CONTROL),
     ASSETS: real.ASSETS,
     // The space makes the texts, and so the gateway and the collector that are made of them, the test's own.
-    UPSTREAMS: JSON.stringify(upstreams) + " ".repeat(made),
-    INGEST_RATE: `200${" ".repeat(made)}`,
+    UPSTREAMS: JSON.stringify(upstreams) + " ".repeat(number),
+    INGEST_RATE: `200${" ".repeat(number)}`,
     PUBLIC_READS: "false",
     TOKENS: JSON.stringify(records),
     INGEST_KEYS: JSON.stringify({ [ingestKey]: [shop] }),
@@ -90,6 +93,9 @@ export async function testWorker(options: TestWorkerOptions = {}) {
     },
     circuit: (name: string) => env.CIRCUITS.getByName(name),
     observer: env.OBSERVER.getByName("observer"),
+    /** The parent of so many shards, and one of them. */
+    parent: (shards: number) => parents.getByName(`${id}/observer.${shards}`),
+    shard: (shards: number, index: number) => real.OBSERVER.getByName(`${id}/observer.${shards}.${index}`),
     control: env.CONTROL.getByName("control"),
   };
 }

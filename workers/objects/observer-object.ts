@@ -1,17 +1,23 @@
 import { DurableObject } from "cloudflare:workers";
+import type { CircuitState } from "ninelives";
 import {
+  type CountedPart,
   type Gap,
   History,
   type LiveMessage,
   metricsOf,
   type ObservedEvent,
   Observer,
+  type ObserverPart,
+  otherPolicies,
   type PolicySnapshot,
   type PolicyState,
   type SystemState,
+  type WindowName,
 } from "ninelives/observer";
 import { type EventBatch, openMetricsText, prometheusText } from "ninelives/telemetry";
 import { AlertDesk } from "./alert-desk.ts";
+import { ParentLink, type ShardBindings, type ShardNews } from "./parent-link.ts";
 import { Viewers } from "./viewers.ts";
 
 /** Milliseconds between messages to a viewer while events come. */
@@ -47,6 +53,7 @@ export class ObserverObject extends DurableObject<unknown> {
   #told = 0;
   #agedAt = 0;
   readonly #desk: AlertDesk;
+  readonly #parent: ParentLink;
   /** Whether an alarm is set, as far as this life of the object knows. */
   #looking = false;
   #updating: { readonly timer: ReturnType<typeof setTimeout>; readonly at: number } | undefined;
@@ -67,6 +74,7 @@ export class ObserverObject extends DurableObject<unknown> {
     this.#told = this.#history.end;
     this.#gaps = gapsAfter(kv);
     this.#viewers = new Viewers(state);
+    this.#parent = new ParentLink(kv, (env as ShardBindings | null) ?? {});
     this.#desk = new AlertDesk(kv, (env as { readonly ALERTS?: string } | null)?.ALERTS);
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
@@ -80,7 +88,7 @@ export class ObserverObject extends DurableObject<unknown> {
     this.#history.add(events);
     this.#storeSoon(now);
     if (this.#desk.watches && !this.#looking) this.#lookIn(lookEvery);
-    if (this.#viewers.size === 0) {
+    if (!this.#isWatched()) {
       this.#told = this.#history.end;
       return;
     }
@@ -90,8 +98,44 @@ export class ObserverObject extends DurableObject<unknown> {
 
   state(): SystemState {
     const now = Date.now();
-    const gaps = this.#gaps.filter(({ to }) => now - to <= longestWindow);
-    return { ...this.#observer.getSystemState(now), gaps, ...this.#alerts() };
+    return { ...this.#observer.getSystemState(now), gaps: this.#gapsOf(now), ...this.#alerts() };
+  }
+
+  /** What is known of a policy, `undefined` when nobody told of it. */
+  getPolicyState(policy: string): PolicyState | undefined {
+    return this.#observer.getPolicyState(policy, Date.now());
+  }
+
+  /** A policy's failures by requests, or `null` when that is unknown. */
+  getErrorRate(policy: string, window: WindowName): number | null {
+    return this.#observer.getErrorRate(policy, window, Date.now());
+  }
+
+  getCircuitState(circuit: string): CircuitState | undefined {
+    return this.#observer.getCircuitState(circuit);
+  }
+
+  /** What this one of several observers knows: the JSON of a part, which comes over for less. */
+  part(): string {
+    return JSON.stringify(this.#part(this.#states(this.#observer.policies(), Date.now())));
+  }
+
+  /** Has this one of several observers tell its parent what changes from now on. @returns the JSON of news, with all that it knows */
+  watch(parent: string, shard: number): string {
+    this.#parent.watch(parent, shard);
+    this.#updateIn(signEvery);
+    const news: Omit<ShardNews, "shard"> = {
+      ...this.#part(this.#states(this.#observer.policies(), Date.now())),
+      recent: this.#history.between(0, this.#told).events,
+      skipped: 0,
+    };
+    return JSON.stringify(news);
+  }
+
+  /** What this one of several observers has counted. */
+  counted(): CountedPart {
+    const policies = this.#observer.totals().filter(({ policy }) => policy !== otherPolicies);
+    return { dropped: this.#observer.dropped, policies, others: this.#others() };
   }
 
   /** Looks at the rules for alerts, as long as a window holds something or somebody has to be told. */
@@ -177,7 +221,7 @@ export class ObserverObject extends DurableObject<unknown> {
     this.#updating = undefined;
     const now = Date.now();
     this.#updatedAt = now;
-    if (this.#viewers.size === 0) return;
+    if (!this.#isWatched()) return;
     const before = this.#told;
     this.#told = this.#history.end;
     const whole = now - this.#agedAt >= ageEvery;
@@ -186,8 +230,40 @@ export class ObserverObject extends DurableObject<unknown> {
     this.#untold.clear();
     const since = (number: number): LiveMessage => this.#since(number, now);
     this.#viewers.tell(this.#delta(before, policies, now), before, since);
+    if (this.#parent.watches) {
+      const { events: recent, skipped } = this.#history.between(before, this.#told);
+      this.ctx.waitUntil(this.#parent.tell({ ...this.#part(policies), recent, skipped }));
+    }
     if (now - this.#observer.lastEventAt <= longestWindow) this.#updateIn(signEvery);
     else if (this.#viewers.streams > 0) this.#updateIn(quietEvery);
+  }
+
+  #isWatched(): boolean {
+    return this.#viewers.size > 0 || this.#parent.watches;
+  }
+
+  #part(policies: readonly PolicyState[]): ObserverPart {
+    const now = Date.now();
+    const { since, events, dropped } = this.#observer;
+    return {
+      since,
+      events,
+      dropped,
+      policies: policies.filter(({ policy }) => policy !== otherPolicies),
+      others: this.#others(),
+      gaps: this.#gapsOf(now),
+      alerts: this.#desk.reports() ?? null,
+    };
+  }
+
+  #others(): ObserverPart["others"] {
+    const snapshot = this.#observer.snapshot(otherPolicies);
+    if (snapshot === undefined) return null;
+    return { snapshot, reporters: this.#observer.getPolicyState(otherPolicies, Date.now())?.reporters ?? 0 };
+  }
+
+  #gapsOf(now: number): readonly Gap[] {
+    return this.#gaps.filter(({ to }) => now - to <= longestWindow);
   }
 
   #snapshot(now: number): LiveMessage {

@@ -3,6 +3,7 @@ import { accepts } from "hono/accepts";
 import { openMetricsType, prometheusType } from "ninelives/telemetry";
 import type { Env } from "../env.ts";
 import { readers } from "../middleware/access.ts";
+import { observerOf } from "../observers.ts";
 
 const plain = "text/plain";
 const openMetrics = "application/openmetrics-text";
@@ -11,7 +12,7 @@ const openMetrics = "application/openmetrics-text";
 export const metricsRoutes = new Hono<{ Bindings: Env }>().get("/", readers, async (c) => {
   const asked = accepts(c, { header: "Accept", supports: [plain, openMetrics], default: plain });
   const open = asked === openMetrics;
-  return c.body(await c.env.OBSERVER.getByName("observer").metrics(open), 200, {
+  return c.body(await observerOf(c.env).metrics(open), 200, {
     "content-type": open ? openMetricsType : prometheusType,
     vary: "accept",
   });

@@ -2,10 +2,11 @@ import { Hono } from "hono";
 import type { Env } from "../env.ts";
 import { readers } from "../middleware/access.ts";
 import { problem } from "../middleware/problem.ts";
+import { observerOf } from "../observers.ts";
 
 /** `/v1/state`, `/v1/live`: what the observer sees, once or as it goes. */
 export const observerRoutes = new Hono<{ Bindings: Env }>()
-  .get("/state", readers, async (c) => c.json(await c.env.OBSERVER.getByName("observer").state()))
+  .get("/state", readers, async (c) => c.json(await observerOf(c.env).state()))
   .get("/live", readers, async (c) => {
     const bySocket = c.req.header("upgrade")?.toLowerCase() === "websocket";
     if (!bySocket && !c.req.header("accept")?.includes("text/event-stream")) {
@@ -16,7 +17,7 @@ export const observerRoutes = new Hono<{ Bindings: Env }>()
         headers: { upgrade: "websocket" },
       });
     }
-    const response = await c.env.OBSERVER.getByName("observer").fetch(c.req.raw);
+    const response = await observerOf(c.env).fetch(c.req.raw);
     if (response.status === 503)
       return problem({ status: 503, type: "too-many-viewers", detail: "there is no room" });
     // A new one, since middleware adds headers and those of a response that was fetched cannot be changed.

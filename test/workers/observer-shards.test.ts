@@ -1,0 +1,285 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { type LiveMessage, otherPolicies, type SystemState, shardOf } from "ninelives/observer";
+import { describe, expect, it, vi } from "vitest";
+import { readShards } from "../../workers/observers.ts";
+import { ingestKey, testWorker, toldToOwner } from "./test-worker.ts";
+
+const shards = 3;
+type Worker = Awaited<ReturnType<typeof sharded>>;
+
+/** The Worker with an observer of three shards. */
+async function sharded() {
+  const worker = await testWorker({ env: { OBSERVER_SHARDS: String(shards) } });
+  const parent = worker.parent(shards);
+  return {
+    worker,
+    parent,
+    shard: (index: number) => worker.shard(shards, index),
+    home: (policy: string) => worker.shard(shards, shardOf(policy, shards)),
+    state: async () => (await worker.as("viewer", "/v1/state")).json<SystemState>(),
+  };
+}
+
+const names = (count: number, word = "policy") =>
+  Array.from({ length: count }, (_, index) => `${word} ${index}`);
+
+async function send({ worker }: Pick<Worker, "worker">, policies: readonly string[], dropped = 0) {
+  const at = Date.now();
+  const response = await worker.fetch("/v1/events", {
+    method: "POST",
+    headers: { authorization: `Bearer ${ingestKey}` },
+    body: JSON.stringify({
+      version: 1,
+      source: { id: "abcdef", kind: "page" },
+      sentAt: at,
+      dropped,
+      events: policies.map((policy) => ({
+        type: "request.succeeded",
+        policy,
+        at,
+        duration: 5,
+        attempts: 1,
+        circuits: [{ circuit: policy, state: "closed", result: "success" }],
+      })),
+    }),
+  });
+  expect(response.status).toBe(202);
+}
+
+/** Looks on by WebSocket, as the dashboard does. */
+async function watch({ worker }: Pick<Worker, "worker">, after = "") {
+  const response = await worker.as("viewer", `/v1/live?after=${after}`, {
+    headers: { upgrade: "websocket" },
+  });
+  const socket = response.webSocket as WebSocket;
+  const messages: LiveMessage[] = [];
+  socket.addEventListener("message", ({ data }) => {
+    if ((data as string).startsWith("{")) messages.push(JSON.parse(data as string));
+  });
+  socket.accept();
+  return {
+    socket,
+    messages,
+    /** The policies of the events that were told of, in order. */
+    told: () => messages.flatMap(({ events }) => events.map(({ policy }) => policy)),
+  };
+}
+
+const until = (check: () => unknown) => vi.waitFor(check, { timeout: 15_000, interval: 100 });
+const counted = ({ policies }: SystemState) =>
+  Object.fromEntries(policies.map(({ policy, windows }) => [policy, windows["15m"].requests]));
+
+describe.concurrent("an observer of several shards", { timeout: 30_000 }, () => {
+  it("knows what one would", async () => {
+    const observed = await sharded();
+    await send(observed, [...names(20), ...names(10)], 4);
+    const state = await observed.state();
+    expect([state.events, state.dropped]).toEqual([30, 4]);
+    expect(counted(state)).toEqual(
+      Object.fromEntries(names(20).map((name, index) => [name, index < 10 ? 2 : 1])),
+    );
+    const held = await Promise.all(
+      [0, 1, 2].map((index) =>
+        runInDurableObject(observed.shard(index), (object) => object.state().policies.length),
+      ),
+    );
+    expect(held.reduce((sum, each) => sum + each)).toBe(20);
+    for (const each of held) expect(each).toBeGreaterThan(2);
+  });
+
+  it("answers for one policy and one circuit from the shard that has it", async () => {
+    const observed = await sharded();
+    await send(observed, names(9));
+    const { parent } = observed;
+    expect((await parent.getPolicyState("policy 4"))?.windows["1m"].requests).toBe(1);
+    expect(await parent.getErrorRate("policy 5", "1m")).toBe(0);
+    expect(await parent.getCircuitState("policy 6")).toBe("closed");
+    expect(await parent.getPolicyState("nobody")).toBeUndefined();
+    expect(await parent.getErrorRate("nobody", "1m")).toBeNull();
+    expect(await parent.getCircuitState("nobody")).toBeUndefined();
+    const { home } = observed;
+    expect((await home("policy 4").getPolicyState("policy 4"))?.policy).toBe("policy 4");
+    expect(await home("policy 4").getErrorRate("policy 4", "5m")).toBe(0);
+    expect(await home("policy 4").getCircuitState("policy 4")).toBe("closed");
+  });
+
+  it("has the metrics of all", async () => {
+    const observed = await sharded();
+    await send(observed, names(9), 2);
+    const text = await (await observed.worker.as("viewer", "/metrics")).text();
+    for (const name of names(9))
+      expect(text).toContain(`resilience_requests_total{policy="${name}",result="success"} 1\n`);
+    expect(text).toContain("resilience_events_dropped_total 2\n");
+    expect(text.match(/^# TYPE resilience_requests_total/gm)).toHaveLength(1);
+    const open = await observed.worker.as("viewer", "/metrics", {
+      headers: { accept: "application/openmetrics-text" },
+    });
+    expect((await open.text()).endsWith("# EOF\n")).toBe(true);
+  });
+
+  it("a flood of ten thousand names stays bounded in each, and what is too much adds up", async () => {
+    const observed = await sharded();
+    for (let thousand = 0; thousand < 10; thousand++) await send(observed, names(1_000, `flood ${thousand}`));
+    const state = await observed.state();
+    expect(state.events).toBe(10_000);
+    expect(state.policies).toHaveLength(shards * 500 + 1);
+    const others = state.policies.find(({ policy }) => policy === otherPolicies);
+    expect(others?.windows["1m"]).toMatchObject({ requests: 10_000 - shards * 500, failures: 0 });
+    expect(await observed.parent.getPolicyState(otherPolicies)).toMatchObject({ policy: otherPolicies });
+    const text = await observed.parent.metrics();
+    expect(text).toContain(
+      `resilience_requests_total{policy="${otherPolicies}",result="success"} ${10_000 - shards * 500}\n`,
+    );
+  });
+
+  it("tells a viewer what is, and then what any shard saw, each event once", async () => {
+    const observed = await sharded();
+    await send(observed, ["before"]);
+    const viewer = await watch(observed);
+    await until(() => expect(viewer.messages).toHaveLength(1));
+    expect(viewer.messages[0]).toMatchObject({ type: "snapshot", state: { events: 1 } });
+    for (const name of names(12)) await send(observed, [name]);
+    await until(() => expect(viewer.told()).toHaveLength(13));
+    expect(new Set(viewer.told()).size).toBe(13);
+    const last = viewer.messages.at(-1);
+    expect(last).toMatchObject({ type: "delta", totals: { events: 13 }, skipped: 0 });
+    // Who comes back soon goes on from there.
+    const again = await watch(observed, last?.place);
+    await until(() => expect(again.messages).toHaveLength(1));
+    expect(again.messages[0]).toMatchObject({ type: "delta", events: [], skipped: 0 });
+  });
+
+  it("tells a viewer at most ten times a second, whatever comes", async () => {
+    const observed = await sharded();
+    const viewer = await watch(observed);
+    const began = Date.now();
+    for (let turn = 0; turn < 60; turn++) await send(observed, names(30));
+    await until(() => expect(viewer.told().length).toBeGreaterThan(0));
+    await until(() => expect(viewer.messages.at(-1)).toMatchObject({ totals: { events: 1_800 } }));
+    const seconds = (Date.now() - began) / 1_000;
+    expect(viewer.messages.length).toBeLessThanOrEqual(10 * seconds + 2);
+    const skipped = viewer.messages.reduce(
+      (sum, message) => sum + (message.type === "delta" ? message.skipped : 0),
+      0,
+    );
+    expect(viewer.told().length + skipped).toBe(1_800);
+  });
+
+  it("tells by server-sent events, too", async () => {
+    const observed = await sharded();
+    await send(observed, ["prices"]);
+    const response = await observed.worker.as("viewer", "/v1/live", {
+      headers: { accept: "text/event-stream" },
+    });
+    expect(response.headers.get("content-type")).toContain("text/event-stream");
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    const { value } = await reader.read();
+    expect(new TextDecoder().decode(value)).toContain('"type":"snapshot"');
+    await reader.cancel();
+  });
+
+  it("shards tell nobody when nobody looks on any more", async () => {
+    const observed = await sharded();
+    const viewer = await watch(observed);
+    await send(observed, names(6));
+    await until(() => expect(viewer.told()).toHaveLength(6));
+    const watched = () =>
+      Promise.all(
+        [0, 1, 2].map((index) =>
+          runInDurableObject(observed.shard(index), (_, state) => state.storage.kv.get("watch")),
+        ),
+      );
+    expect((await watched()).every((each) => each !== undefined)).toBe(true);
+    viewer.socket.close();
+    await until(async () => {
+      await send(observed, names(6));
+      expect(await watched()).toEqual([undefined, undefined, undefined]);
+    });
+    const later = await watch(observed);
+    await send(observed, ["later"]);
+    await until(() => expect(later.told()).toContain("later"));
+  });
+
+  it("survives the eviction of a shard, and says what may be missing", async () => {
+    const observed = await sharded();
+    await send(observed, names(9));
+    const lost = observed.home("policy 0");
+    const kept = () =>
+      runInDurableObject(lost, (_, state) => {
+        const { kv } = state.storage;
+        return kv.get("counted") !== undefined && kv.get("unstored-since") === undefined;
+      });
+    await until(async () => expect(await kept()).toBe(true));
+    // As an eviction leaves it that comes before what was told last is stored.
+    const from = Date.now() - 2_000;
+    await runInDurableObject(lost, (_, state) => state.storage.kv.put("unstored-since", from));
+    await evictDurableObject(lost);
+    const state = await observed.state();
+    expect(counted(state)).toEqual(Object.fromEntries(names(9).map((name) => [name, 1])));
+    expect(state.gaps).toEqual([{ from, to: expect.toSatisfy((to: number) => to - from <= 5_000) }]);
+    const viewer = await watch(observed);
+    await send(observed, ["policy 0"]);
+    await until(() => expect(viewer.messages.at(-1)).toMatchObject({ totals: { events: 10 } }));
+  });
+
+  it("viewers go on after the parent was evicted", async () => {
+    const observed = await sharded();
+    const viewer = await watch(observed);
+    await send(observed, names(9));
+    await until(() => expect(viewer.told()).toHaveLength(9));
+    await evictDurableObject(observed.parent);
+    await send(observed, ["policy 3"]);
+    await until(() =>
+      expect(viewer.messages.at(-1)).toMatchObject({ type: "snapshot", state: { events: 10 } }),
+    );
+    const before = viewer.told().length;
+    await send(observed, ["after"]);
+    await until(() => expect(viewer.told().slice(before)).toContain("after"));
+  });
+});
+
+describe("an observer of several shards, one of them broken", () => {
+  it("counts for dropped what a shard did not take, and takes nothing twice", async () => {
+    toldToOwner("warn");
+    const observed = await sharded();
+    const { env } = observed.worker;
+    const broken = `observer.${shards}.${shardOf("policy 0", shards)}`;
+    const lost = names(9).filter((name) => `observer.${shards}.${shardOf(name, shards)}` === broken).length;
+    const real = env.OBSERVER;
+    const faulty = {
+      getByName: (name: string) =>
+        name === broken ? { ingest: () => Promise.reject(new Error("reset")) } : real.getByName(name),
+    };
+    const worker = await testWorker({
+      env: { OBSERVER: faulty, OBSERVER_PARENT: env.OBSERVER_PARENT, OBSERVER_SHARDS: String(shards) },
+    });
+    await send({ worker }, names(9));
+    const { events, dropped } = await observed.state();
+    expect([events, dropped]).toEqual([9 - lost, lost]);
+  });
+});
+
+describe("OBSERVER_SHARDS", () => {
+  const parent = {} as never;
+
+  it.each([
+    [undefined, 1],
+    ["", 1],
+    ["1", 1],
+    ["16", 16],
+  ])("%j stands for %d", (text, count) => {
+    expect(
+      readShards({ ...(text !== undefined && { OBSERVER_SHARDS: text }), OBSERVER_PARENT: parent }),
+    ).toBe(count);
+  });
+
+  it.each(["0", "17", "2.5", "many"])("%j is refused", (text) => {
+    expect(() => readShards({ OBSERVER_SHARDS: text, OBSERVER_PARENT: parent })).toThrow(
+      `OBSERVER_SHARDS must be a whole number from 1 to 16, but it is "${text}"`,
+    );
+  });
+
+  it("above 1 needs a parent", () => {
+    expect(() => readShards({ OBSERVER_SHARDS: "2" })).toThrow("OBSERVER_PARENT");
+  });
+});

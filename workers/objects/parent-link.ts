@@ -1,0 +1,62 @@
+import type { ObservedEvent, ObserverPart } from "ninelives/observer";
+import type { ObserverParent } from "./observer-parent.ts";
+
+/** What a shard tells its parent: what it knows now, with those policies only that changed, and what happened since. */
+export interface ShardNews extends ObserverPart {
+  readonly shard: number;
+  readonly recent: readonly ObservedEvent[];
+  readonly skipped: number;
+}
+
+/** What the objects of a sharded observer find in their environment. */
+export interface ShardBindings {
+  readonly OBSERVER_PARENT?: DurableObjectNamespace<ObserverParent>;
+}
+
+/** Who gave a shard its number, and wants to hear from it. Survives a restart. */
+interface Watch {
+  readonly parent: string;
+  readonly shard: number;
+}
+
+/** The way from a shard to its parent, as long as somebody watches there. */
+export class ParentLink {
+  readonly #kv: SyncKvStorage;
+  readonly #parents: DurableObjectNamespace<ObserverParent> | undefined;
+  #watch: Watch | undefined;
+  /** Events that the parent did not take. */
+  #missed = 0;
+
+  constructor(kv: SyncKvStorage, { OBSERVER_PARENT }: ShardBindings) {
+    this.#kv = kv;
+    this.#parents = OBSERVER_PARENT;
+    this.#watch = kv.get<Watch>("watch");
+  }
+
+  get watches(): boolean {
+    return this.#watch !== undefined;
+  }
+
+  watch(parent: string, shard: number): void {
+    this.#watch = { parent, shard };
+    this.#kv.put("watch", this.#watch);
+  }
+
+  /** Tells the parent, which says whether anybody watches still. What it misses, viewers hear of as skipped. */
+  async tell(news: Omit<ShardNews, "shard">): Promise<void> {
+    if (this.#watch === undefined || this.#parents === undefined) return;
+    const { parent, shard } = this.#watch;
+    const skipped = news.skipped + this.#missed;
+    this.#missed = 0;
+    try {
+      // A new stub for each: one that has failed goes on failing.
+      const stub = this.#parents.get(this.#parents.idFromString(parent));
+      if (await stub.tell({ ...news, shard, skipped })) return;
+      this.#watch = undefined;
+      this.#kv.delete("watch");
+    } catch (error) {
+      this.#missed += skipped + news.recent.length;
+      console.warn("the observer's parent was not told", error);
+    }
+  }
+}
