@@ -3,7 +3,8 @@ import { secureHeaders } from "hono/secure-headers";
 import { readTokens } from "ninelives/control";
 import { readAlerts } from "./alerting.ts";
 import { collectorOf } from "./collector.ts";
-import type { Env } from "./env.ts";
+import type { OwnCommands } from "./commands.ts";
+import type { Surroundings } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
 import { readIngestKeys } from "./ingest-keys.ts";
 import { problem, problemOf } from "./middleware/problem.ts";
@@ -17,29 +18,47 @@ import { observerRoutes } from "./routes/observer.ts";
 import { sharedRoutes } from "./routes/shared.ts";
 import { whoamiRoutes } from "./routes/whoami.ts";
 
-/** All routes of the Worker. What none of them knows is a static asset of the dashboard, or nothing. */
-export const app = new Hono<{ Bindings: Env }>()
-  .route("/gateway", gatewayRoutes)
-  .use("/v1/*", secureHeaders())
-  .use(
-    "/docs",
-    secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }),
-  )
-  .route("/v1/events", eventRoutes)
-  .route("/v1/shared", sharedRoutes)
-  .route("/v1/whoami", whoamiRoutes)
-  .route("/v1", controlRoutes)
-  .route("/v1", observerRoutes)
-  .route("/metrics", metricsRoutes)
-  .get("/healthz", (c) => {
-    // Each throws when its part of the configuration is wrong.
-    readTokens(c.env.TOKENS);
-    readIngestKeys(c.env.INGEST_KEYS);
-    collectorOf(c.env);
-    readAlerts(c.env.ALERTS);
-    readShards(c.env);
-    return c.json({ status: "ok", upstreams: gatewayOf(c.env).routes.size });
-  })
-  .route("/docs", docsRoutes)
-  .notFound(() => problem({ status: 404, type: "not-found", detail: "there is nothing at this path" }))
-  .onError((error) => problemOf(error));
+export interface AppOptions {
+  /** Commands of one's own, beside the Worker's: they are in REST, in the OpenAPI document and at `/docs` too. */
+  readonly commands?: OwnCommands;
+}
+
+/**
+ * All routes of the Worker. What none of them knows is a static asset of the dashboard, or nothing.
+ *
+ * @throws TypeError at the first command where two of them have one name
+ * @example
+ * export default createApp({ commands: (env) => [drain(env)] });
+ */
+export const createApp = ({ commands }: AppOptions = {}) =>
+  new Hono<Surroundings>()
+    .route("/gateway", gatewayRoutes)
+    .use("/v1/*", secureHeaders())
+    .on(["GET", "POST"], ["/v1/*", "/docs"], async (c, next) => {
+      if (commands !== undefined) c.set("own", commands);
+      await next();
+    })
+    .use(
+      "/docs",
+      secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }),
+    )
+    .route("/v1/events", eventRoutes)
+    .route("/v1/shared", sharedRoutes)
+    .route("/v1/whoami", whoamiRoutes)
+    .route("/v1", controlRoutes)
+    .route("/v1", observerRoutes)
+    .route("/metrics", metricsRoutes)
+    .get("/healthz", (c) => {
+      // Each throws when its part of the configuration is wrong.
+      readTokens(c.env.TOKENS);
+      readIngestKeys(c.env.INGEST_KEYS);
+      collectorOf(c.env);
+      readAlerts(c.env.ALERTS);
+      readShards(c.env);
+      return c.json({ status: "ok", upstreams: gatewayOf(c.env).routes.size });
+    })
+    .route("/docs", docsRoutes)
+    .notFound(() => problem({ status: 404, type: "not-found", detail: "there is nothing at this path" }))
+    .onError((error) => problemOf(error));
+
+export const app = createApp();

@@ -10,6 +10,7 @@ import { auditCommands } from "./audit-commands.ts";
 import { circuitCommands } from "./circuit-commands.ts";
 import { documentCommands } from "./document-commands.ts";
 import type { Env } from "./env.ts";
+import { limiterCommands } from "./limiter-commands.ts";
 import { parameterCommands } from "./parameter-commands.ts";
 import { snapshotCommands } from "./snapshot-commands.ts";
 import { stateCommands } from "./state-commands.ts";
@@ -23,8 +24,11 @@ function limitOf(env: Env): Policy {
   return limit;
 }
 
+/** Commands of one's own, made for an environment. */
+export type OwnCommands = (env: Env) => readonly RegisteredCommand[];
+
 /** Sends commands to the control plane of an environment. */
-export function commandsOf(env: Env): (command: Command) => Promise<CommandResult> {
+export function commandsOf(env: Env, own?: OwnCommands): (command: Command) => Promise<CommandResult> {
   const control = env.CONTROL.getByName("control");
   const results: CommandServiceOptions["results"] = {
     claim: (identity, id) => control.claim(identity, id),
@@ -32,7 +36,7 @@ export function commandsOf(env: Env): (command: Command) => Promise<CommandResul
     keepResult: (identity, result) => control.keepResult(identity, result),
   };
   const service = commandService({
-    commands: definitions(env),
+    commands: definitions(env, own),
     audit: { append: (draft) => control.append(draft) },
     results,
   });
@@ -41,14 +45,16 @@ export function commandsOf(env: Env): (command: Command) => Promise<CommandResul
   return (command) => limited(command, { key: command.identity.name });
 }
 
-/** The commands that this Worker knows. */
-export function definitions(env: Env): RegisteredCommand[] {
+/** The commands that this Worker knows, and those that somebody has added. */
+export function definitions(env: Env, own: OwnCommands = () => []): RegisteredCommand[] {
   return [
     ...documentCommands(env),
     ...parameterCommands(env),
     ...circuitCommands(env),
+    ...limiterCommands(env),
     ...stateCommands(env),
     ...snapshotCommands(env),
     ...auditCommands(env),
+    ...own(env),
   ];
 }

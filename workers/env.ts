@@ -1,4 +1,11 @@
 import type { CircuitObject, ControlObject, ObserverObject, ObserverParent } from "ninelives/workers";
+import type { OwnCommands } from "./commands.ts";
+
+/** What a route of the Worker sees beside its request. */
+export interface Surroundings {
+  readonly Bindings: Env;
+  readonly Variables: { readonly own?: OwnCommands };
+}
 
 /** The bindings of wrangler.toml, and whatever service bindings the upstreams name. */
 export interface Env {

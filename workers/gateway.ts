@@ -46,6 +46,8 @@ export interface Route {
   readonly policy: DocumentPolicy<FetchCall, Response>;
   /** The circuits in its policy, whose state outlives a change of the text. */
   readonly circuits: Map<string, CircuitBreaker>;
+  /** The names of its rate limits. */
+  readonly limits: Set<string>;
   readonly call: Wrapped<FetchCall, Response>;
   /** Its replicas, when there are several. */
   readonly group: Group<FetchCall, Response> | undefined;
@@ -86,7 +88,8 @@ export class Gateway {
     const isNews = () => version > (this.#versions.get(name) ?? 0);
     if (route === undefined || !isNews()) return;
     const circuits = new Map<string, CircuitBreaker>();
-    const prepared = route.policy.prepare(text, this.#scope(circuits));
+    const limits = new Set<string>();
+    const prepared = route.policy.prepare(text, this.#scope(circuits, limits));
     // What the fleet knows of them (that one is forced open, say) they must know before their first call.
     await Promise.all([...circuits.values()].map((circuit) => circuit.sync()));
     if (!isNews()) return;
@@ -95,6 +98,7 @@ export class Gateway {
       if (before !== undefined) circuit.restore(before.snapshot());
       route.circuits.set(own, circuit);
     }
+    for (const limit of limits) route.limits.add(limit);
     prepared.commit();
     this.#versions.set(name, version);
   }
@@ -135,7 +139,8 @@ export class Gateway {
 
   #route(upstream: Upstream): Route {
     const circuits = new Map<string, CircuitBreaker>();
-    const policy = this.#document(upstream.policy, upstream.name, circuits);
+    const limits = new Set<string>();
+    const policy = this.#document(upstream.policy, upstream.name, circuits, limits);
     const surroundings = environment({
       name: upstream.name,
       classify: classifyHttp,
@@ -143,7 +148,7 @@ export class Gateway {
       ...(!upstream.quiet && { sink: this.sink }),
     });
     const { name, deadline, trace, staleIfError: stale } = upstream;
-    const replicas = this.#group(upstream, circuits);
+    const replicas = this.#group(upstream, circuits, limits);
     // Requests go nowhere but to this upstream.
     const origins = () => true;
     const call = compose(
@@ -153,10 +158,14 @@ export class Gateway {
       deadline === undefined ? identity : deadlineHeader({ dialect: deadline.dialect, origins }),
       trace ? traceContext({ origins }) : identity,
     ).wrap<FetchCall, Response>(replicas ?? this.#sender(upstream, undefined));
-    return { upstream, policy, circuits, call, group: replicas };
+    return { upstream, policy, circuits, limits, call, group: replicas };
   }
 
-  #group({ name, members }: Upstream, circuits: Map<string, CircuitBreaker>): Route["group"] {
+  #group(
+    { name, members }: Upstream,
+    circuits: Map<string, CircuitBreaker>,
+    limits: Set<string>,
+  ): Route["group"] {
     return (
       members &&
       group<FetchCall, Response>({
@@ -166,7 +175,7 @@ export class Gateway {
           const policy =
             member.policy === undefined
               ? identity
-              : (this.#document(member.policy, whole, own).policy as AnyPolicy);
+              : (this.#document(member.policy, whole, own, limits).policy as AnyPolicy);
           for (const [circuit, made] of own) circuits.set(circuit, made);
           const send = this.#sender({ ...member, name: whole }, member.name);
           const service: Sender = ({ input, init = {} }, context) => {
@@ -185,10 +194,11 @@ export class Gateway {
     text: string,
     name: string,
     circuits: Map<string, CircuitBreaker>,
+    limits: Set<string>,
   ): DocumentPolicy<FetchCall, Response> {
     return documentPolicy(text, {
-      scope: this.#scope(new Map()),
-      making: this.#scope(circuits),
+      scope: this.#scope(new Map(), new Set()),
+      making: this.#scope(circuits, limits),
       label() {
         const counts = { circuit: 0, limit: 0 };
         return (policy) => {
@@ -201,8 +211,11 @@ export class Gateway {
     });
   }
 
-  /** @param circuits gets those that are made */
-  #scope(circuits: Map<string, CircuitBreaker>): Scope {
+  /**
+   * @param circuits gets those that are made
+   * @param limits gets the names of those that are made
+   */
+  #scope(circuits: Map<string, CircuitBreaker>, limits: Set<string>): Scope {
     const home = this.#home;
     const breaker = (options: CircuitBreakerOptions & { readonly name: string }): CircuitBreaker => {
       const made = circuitBreaker({ ...options, shared: home });
@@ -211,7 +224,10 @@ export class Gateway {
     };
     return {
       circuitBreaker: breaker,
-      rateLimit: (options: RateLimitOptions) => rateLimit({ ...options, shared: home }),
+      rateLimit: (options: RateLimitOptions & { readonly name: string }) => {
+        limits.add(options.name);
+        return rateLimit({ ...options, shared: home });
+      },
       standard: (options: { readonly name: string }) =>
         parse(defaultPolicy, { circuitBreaker: () => breaker(options) }),
       // A text can name no Response, and nothing else is an answer here.

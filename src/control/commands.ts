@@ -1,4 +1,5 @@
 import type { Context } from "../core/context.ts";
+import { quote } from "../core/duration.ts";
 import { compose, type Wrapped } from "../core/policy.ts";
 import { type AuditLog, audited } from "./audit.ts";
 import { authorised } from "./authorise.ts";
@@ -67,6 +68,11 @@ export function defineCommand<Input>(definition: CommandDefinition<Input>): Regi
     touches,
     run,
   } = definition;
+  if (typeof name !== "string" || !/^[A-Za-z][\w.-]{0,99}$/.test(name)) {
+    throw new TypeError(
+      `defineCommand: name must be up to 100 letters, digits, dots, dashes, but is ${quote(name)}`,
+    );
+  }
   return {
     name,
     description,
@@ -101,6 +107,8 @@ export interface CommandServiceOptions {
 export function commandService(options: CommandServiceOptions): Wrapped<Command, CommandResult> {
   const { commands, audit, results } = options;
   const byName = new Map(commands.map((command) => [command.name, command]));
+  const twice = commands.find((command) => byName.get(command.name) !== command);
+  if (twice !== undefined) throw new TypeError(`commandService: there are two commands ${twice.name}`);
   const readOnly = (name: string) => byName.get(name)?.readOnly === true;
   return compose(audited(audit, readOnly), authorised(byName), once(results, readOnly)).wrap(
     async (command: Command, context: Context): Promise<CommandResult> => {

@@ -22,6 +22,7 @@ const failures: Readonly<Record<string, string>> = {
   "409": "conflict: the version is past, or the id is under way or was another command's",
   "413": "command-too-large",
   "422": "invalid-arguments: an argument is not what its schema says, or a text does not parse",
+  "429": "rate-limited: Retry-After says when to come back",
 };
 
 const problemSchema: JsonSchema = {

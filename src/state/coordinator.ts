@@ -8,7 +8,13 @@ import {
   type Quorum,
 } from "./shared-circuit.ts";
 import { coordinateLease, expireLease, type LeaseRecord, leaseView } from "./shared-lease.ts";
-import { coordinateLimiter, type LimiterRecord, limiterView, reviveLimiter } from "./shared-limiter.ts";
+import {
+  coordinateLimiter,
+  type LimiterRecord,
+  limiterView,
+  resetLimiter,
+  reviveLimiter,
+} from "./shared-limiter.ts";
 import { noSlots } from "./slots.ts";
 import type {
   CircuitReport,
@@ -83,6 +89,11 @@ export function viewOf<R extends SharedRecord>(record: R): ViewOfRecord<R> {
 /** Does with a circuit as a person says. `open` holds until another command. */
 export function command(stored: SharedRecord | undefined, what: CircuitCommand, now: number): CircuitRecord {
   return commandCircuit(expected(stored, "circuit") as CircuitRecord | undefined, what, now);
+}
+
+/** Has a limiter's replicas forget what they have counted. @throws TypeError for what is no limiter */
+export function resetLimit(stored: SharedRecord | undefined, now: number): LimiterRecord {
+  return resetLimiter(expected(stored, "limiter") as LimiterRecord | undefined, now);
 }
 
 /** Whether others must hear of a change: a new epoch has begun. */
@@ -164,7 +175,7 @@ function vital(record: SharedRecord): string {
     return JSON.stringify([permits, permitsGiven, successes, failers, openVotes(members)]);
   }
   // What a limiter leased need not outlive its home: see `revive`.
-  if (now.kind === "limiter") return "";
+  if (now.kind === "limiter") return `${now.resets}`;
   return JSON.stringify([now.holder, now.until]);
 }
 

@@ -30,6 +30,8 @@ export class LeasedLimiter implements RateLimiter {
   #answeredAt = -Infinity;
   #measuredAt = -Infinity;
   #demand = 0;
+  /** How often the home had it forget what was counted; `Infinity` before it has heard from it. */
+  #resets = Infinity;
 
   constructor(rate: Rate) {
     this.#rate = rate;
@@ -108,6 +110,9 @@ export class LeasedLimiter implements RateLimiter {
       this.#lease = { seq: report.seq, share: view.share, until: sentAt + view.ttl };
     }
     this.#follow(now);
+    const { resets = 0 } = view;
+    if (resets > this.#resets) this.#bucket.restore({ used: 0 }, now);
+    this.#resets = resets;
   }
 
   lost(report: LimiterReport, now: number, overloaded: boolean, chance: number): number | undefined {

@@ -19,6 +19,8 @@ export interface LimiterRecord extends Shared<LimiterMember> {
   readonly kind: "limiter";
   /** Until when nothing is leased: leases that a lost record gave may still hold. */
   readonly quietUntil: number;
+  /** How often somebody had the replicas forget what they have counted. */
+  readonly resets?: number;
 }
 
 interface LimiterMember extends Member {
@@ -81,7 +83,14 @@ export function limiterView(record: LimiterRecord): LimiterView {
     fleet: Math.max(1, Math.round(record.fleet)),
     nextSync: interval,
     ...(urgent < 1 && { urgency: urgent }),
+    ...(record.resets !== undefined && { resets: record.resets }),
   };
+}
+
+/** Has all replicas forget what they have counted; each hears of it with its next report. */
+export function resetLimiter(stored: LimiterRecord | undefined, now: number): LimiterRecord {
+  const record = pass(stored ?? newRecord(now), now);
+  return { ...record, resets: (record.resets ?? 0) + 1 };
 }
 
 /** Leases nothing until all that may have been leased has ended. */

@@ -104,6 +104,8 @@ export interface LimiterView extends ViewHead {
   readonly ttl: number;
   /** How many replicas there are: without a lease each keeps to its part. */
   readonly fleet: number;
+  /** How often somebody had it forget what was counted; nothing before the first time. */
+  readonly resets?: number;
 }
 
 /** What one replica tells the home of a lease. */

@@ -59,6 +59,7 @@ export {
   isNews,
   mustStore,
   type Quorum,
+  resetLimit,
   revive,
   type SharedRecord,
   type ViewFor,

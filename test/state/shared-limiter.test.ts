@@ -4,9 +4,11 @@ import {
   isNews,
   type LimiterRecord,
   mustStore,
+  resetLimit,
   revive,
   viewOf,
 } from "../../src/state/coordinator.ts";
+import { LeasedLimiter } from "../../src/state/leased-limiter.ts";
 import type { LimiterReport, LimiterView } from "../../src/state/sync.ts";
 
 /** A home whose clock the test sets, and replicas that hold what they were leased last. */
@@ -179,5 +181,65 @@ describe("coordinate, of a limiter", () => {
     expect([isNews(before, after), mustStore(before, after)]).toEqual([false, false]);
     expect([isNews(undefined, after), mustStore(undefined, after)]).toEqual([true, true]);
     expect(mustStore(before, { ...after, epoch: 9 })).toBe(true);
+  });
+});
+
+describe("a limiter that is reset", () => {
+  const rate = { limit: 10, per: 60_000, burst: 10 };
+  const drained = (limiter: LeasedLimiter, now: number) => {
+    while (limiter.take(now, 0) === 0);
+    return limiter.available(now);
+  };
+
+  it("has each replica forget what it counted, once, when it reports next", () => {
+    const staged = home();
+    const limiter = new LeasedLimiter(rate);
+    const sync = (at: number) => {
+      staged.now = at;
+      const report = limiter.report(at, () => "a");
+      limiter.answered(report, staged.send(report), at, at, 1);
+    };
+    sync(0);
+    sync(2_000);
+    expect(drained(limiter, 2_000)).toBe(0);
+    staged.record = resetLimit(staged.record, 2_500);
+    expect(limiter.available(2_500)).toBe(0);
+    sync(3_000);
+    expect(limiter.available(3_000)).toBe(10);
+    expect(drained(limiter, 3_000)).toBe(0);
+    sync(4_000);
+    expect(limiter.available(4_000)).toBe(0);
+  });
+
+  it("gives nothing to who comes later, nor again when its record was lost", () => {
+    const staged = home();
+    staged.record = resetLimit(resetLimit(undefined, 0), 0);
+    const limiter = new LeasedLimiter(rate);
+    const sync = (at: number) => {
+      staged.now = at;
+      const report = limiter.report(at, () => "a");
+      limiter.answered(report, staged.send(report), at, at, 1);
+    };
+    drained(limiter, 0);
+    sync(0);
+    expect(limiter.available(0)).toBe(0);
+    staged.record = undefined;
+    sync(100);
+    expect(limiter.available(100)).toBe(0);
+    staged.record = resetLimit(staged.record, 200);
+    sync(300);
+    expect(limiter.available(300)).toBeGreaterThan(0);
+  });
+
+  it("must be stored, and is none of a circuit's", () => {
+    const before = resetLimit(undefined, 0);
+    expect(mustStore(before, resetLimit(before, 0))).toBe(true);
+    expect(mustStore(before, before)).toBe(false);
+    const [circuit] = coordinate(
+      undefined,
+      { replica: "a", seq: 1, epoch: 0, ok: 1, fail: 0, slow: 0, open: false, wantsProbe: false } as never,
+      0,
+    );
+    expect(() => resetLimit(circuit, 0)).toThrow("this is the name of a circuit, and not of a limiter");
   });
 });

@@ -52,7 +52,10 @@ function wrong(schema: Schema, value: unknown, path = "$"): string[] {
 /** A client that knows of the API only what its document says. */
 async function generated(token: string = tokens.admin) {
   const worker = await testWorker({
-    upstreams: { prices: { service: "ORIGIN", policy: "retry(1) + circuitBreaker(consecutiveFailures: 2)" } },
+    upstreams: {
+      prices: { service: "ORIGIN", policy: "retry(1) + circuitBreaker(consecutiveFailures: 2)" },
+      quotes: { service: "ORIGIN", policy: "rateLimit(10)" },
+    },
   });
   const document = await (await worker.fetch("/v1/openapi.json")).json<Document>();
   const client = createClient<Record<string, Record<string, never>>>({
@@ -101,6 +104,7 @@ const tried: readonly (readonly [string, object?])[] = [
   ["circuit.isolate", { circuit: "prices" }],
   ["circuit.close", { circuit: "prices" }],
   ["circuit.reset", { circuit: "prices" }],
+  ["limiter.reset", { limiter: "quotes" }],
   ["state", {}],
   ["control.snapshot", {}],
   ["control.restore", { format: 1, documents: [] }],

@@ -18,6 +18,7 @@ import {
   ReportError,
   readRegionReport,
   readReport,
+  resetLimit,
   revive,
   type SharedRecord,
   type View,
@@ -91,6 +92,12 @@ export class CircuitObject extends DurableObject<CircuitEnv> {
     const record = command(this.#record, what, now);
     this.#keep(record, now);
     return viewOf(record);
+  }
+
+  /** Has the replicas of a limiter forget what they have counted. */
+  reset(): void {
+    const now = Date.now();
+    this.#keep(resetLimit(this.#record, now), now);
   }
 
   /** What is known of the circuit now. */

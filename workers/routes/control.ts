@@ -3,7 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { readCommand, sha256 } from "ninelives/control";
 import { commandsOf } from "../commands.ts";
 import { parameterStates, policyDocuments } from "../documents.ts";
-import type { Env } from "../env.ts";
+import type { Surroundings } from "../env.ts";
 import { identityOf, readers } from "../middleware/access.ts";
 import { BadJsonError, problem } from "../middleware/problem.ts";
 import { describedApi } from "./described.ts";
@@ -16,12 +16,12 @@ const otherThan = (one: string) =>
   ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].filter((method) => method !== one);
 
 /** A command whose name is its path: the body is its arguments, and the id a header. */
-async function named(c: Context<{ Bindings: Env }>): Promise<Response> {
+async function named(c: Context<Surroundings>): Promise<Response> {
   const identity = await identityOf(c.req.raw, c.env);
   const id = c.req.header("idempotency-key") ?? crypto.randomUUID();
   const name = c.req.path.slice(c.req.path.lastIndexOf("/") + 1);
   const args = await bodyOf(c.req.raw);
-  return c.json(await commandsOf(c.env)(readCommand({ id, name, args }, identity)));
+  return c.json(await commandsOf(c.env, c.get("own"))(readCommand({ id, name, args }, identity)));
 }
 
 const limited = (most: number) =>
@@ -66,15 +66,15 @@ const only =
     });
 
 /** `/v1/commands`, `/v1/policies`, `/v1/parameters`, `/v1/audit`, `/v1/openapi.json`: the control plane over HTTP. */
-export const controlRoutes = new Hono<{ Bindings: Env }>()
+export const controlRoutes = new Hono<Surroundings>()
   .post("/commands", limited(largestCommand), async (c) => {
     const identity = await identityOf(c.req.raw, c.env);
-    return c.json(await commandsOf(c.env)(readCommand(await bodyOf(c.req.raw), identity)));
+    return c.json(await commandsOf(c.env, c.get("own"))(readCommand(await bodyOf(c.req.raw), identity)));
   })
   .post("/commands/control.restore", limited(largestSnapshot), named)
   .post("/commands/:name", limited(largestCommand), named)
   .on(otherThan("POST"), ["/commands", "/commands/:name"], only("POST"))
-  .get("/openapi.json", (c) => c.json(describedApi(c.env)))
+  .get("/openapi.json", (c) => c.json(describedApi(c.env, c.get("own"))))
   .get("/policies", readers, async (c) => tagged(c.req.raw, { policies: await policyDocuments(c.env) }))
   .get("/parameters", readers, async (c) =>
     tagged(c.req.raw, { parameters: await parameterStates(c.env, () => true) }),

@@ -1,5 +1,5 @@
 import { apiVersion, type DescribedRoute, type JsonSchema, openApi } from "ninelives/control";
-import { definitions } from "../commands.ts";
+import { definitions, type OwnCommands } from "../commands.ts";
 import { documentSchema, parameterSchema } from "../document-schemas.ts";
 import type { Env } from "../env.ts";
 
@@ -97,6 +97,6 @@ const routes: readonly DescribedRoute[] = [
 ];
 
 /** The OpenAPI document of this Worker. */
-export function describedApi(env: Env): JsonSchema {
-  return openApi(definitions(env), routes, apiVersion);
+export function describedApi(env: Env, own?: OwnCommands): JsonSchema {
+  return openApi(definitions(env, own), routes, apiVersion);
 }

@@ -3,7 +3,7 @@
 import { Hono } from "hono";
 import type { JsonSchema } from "ninelives/control";
 import { definitions } from "../commands.ts";
-import type { Env } from "../env.ts";
+import type { Surroundings } from "../env.ts";
 
 const routes = [
   ["GET /", "the dashboard"],
@@ -17,6 +17,7 @@ const routes = [
   ["POST /v1/commands/<name>", "the same, with its args as the body and its id as Idempotency-Key"],
   ["GET /v1/openapi.json", "the control plane as OpenAPI 3.1"],
   ["GET /v1/policies", "the policies of the upstreams, with their versions"],
+  ["GET /v1/parameters", "all that may be set in them, with bounds and defaults"],
   ["GET /v1/audit", "what was commanded, by whom, and what became of it"],
   ["GET /v1/whoami", "whose token it is, what it may, and which version answers"],
   ["GET /metrics", "counters for Prometheus"],
@@ -37,7 +38,7 @@ function isRequired({ required }: JsonSchema, field: string): boolean {
 }
 
 /** `/docs`: what this Worker answers, and which commands it knows. */
-export const docsRoutes = new Hono<{ Bindings: Env }>().get("/", (c) =>
+export const docsRoutes = new Hono<Surroundings>().get("/", (c) =>
   c.html(
     <html lang="en">
       <head>
@@ -59,7 +60,7 @@ export const docsRoutes = new Hono<{ Bindings: Env }>().get("/", (c) =>
           ))}
         </dl>
         <h2>Commands</h2>
-        {definitions(c.env).map(({ name, description, scope, input }) => (
+        {definitions(c.env, c.get("own")).map(({ name, description, scope, input }) => (
           <section id={name}>
             <h3>
               <code>{name}</code>
