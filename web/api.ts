@@ -1,5 +1,12 @@
 import { type Context, compose, environment, retry, timeout } from "ninelives";
-import type { AuditEntry, CommandEnvelope, CommandResult, PolicyDocument, Problem } from "ninelives/control";
+import type {
+  AuditEntry,
+  CommandEnvelope,
+  CommandResult,
+  ParameterState,
+  PolicyDocument,
+  Problem,
+} from "ninelives/control";
 import { classifyHttp } from "ninelives/fetch";
 import type { SystemState } from "ninelives/observer";
 import { token } from "./token.ts";
@@ -25,6 +32,8 @@ export interface Api {
   /** Asked by a caller that tries again by itself, hence but once. */
   state(): Promise<SystemState>;
   policies(): Promise<readonly PolicyDocument[]>;
+  /** The values that the policies in force were given. */
+  parameters(): Promise<readonly ParameterState[]>;
   audit(): Promise<{ readonly entries: readonly AuditEntry[]; readonly intact: boolean }>;
   /** The same envelope may be sent again: what has its id is done once. */
   command(envelope: CommandEnvelope): Promise<CommandResult>;
@@ -53,6 +62,7 @@ export function connectApi(): Api {
   return {
     state: () => call("v1/state", {}, once),
     policies: async () => (await call<{ policies: PolicyDocument[] }>("v1/policies")).policies,
+    parameters: async () => (await call<{ parameters: ParameterState[] }>("v1/parameters")).parameters,
     audit: () => call("v1/audit"),
     command: (envelope) =>
       call("v1/commands", {

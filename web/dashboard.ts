@@ -9,6 +9,9 @@ import { token } from "./token.ts";
 /** Milliseconds of silence after which somebody who comes back to the page gets a new connection. */
 const tooQuiet = 15_000;
 
+/** Milliseconds between looks at the policies that may be steered. */
+const lookAgain = 10_000;
+
 /** The page's ties to the server: what it shows comes in through the store, what it wants goes out through here. */
 export class Dashboard {
   readonly store: Store = new Store();
@@ -36,20 +39,17 @@ export class Dashboard {
         this.#live.restart();
     };
     addEventListener("online", look);
+    // Others change policies too, and overrides end.
+    setInterval(() => {
+      if (!document.hidden && this.store.model.link.state === "live") this.refreshPolicies();
+    }, lookAgain);
     document.addEventListener("visibilitychange", look);
   }
 
-  /**
-   * Sends a command. Never fails: what went wrong is in what it gives.
-   *
-   * @param done what to say when it was done
-   */
-  async command(name: string, args: CommandEnvelope["args"], done: string): Promise<Act> {
+  /** Sends a command, and gives what came of it. */
+  async command(name: string, args: CommandEnvelope["args"]): Promise<unknown> {
     try {
-      await this.#send(envelope(name, args));
-      return { status: "done", detail: done, at: Date.now() };
-    } catch (error) {
-      return { status: "failed", detail: explained(error), at: Date.now() };
+      return (await this.#send(envelope(name, args))).value;
     } finally {
       this.refreshPolicies();
     }
@@ -57,18 +57,25 @@ export class Dashboard {
 
   /** Sends a command to the circuit of a policy, and shows beside it what becomes of it. */
   async steer(policy: string, name: string, done: string): Promise<void> {
-    const tell = (act: Act): void =>
+    const tell = (status: Act["status"], detail: string): void => {
+      const act = { status, detail, at: Date.now() };
       this.store.update((model) => ({ ...model, acts: new Map(model.acts).set(policy, act) }));
-    tell({ status: "pending", detail: "sending…", at: Date.now() });
-    tell(await this.command(name, { circuit: policy }, done));
+    };
+    tell("pending", "sending…");
+    try {
+      await this.command(name, { circuit: policy });
+      tell("done", done);
+    } catch (error) {
+      tell("failed", explained(error));
+    }
   }
 
-  /** Asks which policies may be steered, and how they read now. */
+  /** Asks which policies may be steered, and how they read now with all their values. */
   async refreshPolicies(): Promise<void> {
     try {
-      const documents = await this.api.policies();
+      const [documents, parameters] = await Promise.all([this.api.policies(), this.api.parameters()]);
       const byName = new Map(documents.map((document) => [document.name, document]));
-      this.store.update((model) => ({ ...model, documents: byName }));
+      this.store.update((model) => ({ ...model, documents: byName, parameters }));
     } catch {
       // What was known stays; whether the server is there at all the link says.
     }

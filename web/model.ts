@@ -1,4 +1,4 @@
-import type { PolicyDocument } from "ninelives/control";
+import type { ParameterState, PolicyDocument } from "ninelives/control";
 import type { AlertReport, Gap, LiveMessage, PolicyState, WindowState } from "ninelives/observer";
 import { appended, caughtUp, type EventLog, emptyLog } from "./event-log.ts";
 
@@ -42,6 +42,8 @@ export interface Model {
   readonly skipped: number;
   /** The policies that may be steered; `null` while nobody has told. */
   readonly documents: ReadonlyMap<string, PolicyDocument> | null;
+  /** The values that they were given. */
+  readonly parameters: readonly ParameterState[];
   /** The last command to the circuit of a policy. */
   readonly acts: ReadonlyMap<string, Act>;
   /** Why a token is asked for now; `null` while none is. */
@@ -62,6 +64,7 @@ export const emptyModel: Model = {
   log: emptyLog,
   skipped: 0,
   documents: null,
+  parameters: [],
   acts: new Map(),
   tokenWanted: null,
 };

@@ -34,9 +34,14 @@ function severityOf(circuit: CircuitReport, now: number): number {
   return doubtful(circuit, now) ? 0.5 : (severity[circuit.state] ?? 0);
 }
 
-/** The circuit of a policy that says most: the worst, and of those the one that has been so for longest. */
+/** The circuits of a policy, the worst first, and of equals the one that has been so for longest. */
+export function bySeverity(circuits: readonly CircuitReport[], now: number): CircuitReport[] {
+  return [...circuits].sort((a, b) => severityOf(b, now) - severityOf(a, now) || a.since - b.since);
+}
+
+/** The circuit of a policy that says most. */
 export function worstCircuit(circuits: readonly CircuitReport[], now: number): CircuitReport | undefined {
-  return [...circuits].sort((a, b) => severityOf(b, now) - severityOf(a, now) || a.since - b.since)[0];
+  return bySeverity(circuits, now)[0];
 }
 
 /** Whether it refuses calls now. */

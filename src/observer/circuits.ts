@@ -1,12 +1,16 @@
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
-import type { CircuitReport } from "./system-state.ts";
+import { type CircuitReport, type Turn, windowSpans } from "./system-state.ts";
+
+/** States before its last one that are remembered of a circuit. */
+const mostTurns = 20;
 
 /** Circuits of one policy that are told apart; calls through further ones count for the last name. */
 const mostCircuits = 50;
 export const otherCircuits = "(other)";
 
 /** What is known of a circuit, without what depends on when one asks. */
-export type CircuitRecord = Omit<CircuitReport, "timeIn"> & {
+export type CircuitRecord = Omit<CircuitReport, "timeIn" | "turns"> & {
+  readonly turns: readonly Turn[];
   readonly before: Partial<Record<CircuitState, number>>;
 };
 
@@ -53,6 +57,7 @@ export class Circuits {
       reason: opened ? event.reason : null,
       openings: (before?.openings ?? 0) + (opened ? 1 : 0),
       before: before === undefined ? {} : spent(before, at),
+      turns: before === undefined ? [] : turned(before, at),
     });
     return { circuit, to: state };
   }
@@ -60,9 +65,14 @@ export class Circuits {
   /** A call went through a circuit, or was refused: it lives, and was closed all along if nobody said otherwise. */
   saw(circuit: string, state: CircuitState, at: number): void {
     const known = this.#records.get(circuit);
-    if (known !== undefined) known.heardAt = Math.max(known.heardAt, at);
-    else if (this.#records.size < mostCircuits) {
-      const rest = { until: null, reason: null, openings: 0, before: {} };
+    // Who begins anew has it from the store that somebody forced it open, and tells of no change.
+    if (known !== undefined && state === "forced-open" && known.state !== state && at > known.since) {
+      const rest = { until: null, reason: "forced", before: spent(known, at), turns: turned(known, at) };
+      this.#records.set(circuit, { ...known, ...rest, state, since: at, heardAt: at });
+    } else if (known !== undefined) {
+      known.heardAt = Math.max(known.heardAt, at);
+    } else if (this.#records.size < mostCircuits) {
+      const rest = { until: null, reason: null, openings: 0, before: {}, turns: [] };
       this.#records.set(circuit, { circuit, state, since: at, heardAt: at, ...rest });
     }
   }
@@ -90,11 +100,13 @@ export class Circuits {
    * Adds what a snapshot holds, also one of a version that knew less: of two states of a circuit the newer holds, and one and the
    * same began when it was first heard of.
    */
-  restore(records: readonly (Omit<CircuitRecord, "before" | "heardAt"> & Partial<CircuitRecord>)[]): void {
-    for (const { before = {}, heardAt, ...record } of records) {
+  restore(
+    records: readonly (Omit<CircuitRecord, "before" | "heardAt" | "turns"> & Partial<CircuitRecord>)[],
+  ): void {
+    for (const { before = {}, turns = [], heardAt, ...record } of records) {
       const known = this.#records.get(record.circuit);
       if (known === undefined && this.#records.size >= mostCircuits) continue;
-      const restored = { ...record, heardAt: heardAt ?? record.since, before };
+      const restored = { ...record, heardAt: heardAt ?? record.since, before, turns };
       const later = record.since > (known?.since ?? 0);
       const newer = known === undefined || later === (record.state !== known.state) ? restored : known;
       this.#records.set(record.circuit, {
@@ -125,4 +137,10 @@ function stateAfter(event: ChangeEvent): CircuitState {
 /** Milliseconds in each state until `now`. */
 function spent({ before, state, since }: CircuitRecord, now: number): Partial<Record<CircuitState, number>> {
   return { ...before, [state]: (before[state] ?? 0) + Math.max(0, now - since) };
+}
+
+/** The states up to one that ends at `at`, save those that ended before the longest window began. */
+function turned({ turns, state, since }: CircuitRecord, at: number): readonly Turn[] {
+  const all = [...turns, { state, since }].slice(-mostTurns);
+  return all.filter((_, index) => (all[index + 1]?.since ?? at) > at - windowSpans["15m"]);
 }

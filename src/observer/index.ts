@@ -35,6 +35,7 @@ export {
   type PolicyState,
   type Series,
   type SystemState,
+  type Turn,
   type WindowName,
   type WindowState,
   windowSpans,

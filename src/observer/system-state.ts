@@ -37,6 +37,13 @@ export interface WindowState {
   readonly active: number;
 }
 
+/** That a circuit came to a state. */
+export interface Turn {
+  readonly state: CircuitState;
+  /** Milliseconds since 1970 by the observer's clock. */
+  readonly since: number;
+}
+
 export interface CircuitReport {
   readonly circuit: string;
   readonly state: CircuitState;
@@ -49,6 +56,11 @@ export interface CircuitReport {
   readonly openings: number;
   /** When anybody last told of it or of a call through it: an old one may not be so any more. */
   readonly heardAt: number;
+  /**
+   * The states before this one, oldest first, with when each began: of the last quarter of an hour, and at most 20.
+   * Older observers tell none.
+   */
+  readonly turns?: readonly Turn[];
   /** Milliseconds in each state since it was first heard of. */
   readonly timeIn: Readonly<Partial<Record<CircuitState, number>>>;
 }

@@ -132,6 +132,40 @@ describe.each(["light", "dark"] as const)("the dashboard, %s", (colorScheme) => 
     },
   );
 
+  it("changes a policy without anything that axe finds grave, wide and at phone width", async () => {
+    const page = await visit(alive(), { colorScheme }, "#/policy/products");
+    await page.evaluate("sessionStorage.setItem('ninelives.token', 's3cret')");
+    const look = async (name: string) => {
+      for (const [size, viewport] of [
+        ["wide", wide],
+        ["phone", phone],
+      ] as const) {
+        await page.setViewportSize(viewport);
+        await page.waitForTimeout(300);
+        expect(await grave(page)).toEqual([]);
+        expect(
+          await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth"),
+        ).toBeLessThanOrEqual(0);
+        await page.screenshot({
+          path: join(pictures, `view-${name}-${size}-${colorScheme}.png`),
+          fullPage: true,
+        });
+      }
+    };
+    await page.getByRole("button", { name: "Edit text" }).click();
+    await page.getByRole("button", { name: "Preview" }).click();
+    await page.getByText('line 1, column 12: found "+"').waitFor();
+    await look("editor-refused");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "1 more, as by default" }).click();
+    await page.getByRole("button", { name: "Change retry.attempts" }).click();
+    await page.getByRole("button", { name: "Preview" }).click();
+    await page.getByRole("button", { name: "Apply" }).waitFor();
+    await page.getByRole("button", { name: "Versions" }).click();
+    await page.getByText("Version 1").waitFor();
+    await look("editor-preview");
+  });
+
   it("asks for a token in a dialog without anything that axe finds grave", async () => {
     const page = await visit(alive(), { colorScheme });
     await page.getByRole("button", { name: "Reset" }).first().click();
@@ -172,6 +206,60 @@ describe("the dashboard", () => {
     await page.getByText("✓ forced open").waitFor();
     expect(observer.commands).toEqual([{ name: "circuit.open", token: "Bearer s3cret" }]);
     expect(await focused()).toBe("Force open");
+  });
+
+  it("changes a value by the keyboard alone: its bounds, what the server objects, what would change, then doing it", async () => {
+    const observer = alive();
+    const page = await visit(observer, {}, "#/policy/products");
+    await page.evaluate("sessionStorage.setItem('ninelives.token', 's3cret')");
+    const focused = () =>
+      page.evaluate<string>("document.activeElement.ariaLabel ?? document.activeElement.textContent");
+    await page.getByRole("button", { name: "Change retry.attempts" }).waitFor();
+    for (let presses = 0; (await focused()) !== "Change retry.attempts" && presses < 40; presses++)
+      await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    const form = page.getByRole("form", { name: "retry.attempts" });
+    await expect.poll(() => page.evaluate<string>("document.activeElement.tagName")).toBe("INPUT");
+    await form.getByText("a whole number · 1 to 10 · 3 by default").waitFor();
+    await page.keyboard.type("abc");
+    await page.keyboard.press("Enter");
+    // Without what is of no use here: that the argument is called text, and the place within it.
+    await form
+      .getByRole("alert")
+      .getByText("attempts must be a whole number, but is abc", { exact: true })
+      .waitFor();
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type("5");
+    await expect.poll(() => form.getByRole("alert").count()).toBe(0);
+    await page.keyboard.press("Enter");
+    await form.getByRole("row", { name: "retry.attempts 3 5" }).waitFor();
+    await expect.poll(focused).toBe("Apply");
+    await page.keyboard.press("Enter");
+    await page.getByText("✓ version 3 is in force").waitFor();
+    await expect.poll(focused).toBe("Change retry.attempts");
+    expect(observer.commands.map(({ name }) => name)).toEqual(Array(3).fill("parameter.write"));
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.evaluate<string>("document.activeElement.tagName")).toBe("INPUT");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => form.count()).toBe(0);
+    await expect.poll(focused).toBe("Change retry.attempts");
+  });
+
+  it("leaves the caret where one writes, however much is told meanwhile", async () => {
+    const observer = alive();
+    const page = await visit(observer, {}, "#/policy/products");
+    await page.getByRole("button", { name: "Edit text" }).click();
+    const area = page.getByRole("textbox", { name: "Policy as text" });
+    await area.evaluate((field: { setSelectionRange(from: number, to: number): void }) =>
+      field.setSelectionRange(11, 11),
+    );
+    for (const [index, letter] of [..." + bulkhead(10)"].entries()) {
+      const policies = [calledPolicy("products", at, { reporters: index })];
+      const totals = { events: index, dropped: 0 };
+      observer.say({ type: "delta", at: at + index, totals, policies, events: [], skipped: 0 });
+      await page.keyboard.type(letter, { delay: 60 });
+    }
+    expect(await area.inputValue()).toBe("timeout(5s) + bulkhead(10) + retry(3)");
   });
 
   it("reads a chart out by the arrow keys", async () => {

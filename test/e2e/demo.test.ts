@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AuditEntry, sha256 } from "ninelives/control";
+import { type AuditEntry, type PolicyDocument, sha256 } from "ninelives/control";
 import type { SystemState } from "ninelives/observer";
 import { type Browser, type BrowserContext, type Page, chromium as playwright } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -189,6 +189,42 @@ describe("the demo, from end to end", () => {
     await takePicture(dashboard, "dashboard");
   });
 
+  it("tunes a policy from the dashboard: previewed, applied for a while, rolled back, and the log verified", async () => {
+    const policy = async () => {
+      const { policies } = (await (await fetch(`${demo.origin}/v1/policies`)).json()) as {
+        policies: PolicyDocument[];
+      };
+      return policies.find(({ name }) => name === "reviews") as PolicyDocument;
+    };
+    const before = await policy();
+    await dashboard.goto(`${demo.origin}/#/policy/reviews`);
+    await dashboard.getByRole("button", { name: "Change retry.attempts" }).click();
+    await dashboard.keyboard.type("5 parsecs");
+    await dashboard.keyboard.press("Enter");
+    await dashboard.getByRole("alert").getByText("parsecs").waitFor();
+    await dashboard.keyboard.press("Control+A");
+    await dashboard.keyboard.type("2");
+    await dashboard.getByLabel("How long it holds").selectOption("5m");
+    await dashboard.getByRole("button", { name: "Preview" }).click();
+    await dashboard.getByRole("row", { name: "retry.attempts 3 2" }).waitFor();
+    expect((await policy()).text).toBe(before.text);
+    await dashboard.getByRole("button", { name: "Apply" }).click();
+    await dashboard.getByText(/Override: takes itself back in \d/).waitFor();
+    expect(await policy()).toMatchObject({ text: before.text.replace("retry(3", "retry(2"), version: 1 });
+    await takePicture(dashboard, "dashboard-override");
+    await dashboard.getByRole("button", { name: "Versions" }).click();
+    await dashboard.getByRole("button", { name: "Roll back to version 0" }).click();
+    await dashboard.getByRole("row", { name: "retry.attempts 2 3" }).waitFor();
+    await dashboard.getByRole("button", { name: "Apply" }).click();
+    await dashboard.getByText("✓ version 2 is in force").waitFor();
+    expect((await policy()).text).toBe(before.text);
+    await dashboard.goto(`${demo.origin}/#/audit`);
+    await dashboard.getByText("policy.rollback").first().waitFor();
+    await dashboard.getByRole("button", { name: "Verify the whole log" }).click();
+    await dashboard.getByText(/\d+ entries hashed anew: ✓ intact/).waitFor();
+    await dashboard.goto(`${demo.origin}/#/`);
+  });
+
   it("asks for a token where there is none, and again after a wrong one, as often as it is wrong", async () => {
     const stranger = await browser.newContext();
     const page = await stranger.newPage();
@@ -218,6 +254,7 @@ describe("the demo, from end to end", () => {
   it("loses neither a circuit's state nor an audit entry when workerd restarts", async () => {
     await card("reviews").getByRole("button", { name: "Force open" }).click();
     await eventually(() => gatewayCircuit("reviews")).toBe("forced-open");
+    await eventually(() => card("reviews").getAttribute("data-state")).toBe("forced-open");
     const before = await audit();
     const port = Number(new URL(demo.origin).port);
     await demo.stop();

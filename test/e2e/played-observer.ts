@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { CommandEnvelope, ParameterState } from "ninelives/control";
 import type { LiveMessage, PolicyState, SystemState, WindowState } from "ninelives/observer";
 import type { BrowserContext, Page, WebSocketRoute } from "playwright";
 
@@ -43,12 +44,15 @@ export class PlayedObserver {
       const json = (value: unknown, status = 200) =>
         route.fulfill({ status, contentType: "application/json", body: JSON.stringify(value) });
       if (path === "/v1/policies") return json({ policies: documents });
+      if (path === "/v1/parameters") return json({ parameters });
       if (path === "/v1/audit") return json({ entries: [entry], intact: true });
       if (path === "/v1/state") return json({}, 503);
       if (path === "/v1/commands") {
         const token = route.request().headers().authorization;
-        this.commands.push({ name: route.request().postDataJSON().name, token });
-        return json({ id: "1", ok: true });
+        const { id, name, args } = route.request().postDataJSON() as CommandEnvelope;
+        this.commands.push({ name, token });
+        const [status, answer] = answerTo(name, args);
+        return json(status === 200 ? { id, name, value: answer } : answer, status);
       }
       const file = path === "/" ? "index.html" : path.slice(1);
       try {
@@ -95,9 +99,47 @@ export class PlayedObserver {
   }
 }
 
+/** What the control plane answers, and with which status. */
+function answerTo(name: string, { dryRun, value }: CommandEnvelope["args"]): [number, unknown] {
+  if (name === "policy.history") return [200, versions];
+  if (name === "audit.verify") return [200, { intact: true, entries: 1_204 }];
+  if (value === "abc") {
+    return [
+      422,
+      { status: 422, detail: "text: line 1, column 1: attempts must be a whole number, but is abc" },
+    ];
+  }
+  if (!dryRun) return [200, { ...documents[0], version: 3 }];
+  const [line, column] = [1, 12];
+  const message = `text: line ${line}, column ${column}: found "+", but expected , or )`;
+  if (name === "policy.set") return [200, { applies: false, version: 2, changes: [], errors: [{ message }] }];
+  const changes = [{ path: "retry.attempts", before: "3", after: String(value ?? 2) }];
+  return [200, { applies: true, version: 2, changes, errors: [] }];
+}
+
 const documents = [
   { name: "products", text: "timeout(5s) + retry(3)", version: 2, updatedAt: 1_000, updatedBy: "ada" },
   { name: "never-called", text: "retry(3)", version: 0, updatedAt: null, updatedBy: null },
+];
+
+const versions = [
+  { ...documents[0], until: Date.now() + 600_000 },
+  { ...documents[0], version: 1, text: "timeout(5s) + retry(2)" },
+];
+
+const parameters: readonly ParameterState[] = [
+  { path: "products/timeout.after", value: "5s", given: true, default: null, kind: "duration", version: 2 },
+  {
+    path: "products/retry.attempts",
+    value: "3",
+    given: true,
+    default: "3",
+    kind: "whole",
+    minimum: 1,
+    maximum: 10,
+    version: 2,
+  },
+  { path: "products/retry.within", value: null, given: false, default: null, kind: "duration", version: 2 },
 ];
 
 const entry = {

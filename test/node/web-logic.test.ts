@@ -1,10 +1,12 @@
 import type { CircuitReport, LiveMessage, ObservedEvent, PolicyState, WindowState } from "ninelives/observer";
 import { describe, expect, it } from "vitest";
+import { commandOf, objection } from "../../web/change.ts";
 import { badgeOf, phase } from "../../web/circuit-words.ts";
 import { appended, caughtUp, emptyLog, rowsOf } from "../../web/event-log.ts";
 import { figures, latency, percent, plural, rate, span, unknown } from "../../web/format.ts";
 import { listed, type Wish } from "../../web/listing.ts";
 import { allPolicies, emptyModel, perSecond, received } from "../../web/model.ts";
+import { bare, boundsOf, quoted } from "../../web/parameters.ts";
 import { band, outcomesOf, roundUp, watchedFrom } from "../../web/parts/outcomes.ts";
 import { excerpt, placeIn } from "../../web/place-in-text.ts";
 import { href, readRoute } from "../../web/route.ts";
@@ -347,6 +349,70 @@ describe("addresses", () => {
 
   it("survives an address that is badly encoded", () => {
     expect(readRoute("#/policy/%E0%A4")).toEqual({ view: "policy", policy: "%E0%A4" });
+  });
+});
+
+describe("a change", () => {
+  const parameter = {
+    path: "prices/retry.attempts",
+    value: "3",
+    given: true,
+    default: "3",
+    kind: "whole",
+    version: 0,
+  } as const;
+  const how = { version: 4, expiresIn: "15m", dryRun: true };
+
+  it("is one command for what it would do and for doing it", () => {
+    const written = { of: "parameter", parameter, value: "5" } as const;
+    expect(commandOf(written, { name: "prices" }, how)).toEqual({
+      name: "parameter.write",
+      args: { path: "prices/retry.attempts", value: "5", version: 4, expiresIn: "15m", dryRun: true },
+    });
+    expect(
+      commandOf({ of: "text", text: "retry(5)" }, { name: "prices" }, { ...how, dryRun: false }),
+    ).toEqual({
+      name: "policy.set",
+      args: { name: "prices", text: "retry(5)", version: 4, expiresIn: "15m" },
+    });
+    const forGood = { version: 4, expiresIn: "", dryRun: false };
+    expect(commandOf({ of: "version", to: 2 }, { name: "prices" }, forGood)).toEqual({
+      name: "policy.rollback",
+      args: { name: "prices", to: 2, version: 4 },
+    });
+  });
+
+  it("hears what the server objects without what is plain beside a field", () => {
+    const message = "text: line 1, column 9: found a comma";
+    expect(objection({ of: "text", text: "" }, message)).toBe("line 1, column 9: found a comma");
+    expect(objection({ of: "parameter", parameter, value: "" }, message)).toBe("found a comma");
+  });
+
+  it("says what a value may be", () => {
+    const attempts = { ...parameter, minimum: 1, unit: "calls" } as const;
+    expect(boundsOf(attempts)).toBe("a whole number · at least 1 · in calls · 3 by default");
+    const jitter = {
+      ...parameter,
+      kind: "choice",
+      choices: ["none", "full"],
+      minimum: 0,
+      maximum: 1,
+    } as const;
+    expect(boundsOf({ ...jitter, default: '"full"' })).toBe(
+      "one of none, full · or 0 to 1 · full by default",
+    );
+    const openFor = { ...parameter, kind: "duration", unit: "ms", minimum: 0, default: null } as const;
+    expect(boundsOf(openFor)).toBe("a duration such as 250ms or 5s");
+    expect(boundsOf({ ...openFor, exclusiveMinimum: true })).toBe(
+      "a duration such as 250ms or 5s · more than 0",
+    );
+  });
+
+  it("puts the quotes around a choice that one need not write", () => {
+    expect([bare('"full"'), bare("3")]).toEqual(["full", "3"]);
+    expect(quoted({ choices: ["full"] }, "full")).toBe('"full"');
+    expect(quoted({ choices: ["full"] }, "0.5")).toBe("0.5");
+    expect(quoted({}, "5s")).toBe("5s");
   });
 });
 

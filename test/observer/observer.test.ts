@@ -284,6 +284,7 @@ describe("Observer > circuits", () => {
         reason: "failures",
         openings: 1,
         heardAt: start,
+        turns: [],
         timeIn: { open: 0 },
       },
     ]);
@@ -304,6 +305,29 @@ describe("Observer > circuits", () => {
       },
     ]);
     expect(observer.getCircuitState("prices")).toBe("closed");
+  });
+
+  it("tells what a circuit was in the last quarter of an hour, at most twenty states back", () => {
+    const { opened, closed, pass, circuits } = stage();
+    opened();
+    pass(30 * second);
+    closed();
+    pass(10 * second);
+    opened();
+    expect(circuits()?.[0]?.turns).toEqual([
+      { state: "open", since: start },
+      { state: "closed", since: start + 30 * second },
+    ]);
+    pass(900 * second);
+    closed();
+    // What was over before the quarter began is not told.
+    expect(circuits()?.[0]?.turns).toEqual([{ state: "open", since: start + 40 * second }]);
+    for (let times = 0; times < 30; times++) {
+      pass(second);
+      if (times % 2 === 0) opened();
+      else closed();
+    }
+    expect(circuits()?.[0]?.turns).toHaveLength(20);
   });
 
   it("takes an opening without an end for a forced one", () => {
@@ -334,6 +358,17 @@ describe("Observer > circuits", () => {
     expect(circuits()).toMatchObject([{ state: "closed", openings: 1 }]);
   });
 
+  it("learns from a refused call that somebody forced it open, when nobody told of that", () => {
+    const { tell, circuits, pass } = stage();
+    tell("circuit.rejected", { circuit: "prices", state: "closed" });
+    pass(second);
+    tell("circuit.rejected", { circuit: "prices", state: "forced-open" });
+    expect(circuits()).toMatchObject([
+      { state: "forced-open", since: start + second, until: null, reason: "forced", openings: 0 },
+    ]);
+    expect(circuits()?.[0]?.turns).toEqual([{ state: "closed", since: start }]);
+  });
+
   it("knows a circuit that never changed by the calls through it", () => {
     const { tell, circuits, pass, observer } = stage();
     const through = [{ circuit: "prices", state: "closed", result: "success" }] as const;
@@ -348,6 +383,7 @@ describe("Observer > circuits", () => {
         until: null,
         reason: null,
         openings: 0,
+        turns: [],
         heardAt: start + 3 * second,
         timeIn: { closed: 3 * second },
       },

@@ -89,7 +89,9 @@ function optionsOf(
   latest: { readonly current: PlotProps },
   onPoint: (index: number | null) => void,
 ): uPlot.Options {
-  const ink = (part: string): Ink => inkOf(element.closest(".chart") as HTMLElement, part);
+  // Found once: it is drawn for the last time when it is already gone from the page.
+  const chart = element.closest(".chart") as HTMLElement;
+  const ink = (part: string): Ink => inkOf(chart, part);
   const axis = {
     stroke: () => getComputedStyle(element).color,
     font: "11.5px system-ui",

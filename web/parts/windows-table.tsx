@@ -68,12 +68,12 @@ export function WindowsTable({ state }: { state: PolicyState }) {
           ))}
         </tbody>
       </table>
-      {model.gaps.map(({ from, to }) => (
-        <p class="note" key={from}>
-          Between {timeOfDay(from)} and {timeOfDay(to)} the observer was restarted and may have missed
-          something.
+      {model.gaps.length > 0 && (
+        <p class="note">
+          The observer was restarted and may have missed something:{" "}
+          {model.gaps.map(({ from, to }) => `${timeOfDay(from)} to ${timeOfDay(to)}`).join(", ")}.
         </p>
-      ))}
+      )}
       {watched < windowSpans["15m"] && (
         <p class="note">
           The observer has been watching for {span(watched)}: longer windows hold no more than that.

@@ -1,8 +1,8 @@
-import { useEffect, useState } from "hono/jsx/dom";
+import { useEffect, useRef, useState } from "hono/jsx/dom";
 import type { AuditEntry } from "ninelives/control";
 import { explained, ProblemError } from "../api.ts";
 import { useBoard } from "../board.ts";
-import { dateAndTime } from "../format.ts";
+import { dateAndTime, plural } from "../format.ts";
 import { Empty } from "../parts/empty.tsx";
 
 interface Trail {
@@ -19,18 +19,25 @@ export function AuditView() {
   const [trail, setTrail] = useState<Trail | null>(null);
   const [trouble, setTrouble] = useState<unknown>(null);
 
+  const here = useRef(true);
   const load = (): Promise<void> =>
     dashboard.api.audit().then(
       (found) => {
+        if (!here.current) return;
         setTrail(found);
         setTrouble(null);
       },
-      (error: unknown) => setTrouble(error),
+      (error: unknown) => {
+        if (here.current) setTrouble(error);
+      },
     );
   useEffect(() => {
     load();
     const timer = setInterval(load, every);
-    return () => clearInterval(timer);
+    return () => {
+      here.current = false;
+      clearInterval(timer);
+    };
   }, []);
 
   return (
@@ -38,6 +45,7 @@ export function AuditView() {
       <div class="toolbar">
         <h1>Audit</h1>
         {trail !== null && <Chain intact={trail.intact} />}
+        {trail !== null && <Verification />}
         {trouble !== null && trail !== null && (
           <p class="note" role="status">
             not up to date: {explained(trouble)}
@@ -69,6 +77,32 @@ function Chain({ intact }: { intact: boolean }) {
     >
       {intact ? "✓ chain intact" : "✕ chain broken: entries were changed or are missing"}
     </p>
+  );
+}
+
+/** Has the server hash the whole log anew, not only what is shown. */
+function Verification() {
+  const { dashboard } = useBoard();
+  const [said, say] = useState("");
+  const verify = (): void => {
+    say("hashing…");
+    dashboard.command("audit.verify", {}).then(
+      (found) => {
+        const { intact, entries } = found as { intact: boolean; entries: number };
+        say(`${plural(entries, "entry", "entries")} hashed anew: ${intact ? "✓ intact" : "✕ broken"}`);
+      },
+      (error: unknown) => say(explained(error)),
+    );
+  };
+  return (
+    <>
+      <p class="note" role="status">
+        {said}
+      </p>
+      <button type="button" onClick={verify}>
+        Verify the whole log
+      </button>
+    </>
   );
 }
 

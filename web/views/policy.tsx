@@ -1,3 +1,4 @@
+import { useState } from "hono/jsx/dom";
 import type { PolicyState } from "ninelives/observer";
 import { useBoard } from "../board.ts";
 import { badgeOf, phase } from "../circuit-words.ts";
@@ -8,14 +9,14 @@ import { CircuitBadge } from "../parts/circuit-badge.tsx";
 import { CircuitTimeline } from "../parts/circuit-timeline.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { EventRows } from "../parts/event-rows.tsx";
-import { Expression } from "../parts/expression.tsx";
 import { LatencyChart, ThroughputChart } from "../parts/policy-charts.tsx";
+import { PolicyPanel } from "../parts/policy-panel.tsx";
 import { Steering } from "../parts/steering.tsx";
 import { TimeIn } from "../parts/time-in.tsx";
 import { WindowsTable } from "../parts/windows-table.tsx";
 import { href } from "../route.ts";
 import { sentence } from "../sentence.ts";
-import { doubtful, worstCircuit } from "../trouble.ts";
+import { bySeverity, doubtful, worstCircuit } from "../trouble.ts";
 import { Nothing } from "./nothing.tsx";
 
 /** Events of a policy that are shown beside it; the rest is in the log. */
@@ -62,10 +63,10 @@ function Known({ state }: { state: PolicyState }) {
         <div class="column">
           <ThroughputChart series={series} />
           <LatencyChart series={series} />
+          <Circuits circuits={circuits} now={now} />
         </div>
         <div class="column beside">
-          <Circuits policy={policy} circuits={circuits} now={now} />
-          {document !== undefined && <Expression document={document} />}
+          {document !== undefined && <PolicyPanel document={document} />}
           <WindowsTable state={state} />
         </div>
         <section class="panel" aria-labelledby="events">
@@ -89,7 +90,13 @@ const reasons: Readonly<Record<string, string>> = {
   forced: "by command",
 };
 
-function Circuits({ policy, circuits, now }: Pick<PolicyState, "policy" | "circuits"> & { now: number }) {
+/** Circuits that are shown until one asks for the rest, the worst first. */
+const mostCircuits = 6;
+
+function Circuits({ circuits, now }: Pick<PolicyState, "circuits"> & { now: number }) {
+  const [all, showAll] = useState(false);
+  const sorted = bySeverity(circuits, now);
+  const visible = all ? sorted : sorted.slice(0, mostCircuits);
   return (
     <section class="panel" aria-labelledby="circuits">
       <h2 id="circuits">Circuits</h2>
@@ -97,7 +104,7 @@ function Circuits({ policy, circuits, now }: Pick<PolicyState, "policy" | "circu
         <p class="note">None has changed its state since the observer began.</p>
       ) : (
         <ul class="circuits">
-          {circuits.map((report) => (
+          {visible.map((report) => (
             <li key={report.circuit}>
               <strong>{report.circuit}</strong>
               <CircuitBadge state={doubtful(report, now) ? "unheard" : report.state} />
@@ -107,11 +114,16 @@ function Circuits({ policy, circuits, now }: Pick<PolicyState, "policy" | "circu
                 {report.reason !== null && ` · ${reasons[report.reason] ?? report.reason}`} · opened{" "}
                 {count(report.openings)} {report.openings === 1 ? "time" : "times"}
               </p>
-              <CircuitTimeline report={report} policy={policy} />
+              <CircuitTimeline report={report} />
               <TimeIn report={report} />
             </li>
           ))}
         </ul>
+      )}
+      {visible.length < sorted.length && (
+        <button type="button" onClick={() => showAll(true)}>
+          Show all {sorted.length}
+        </button>
       )}
     </section>
   );
