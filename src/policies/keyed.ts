@@ -44,14 +44,16 @@ export function keyed<Req = unknown, Res = unknown>(
     "keyed: maximumKeys",
   );
   const policies = new Map<string, Policy<Req, Res>>();
-  /** The key that was used last, which need not be moved to the end of the map again. */
+  /** The key that was used last, which need be neither found again nor moved to the end of the map. */
   let latest: string | undefined;
+  let latestPolicy: Policy<Req, Res> | undefined;
 
   function of(key: string): Policy<Req, Res> {
+    if (key === latest) return latestPolicy as Policy<Req, Res>;
     const known = policies.get(key);
-    if (known !== undefined && key === latest) return known;
     const policy = known ?? policyOf(factory(key), "keyed: what factory returns");
     latest = key;
+    latestPolicy = policy;
     // Deleting and setting again makes it the most recently used.
     if (known !== undefined) policies.delete(key);
     else while (policies.size >= most()) policies.delete(policies.keys().next().value as string);
@@ -62,14 +64,17 @@ export function keyed<Req = unknown, Res = unknown>(
   const recipe = { policy: "keyed", given: { factory, ...options }, table: { factory: {}, maximumKeys: {} } };
   const policy = definePolicyFor(recipe, (next: Service<Req, Res>) => {
     const linked = new WeakMap<object, Passage<Req, Res>>();
+    /** That of the call before, which is nearly always the same one. */
+    let last: Policy<Req, Res> | undefined;
+    let passage: Passage<Req, Res> | undefined;
     function keyed(request: Req, context: Context, exit: Exit<Res>): unknown {
       const chosen = of(context.key ?? "");
-      let passage = linked.get(chosen);
-      if (passage === undefined) {
-        passage = passageOf(chosen.layer(next));
+      if (chosen !== last) {
+        last = chosen;
+        passage = linked.get(chosen) ?? passageOf(chosen.layer(next));
         linked.set(chosen, passage);
       }
-      return pass(passage, request, context, exit);
+      return pass(passage as Passage<Req, Res>, request, context, exit);
     }
     // Any of its policies may let a caller go early.
     return through(next, () => keyed, true);
