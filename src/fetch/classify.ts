@@ -36,9 +36,9 @@ export function classifierBy(clock: { wall(): number }): Classify {
   return function classify(outcome: Outcome): Verdict {
     if ("error" in outcome) return judge(outcome.error);
     const { value } = outcome;
-    if (!isResponse(value)) return success;
+    // What nearly every call ends with is known by one look.
+    if (!hasStatus(value) || value.status < 400 || !hasHeaders(value)) return success;
     const { status } = value;
-    if (status < 400) return success;
     if (status === 408 || status === 425) return passing;
     if (status === 501 || status === 505) return lasting;
     if (status < 500 && status !== 429 && status !== 403 && status !== 413) return callerError;
@@ -50,10 +50,14 @@ export function classifierBy(clock: { wall(): number }): Classify {
 }
 
 /** By its shape: the Response of another realm, or of a `fetch` from a package, is of another class. */
-function isResponse(value: unknown): value is Pick<Response, "status" | "headers"> {
-  if (typeof value !== "object" || value === null) return false;
-  const { status, headers } = value as Partial<Response>;
-  return typeof status === "number" && typeof headers?.get === "function";
+function hasStatus(value: unknown): value is Pick<Response, "status"> & Partial<Response> {
+  return (
+    typeof value === "object" && value !== null && typeof (value as Partial<Response>).status === "number"
+  );
+}
+
+function hasHeaders(value: Partial<Response>): value is Pick<Response, "headers"> {
+  return typeof value.headers?.get === "function";
 }
 
 /** What errors of the runtimes say beside their message. */

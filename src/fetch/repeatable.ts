@@ -25,7 +25,8 @@ export function requestOf({ input }: FetchCall): Request | undefined {
 }
 
 export function methodOf(call: FetchCall): string {
-  return `${call.init?.method ?? requestOf(call)?.method ?? "GET"}`.toUpperCase();
+  const method = call.init?.method ?? requestOf(call)?.method;
+  return method === undefined ? "GET" : `${method}`.toUpperCase();
 }
 
 /** Whether headers are a plain object, which costs least to read and to copy. */
@@ -59,6 +60,6 @@ export function canReplay(call: FetchCall): boolean {
 }
 
 /** Whether sending the request twice does what sending it once does: by its method, by its key, or as its caller says. */
-export function mayRepeat(call: FetchCall): boolean {
-  return call.repeatable ?? (isIdempotent(methodOf(call)) || headerOf(call, "idempotency-key") !== undefined);
+export function mayRepeat(call: FetchCall, method: string = methodOf(call)): boolean {
+  return call.repeatable ?? (isIdempotent(method) || headerOf(call, "idempotency-key") !== undefined);
 }

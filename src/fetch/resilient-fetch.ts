@@ -75,20 +75,20 @@ export function resilientFetch(options: ResilientFetchOptions = {}): ResilientFe
   function send(call: FetchCall, context: Context): Promise<Response> {
     const { input, init } = call;
     // Called without a receiver: browsers refuse a `fetch` that is a method of something else.
-    const answer = native(input, context.parent === undefined ? init : within(context.signal, call));
-    // Heard before any policy hears of it, since this listens first.
-    answer.then(undefined, (error: unknown) => {
-      if ((error as Partial<Error> | undefined)?.name !== "TypeError") return;
-      if (!isRefused(call, options.fetch === undefined)) return;
-      refusals ??= new WeakSet();
-      refusals.add(error as object);
-    });
-    return answer;
+    return native(input, context.parent === undefined ? init : within(context.signal, call));
+  }
+
+  function hear(error: unknown, call: FetchCall): void {
+    if ((error as Partial<Error> | undefined)?.name !== "TypeError") return;
+    if (!isRefused(call, options.fetch === undefined)) return;
+    refusals ??= new WeakSet();
+    refusals.add(error as object);
   }
 
   const call = compose(
     environment({ classify, ...surroundings }),
     typeof policy === "function" ? chosenBy(policy) : policy,
+    heardBy(hear),
   ).wrap(send);
   const originOf = origins();
 
@@ -99,13 +99,15 @@ export function resilientFetch(options: ResilientFetchOptions = {}): ResilientFe
       const given = taken(input, init, resilience?.repeatable);
       if (given === undefined) return native(input, init);
       const request = requestOf(given);
-      const { signal = request?.signal } = given.init ?? {};
+      const method = methodOf(given);
       return call(given, {
-        ...resilience,
-        signal,
+        signal: given.init?.signal === undefined ? request?.signal : given.init.signal,
         key: resilience?.key ?? originOf(request?.url ?? (given.input as string)),
-        repeatable: mayRepeat(given) && canReplay(given),
-        concurrent: resilience?.concurrent ?? isSafe(methodOf(given)),
+        repeatable: mayRepeat(given, method) && canReplay(given),
+        concurrent: resilience?.concurrent ?? isSafe(method),
+        deadline: resilience?.deadline,
+        trace: resilience?.trace,
+        context: resilience?.context,
       });
     } catch (error) {
       // What is wrong with a call, fetch says by the promise.
@@ -113,6 +115,40 @@ export function resilientFetch(options: ResilientFetchOptions = {}): ResilientFe
     }
   }
   return Object.assign(fetch, native);
+}
+
+/** Lets somebody hear of what `fetch` throws before any policy does. */
+function heardBy(hear: (error: unknown, call: FetchCall) => void): Policy<FetchCall, Response> {
+  return definePolicyFor<FetchCall, Response>("heard", (next: Service<FetchCall, Response>) =>
+    through(
+      next,
+      (inner) =>
+        function heard(call: FetchCall, context: Context, exit: Exit<Response>): unknown {
+          return inner(call, context, new Heard(exit, call, hear));
+        },
+    ),
+  );
+}
+
+class Heard implements Exit<Response> {
+  readonly #exit: Exit<Response>;
+  readonly #call: FetchCall;
+  readonly #hear: (error: unknown, call: FetchCall) => void;
+
+  constructor(exit: Exit<Response>, call: FetchCall, hear: (error: unknown, call: FetchCall) => void) {
+    this.#exit = exit;
+    this.#call = call;
+    this.#hear = hear;
+  }
+
+  succeed(response: Response): unknown {
+    return this.#exit.succeed(response);
+  }
+
+  fail(error: unknown): unknown {
+    this.#hear(error, this.#call);
+    return this.#exit.fail(error);
+  }
 }
 
 /** The init of a call whose signal is this one. */
