@@ -45,13 +45,13 @@ function enter<Q, S>(
     if (leg.aborted) return rejected(leg.reason);
     return linked(request, context).then(
       (value) => {
-        leg.settle(value);
+        leg.settleCall(value);
         return value;
       },
       (error: unknown) => {
         // What the caller aborted with comes out as it is, whatever the service made of it.
         const reason = leg.aborted ? leg.reason : error;
-        leg.settle(undefined);
+        leg.settleCall(undefined);
         throw reason;
       },
     );

@@ -18,9 +18,10 @@ export class Leg implements AbortListener {
   declare private ended: boolean;
   declare private why: unknown;
   declare private controller: AbortController | undefined;
-  /** Nearly always one listener at most, so that a set would be waste. */
-  declare private listener: AbortListener | undefined;
-  declare private listeners: Set<AbortListener> | undefined;
+  /** Nearly always two listeners at most, a circuit and the leg within, so that a set would be waste. */
+  declare private first: AbortListener | undefined;
+  declare private second: AbortListener | undefined;
+  declare private others: Set<AbortListener> | undefined;
   declare private linked: boolean;
 
   /** @param separate whether it can be ended on its own */
@@ -31,8 +32,9 @@ export class Leg implements AbortListener {
     this.ended = false;
     this.why = undefined;
     this.controller = undefined;
-    this.listener = undefined;
-    this.listeners = undefined;
+    this.first = undefined;
+    this.second = undefined;
+    this.others = undefined;
     this.linked = false;
   }
 
@@ -70,42 +72,53 @@ export class Leg implements AbortListener {
     this.ended = true;
     this.why = reason;
     this.unlink();
-    const listener = this.listener;
-    const listeners = this.listeners;
-    this.listener = this.listeners = undefined;
+    const { first, second, others } = this;
+    this.first = this.second = this.others = undefined;
     this.controller?.abort(reason);
-    listener?.onAbort(reason);
-    if (listeners !== undefined) for (const other of listeners) other.onAbort(reason);
+    first?.onAbort(reason);
+    second?.onAbort(reason);
+    if (others !== undefined) for (const other of others) other.onAbort(reason);
   }
 
   /** Calls the listener at the abort, until `remove`. The leg must not be aborted yet. */
   add(listener: AbortListener): void {
     if (!this.separate && this.outer === undefined && this.parent === undefined) return;
-    if (this.listener === undefined) this.listener = listener;
+    if (this.first === undefined) this.first = listener;
+    else if (this.second === undefined) this.second = listener;
     else {
-      this.listeners ??= new Set();
-      this.listeners.add(listener);
+      this.others ??= new Set();
+      this.others.add(listener);
     }
     this.link();
   }
 
   remove(listener: AbortListener): void {
-    if (this.listener === listener) this.listener = undefined;
-    else this.listeners?.delete(listener);
+    if (this.first === listener) this.first = undefined;
+    else if (this.second === listener) this.second = undefined;
+    else this.others?.delete(listener);
     if (!this.needed) this.unlink();
   }
 
   /**
-   * Lets go of the parent and of the caller's signal, now that the leg has settled.
+   * Lets go of the parent, now that the leg has settled.
    *
-   * @param value what it settled with: while a streaming body may still be read, the caller's abort must reach it, so
-   * the link then lasts until the body is collected
+   * @param value what it settled with: while a streaming body may still be read, the caller's abort must reach it
+   * @returns the body for whose sake it did not let go
    */
-  settle(value: unknown): void {
-    if (!this.linked) return;
+  settle(value: unknown): ReadableStream | undefined {
+    if (!this.linked) return undefined;
     const body = this.needed ? bodyOf(value) : undefined;
     if (body === undefined) this.unlink();
-    else Leg.#whenCollected(body, this);
+    return body;
+  }
+
+  /**
+   * The same for the leg that a whole call begins with, which lets go of the caller's signal when the body is collected.
+   * Legs within it need not: they are only held by what holds the body.
+   */
+  settleCall(value: unknown): void {
+    const body = this.settle(value);
+    if (body !== undefined) Leg.#whenCollected(body, this);
   }
 
   onAbort(reason: unknown): void {
@@ -119,13 +132,14 @@ export class Leg implements AbortListener {
 
   /** Whether somebody listens to it, or may. */
   private get needed(): boolean {
-    return this.controller !== undefined || this.listener !== undefined || (this.listeners?.size ?? 0) > 0;
+    const { controller, first, second, others } = this;
+    return (controller ?? first ?? second) !== undefined || (others?.size ?? 0) > 0;
   }
 
   /** Hears of the end of its parent and of the caller's signal from now on. */
   protected link(): void {
     if (this.linked) return;
-    this.linked = true;
+    this.linked = (this.outer ?? this.parent) !== undefined;
     this.outer?.addEventListener("abort", this);
     this.parent?.add(this);
   }
@@ -150,6 +164,7 @@ export class Leg implements AbortListener {
 
 /** A body that may still be read: it outlives its Response when only a reader of it is left. */
 function bodyOf(value: unknown): ReadableStream | undefined {
-  if (typeof value !== "object" || value === null || !("body" in value)) return undefined;
-  return value.body instanceof ReadableStream ? value.body : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  const { body } = value as { readonly body?: unknown };
+  return body instanceof ReadableStream ? body : undefined;
 }

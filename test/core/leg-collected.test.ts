@@ -1,6 +1,6 @@
 import { expect, it, vi } from "vitest";
 
-it("a body that is collected lets its legs go of the caller's signal", async () => {
+it("a body that is collected lets the leg of its call go of the caller's signal, and with it those within", async () => {
   const registered: [unknown, unknown][] = [];
   let collect: (held: unknown) => void = () => {};
   vi.stubGlobal(
@@ -24,10 +24,10 @@ it("a body that is collected lets its legs go of the caller's signal", async () 
   inner.signal;
   const response = new Response("body");
   inner.settle(response);
-  outer.settle(response);
-  expect(registered.map(([value]) => value)).toEqual([response.body, response.body]);
+  outer.settleCall(response);
+  expect(registered).toEqual([[response.body, outer]]);
   expect(remove).not.toHaveBeenCalled();
-  for (const [, held] of registered) collect(held);
+  collect(outer);
   expect(remove).toHaveBeenCalledTimes(1);
   vi.unstubAllGlobals();
 });
