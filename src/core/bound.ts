@@ -9,18 +9,18 @@ import type { Service } from "./policy.ts";
 /** One call that has until a deadline to answer. It is the leg of that call, too: one object less for each call. */
 class Bounded<S> extends Leg implements Due, Exit<S> {
   // As in Leg, set by the constructor and not defined as fields.
-  declare readonly at: number;
-  declare before: Due["before"];
-  declare after: Due["after"];
-  declare timer: TimerHandle;
-  declare private readonly context: Context;
+  readonly at: number;
+  before: Due["before"];
+  after: Due["after"];
+  timer: TimerHandle;
+  private readonly context: Context;
   /**
    * Until it has settled. What hears of an abort as long as a body is read must not hold the promise of the Response:
    * else neither is ever collected.
    */
-  declare private exit: Exit<S> | undefined;
-  declare private readonly within: number;
-  declare private readonly deadlines: Deadlines;
+  private exit: Exit<S> | undefined;
+  private readonly within: number;
+  private readonly deadlines: Deadlines;
 
   /** @param context of the call around it */
   constructor(context: Context, exit: Exit<S>, at: number, within: number, deadlines: Deadlines) {
@@ -78,7 +78,8 @@ class Bounded<S> extends Leg implements Due, Exit<S> {
     const { exit } = this;
     if (exit === undefined) return undefined;
     this.exit = undefined;
-    if (this.context.observed) this.context.noteInTime();
+    const { notes } = this.context.call;
+    if (notes !== undefined) notes.inTime = (notes.inTime ?? 0) + 1;
     this.deadlines.remove(this);
     return exit;
   }

@@ -45,13 +45,13 @@ function enter<Q, S>(
     if (leg.aborted) return rejected(leg.reason);
     return linked(request, context).then(
       (value) => {
-        leg.settleCall(value);
+        leg.settle(value, true);
         return value;
       },
       (error: unknown) => {
         // What the caller aborted with comes out as it is, whatever the service made of it.
         const reason = leg.aborted ? leg.reason : error;
-        leg.settleCall(undefined);
+        leg.settle(undefined);
         throw reason;
       },
     );
@@ -66,7 +66,7 @@ function enter<Q, S>(
  */
 function innermost<Q, S>(service: Service<Q, S>): Service<Q, S> {
   function send(request: Q, context: Context): Promise<S> {
-    context.countSend();
+    context.call.sends++;
     try {
       const answer = service(request, context);
       return answer instanceof Promise ? answer : Promise.resolve(answer);

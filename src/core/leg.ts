@@ -11,18 +11,18 @@ export interface AbortListener {
  */
 export class Leg implements AbortListener {
   // No private names, and all set by the constructor: with fields that are defined, one that extends this costs 40 ns more.
-  declare private readonly parent: Leg | undefined;
-  declare private readonly outer: AbortSignal | undefined;
+  private readonly parent: Leg | undefined;
+  private readonly outer: AbortSignal | undefined;
   /** Whether it is more than its parent or the caller's signal alone, which would do instead of it. */
-  declare private readonly separate: boolean;
-  declare private ended: boolean;
-  declare private why: unknown;
-  declare private controller: AbortController | undefined;
+  private readonly separate: boolean;
+  private ended: boolean;
+  private why: unknown;
+  private controller: AbortController | undefined;
   /** Nearly always two listeners at most, a circuit and the leg within, so that a set would be waste. */
-  declare private first: AbortListener | undefined;
-  declare private second: AbortListener | undefined;
-  declare private others: Set<AbortListener> | undefined;
-  declare private linked: boolean;
+  private first: AbortListener | undefined;
+  private second: AbortListener | undefined;
+  private others: Set<AbortListener> | undefined;
+  private linked: boolean;
 
   /** @param separate whether it can be ended on its own */
   constructor(parent: Leg | undefined, outer: AbortSignal | undefined, separate: boolean) {
@@ -100,25 +100,18 @@ export class Leg implements AbortListener {
   }
 
   /**
-   * Lets go of the parent, now that the leg has settled.
+   * Lets go of the parent and of the caller's signal, now that the leg has settled.
    *
-   * @param value what it settled with: while a streaming body may still be read, the caller's abort must reach it
-   * @returns the body for whose sake it did not let go
+   * @param value what it settled with: while a streaming body may still be read, the caller's abort must reach it, so
+   * the link then lasts until the body is collected
+   * @param whole whether the call began with this leg: those within it go when it does
    */
-  settle(value: unknown): ReadableStream | undefined {
-    if (!this.linked) return undefined;
+  settle(value: unknown, whole = false): void {
+    if (!this.linked) return;
     const body = this.needed ? bodyOf(value) : undefined;
     if (body === undefined) this.unlink();
-    return body;
-  }
-
-  /**
-   * The same for the leg that a whole call begins with, which lets go of the caller's signal when the body is collected.
-   * Legs within it need not: they are only held by what holds the body.
-   */
-  settleCall(value: unknown): void {
-    const body = this.settle(value);
-    if (body !== undefined) Leg.#whenCollected(body, this);
+    // Where many gather in one call, as in a loop, each waits for its own body.
+    else if (whole || this.parent?.others !== undefined) Leg.#whenCollected(body, this);
   }
 
   onAbort(reason: unknown): void {

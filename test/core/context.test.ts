@@ -94,7 +94,7 @@ describe("Context", () => {
 
   it("of a part of a call counts its own sends", () => {
     const outer = Context.begin({ repeatable: false });
-    outer.countSend();
+    outer.call.sends++;
     expect([outer.sends, outer.maySend]).toEqual([1, false]);
     const inner = Context.begin(outer);
     expect([inner.sends, inner.maySend, inner.repeatable]).toEqual([0, true, true]);
@@ -125,7 +125,7 @@ describe("Context", () => {
       true,
       true,
     ]);
-    bounded.countSend();
+    bounded.call.sends++;
     expect(context.sends).toBe(1);
   });
 
@@ -140,7 +140,7 @@ describe("Context", () => {
   it("remembers over its attempts what the last of them came to", () => {
     const context = Context.begin();
     expect(context.cause).toBeUndefined();
-    context.withAttempt(1).fail("down");
+    context.withAttempt(1).call.cause = "down";
     expect([context.cause, context.withAttempt(2).cause]).toEqual(["down", "down"]);
     expect(Context.begin({ context }).cause).toBeUndefined();
   });
@@ -156,7 +156,7 @@ describe("Context", () => {
       inner.within({ ...platform, clock: new ManualClock() }),
     ];
     expect(further.map(({ repeatable }) => repeatable)).toEqual(further.map(() => true));
-    inner.countSend();
+    inner.call.sends++;
     expect([context.repeatable, context.sends, context.maySend]).toEqual([false, 1, false]);
     expect([inner.maySend, inner.withRepeatable(false).maySend]).toEqual([true, false]);
     // Another call within this one is another request.
@@ -184,7 +184,7 @@ describe("Context", () => {
       const trace = { traceId: "a".repeat(32), spanId: "b".repeat(16), sampled: true };
       const context = Context.begin({ trace }).within(world);
       context.emit({ type: "cache.missed" });
-      context.enter({ ...trace, spanId: "c".repeat(16) });
+      context.call.trace = { ...trace, spanId: "c".repeat(16) };
       context.withAttempt(2).emit({ type: "cache.missed" });
       const part = Context.begin({ context });
       part.emit({ type: "cache.missed" });

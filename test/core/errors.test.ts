@@ -30,8 +30,8 @@ describe("RejectedError", () => {
     const first = new RejectedError("quota", "quota", "none left", { context });
     expect(details(first)).toEqual(["tenant", 0, undefined]);
     expect("cause" in first).toBe(false);
-    context.countSend();
-    context.fail("down");
+    context.call.sends++;
+    context.call.cause = "down";
     expect(details(new RejectedError("quota", "quota", "none left", { context }))).toEqual([
       "tenant",
       1,

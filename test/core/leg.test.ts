@@ -196,9 +196,12 @@ describe("Leg", () => {
     it("with a Response works where the platform has no FinalizationRegistry", () => {
       vi.stubGlobal("FinalizationRegistry", undefined);
       const { signal, abort } = watched();
-      const leg = root(signal).fork();
+      const call = root(signal);
+      const leg = call.fork();
       const seen = leg.signal;
-      leg.settle(new Response("body"));
+      const response = new Response("body");
+      leg.settle(response);
+      call.settle(response, true);
       abort("x");
       expect(seen.aborted).toBe(true);
       vi.unstubAllGlobals();
