@@ -65,10 +65,11 @@ export class Call {
   cause: unknown = undefined;
   /** How often the request has gone out so far, over all branches and attempts. */
   sends = 0;
+  /** Where notes for whoever tells of its end go, if anybody does. */
   notes: CallNotes | undefined = undefined;
   /** What counts calls and has counted this one: nearly always one at most, so that a set would be waste. */
-  #counter: object | undefined = undefined;
-  #counters: Set<object> | undefined = undefined;
+  counter: object | undefined = undefined;
+  counters: Set<object> | undefined = undefined;
 
   constructor(said: CallOptions, allowed: number | undefined, ends: number | undefined) {
     const { key, priority, repeatable, concurrent, trace, signal, context } = said;
@@ -81,15 +82,5 @@ export class Call {
     this.ends = ends;
     this.trace = trace ?? context?.trace;
     this.leg = signal || parent ? new Leg(parent, signal ?? undefined, false) : undefined;
-  }
-
-  isNewTo(counter: object): boolean {
-    if (this.#counter === counter || this.#counters?.has(counter)) return false;
-    if (this.#counter === undefined) this.#counter = counter;
-    else {
-      this.#counters ??= new Set();
-      this.#counters.add(counter);
-    }
-    return true;
   }
 }

@@ -1,6 +1,6 @@
-import { Call, type CallNotes, type CallOptions, type Trace } from "./call.ts";
+import { Call, type CallOptions, type Trace } from "./call.ts";
 import { milliseconds } from "./duration.ts";
-import type { CircuitCall, EventDraft, EventStamp } from "./events.ts";
+import type { EventDraft, EventStamp } from "./events.ts";
 import { Leg } from "./leg.ts";
 import { type Environment, platform } from "./platform.ts";
 
@@ -17,7 +17,8 @@ export class Context {
   readonly attempt: number;
   /** Whether a layer further out ends the call at its deadline. */
   readonly bounded: boolean;
-  readonly #call: Call;
+  /** @internal */
+  readonly call: Call;
   /** What can end this part of the call, unless it is the call's own leg. */
   readonly #leg: Leg | undefined;
   // Not `Infinity` where there is none: a number that is no integer is an object of its own in each context.
@@ -37,7 +38,7 @@ export class Context {
     this.environment = environment;
     this.attempt = attempt;
     this.bounded = bounded;
-    this.#call = call;
+    this.call = call;
     this.#leg = leg;
     this.#deadline = deadline;
     this.#repeats = repeats;
@@ -64,14 +65,14 @@ export class Context {
 
   /** What can end this part of the call. */
   get leg(): Leg {
-    const call = this.#call;
-    if (this.#leg === undefined) call.leg ??= new Leg(undefined, undefined, false);
-    return (this.#leg ?? call.leg) as Leg;
+    if (this.#leg !== undefined) return this.#leg;
+    this.call.leg ??= new Leg(undefined, undefined, false);
+    return this.call.leg;
   }
 
   /** The leg, unless nothing can end it. */
   get parent(): Leg | undefined {
-    return this.#leg ?? this.#call.leg;
+    return this.#leg ?? this.call.leg;
   }
 
   /** When the call must be over, by `environment.clock.now()`; `Infinity` when it need not. */
@@ -90,37 +91,37 @@ export class Context {
   }
 
   get key(): string | undefined {
-    return this.#call.key;
+    return this.call.key;
   }
 
   /** Who goes first where calls wait: the higher number; undefined where nobody said. */
   get priority(): number | undefined {
-    return this.#call.priority;
+    return this.call.priority;
   }
 
   /** False when the request must not go out a second time. */
   get repeatable(): boolean {
-    return (this.#repeats ?? this.#call.repeatable) !== false;
+    return (this.#repeats ?? this.call.repeatable) !== false;
   }
 
   /** Whether a policy may have the request under way twice at once: it is repeatable, and nobody said otherwise. */
   get concurrent(): boolean {
-    return this.repeatable && this.#call.concurrent !== false;
+    return this.repeatable && this.call.concurrent !== false;
   }
 
   /** Where in a trace the attempt that was sent last stands. */
   get trace(): Trace | undefined {
-    return this.#call.trace;
+    return this.call.trace;
   }
 
   /** What the last attempt came to that another one followed: an error, or a failing value. */
   get cause(): unknown {
-    return this.#call.cause;
+    return this.call.cause;
   }
 
   /** How often the request has gone out to the service so far, over all branches and attempts. */
   get sends(): number {
-    return this.#call.sends;
+    return this.call.sends;
   }
 
   /** Whether a policy may send the request (again): always, until one that is not repeatable has gone out. */
@@ -140,7 +141,7 @@ export class Context {
     const stamped = event as EventDraft & { -readonly [K in keyof EventStamp]: EventStamp[K] };
     stamped.policy = name;
     stamped.at = clock.wall();
-    const { key, trace } = this.#call;
+    const { key, trace } = this.call;
     if (key !== undefined) stamped.key = key;
     if (trace !== undefined) {
       stamped.traceId = trace.traceId;
@@ -159,46 +160,16 @@ export class Context {
     return Math.max(0, this.#deadline - this.environment.clock.now());
   }
 
-  /** @internal Says what an attempt came to that another one will follow. */
-  fail(cause: unknown): void {
-    this.#call.cause = cause;
-  }
-
-  /** @internal Says where in a trace the next attempt stands. */
-  enter(trace: Trace): void {
-    this.#call.trace = trace;
-  }
-
-  /** @internal Notes how an observed call went through a circuit. What is late for the call's end is told by itself. */
-  noteCircuit(call: CircuitCall): void {
-    const { notes } = this.#call;
-    if (notes === undefined) this.emit({ type: "circuit.called", ...call });
-    else if (notes.circuits === undefined) notes.circuits = [call];
-    else notes.circuits.push(call);
-  }
-
-  /** @internal Notes that an operation of an observed call ended within its timeout. */
-  noteInTime(): void {
-    const { notes } = this.#call;
-    if (notes !== undefined) notes.inTime = (notes.inTime ?? 0) + 1;
-  }
-
-  /** @internal Hands in where notes go until somebody else hands in another place, and gives the one before back. */
-  swapNotes(notes: CallNotes | undefined): CallNotes | undefined {
-    const call = this.#call;
-    const before = call.notes;
-    call.notes = notes;
-    return before;
-  }
-
-  /** @internal The innermost step of every chain says that the request goes out. */
-  countSend(): void {
-    this.#call.sends++;
-  }
-
   /** Whether this call is new to what counts calls: a budget that stands in two layers must count it once. */
   isNewTo(counter: object): boolean {
-    return this.#call.isNewTo(counter);
+    const { call } = this;
+    if (call.counter === counter || call.counters?.has(counter)) return false;
+    if (call.counter === undefined) call.counter = counter;
+    else {
+      call.counters ??= new Set();
+      call.counters.add(counter);
+    }
+    return true;
   }
 
   /** The context of the `attempt`th try. */
@@ -232,16 +203,16 @@ export class Context {
   within(environment: Environment): Context {
     let deadline = this.#deadline;
     if (deadline !== undefined && environment.clock !== this.environment.clock) {
-      const { allowed, ends } = this.#call;
+      const { allowed, ends } = this.call;
       const left = deadline === ends ? (allowed as number) : this.remaining();
       deadline = environment.clock.now() + left;
     }
     const { attempt, bounded } = this;
-    return new Context(environment, this.#call, this.#leg, deadline, attempt, bounded, this.#repeats);
+    return new Context(environment, this.call, this.#leg, deadline, attempt, bounded, this.#repeats);
   }
 
   #derive(leg: Leg | undefined, deadline: number | undefined, attempt: number, bounded: boolean): Context {
-    return new Context(this.environment, this.#call, leg, deadline, attempt, bounded, this.#repeats);
+    return new Context(this.environment, this.call, leg, deadline, attempt, bounded, this.#repeats);
   }
 
   /**

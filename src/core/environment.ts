@@ -86,7 +86,8 @@ class Report<S> implements Exit<S>, CallNotes {
     this.#context = context;
     this.#exit = exit;
     this.#began = context.environment.clock.now();
-    this.#around = context.swapNotes(this);
+    this.#around = context.call.notes;
+    context.call.notes = this;
   }
 
   succeed(value: S): unknown {
@@ -120,7 +121,7 @@ class Report<S> implements Exit<S>, CallNotes {
 
   /** From here on notes are somebody else's. */
   #end(): CallNotes {
-    this.#context.swapNotes(this.#around);
+    this.#context.call.notes = this.#around;
     return this;
   }
 }

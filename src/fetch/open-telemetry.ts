@@ -160,7 +160,7 @@ function enter<C>(context: Context, span: OpenTelemetrySpan, parent: C): void {
   const { traceId, spanId, traceFlags } = span.spanContext();
   if (isZero(traceId)) return;
   const entered: Entered<C> = { traceId, spanId, sampled: (traceFlags & 1) === 1, parent };
-  context.enter(entered);
+  context.call.trace = entered;
 }
 
 function attributesOf(call: FetchCall, url: URL | undefined): Record<string, string | number> {

@@ -124,31 +124,16 @@ function heardBy(hear: (error: unknown, call: FetchCall) => void): Policy<FetchC
       next,
       (inner) =>
         function heard(call: FetchCall, context: Context, exit: Exit<Response>): unknown {
-          return inner(call, context, new Heard(exit, call, hear));
+          return inner(call, context, {
+            succeed: (response) => exit.succeed(response),
+            fail(error) {
+              hear(error, call);
+              return exit.fail(error);
+            },
+          });
         },
     ),
   );
-}
-
-class Heard implements Exit<Response> {
-  readonly #exit: Exit<Response>;
-  readonly #call: FetchCall;
-  readonly #hear: (error: unknown, call: FetchCall) => void;
-
-  constructor(exit: Exit<Response>, call: FetchCall, hear: (error: unknown, call: FetchCall) => void) {
-    this.#exit = exit;
-    this.#call = call;
-    this.#hear = hear;
-  }
-
-  succeed(response: Response): unknown {
-    return this.#exit.succeed(response);
-  }
-
-  fail(error: unknown): unknown {
-    this.#hear(error, this.#call);
-    return this.#exit.fail(error);
-  }
 }
 
 /** The init of a call whose signal is this one. */

@@ -54,7 +54,7 @@ export function traceContext(options: TraceContextOptions = {}): Policy<FetchCal
       const first = context.isNewTo(itself);
       const before = first || context.trace === undefined ? traceOf(call, context) : context.trace;
       const span = { ...before, spanId: hexadecimal(16, context.environment.random) };
-      context.enter(span);
+      context.call.trace = span;
       const sent = listed(urlOf(call)?.origin ?? "") ? withTrace(call, span) : call;
       return context.observed ? reported(next, sent, context, span) : next(sent, context);
     };

@@ -1,6 +1,7 @@
 import { failure, judgeValue, type Verdict } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import { isRejected } from "../core/errors.ts";
+import type { CircuitCall } from "../core/events.ts";
 import type { Exit } from "../core/exit.ts";
 import type { AbortListener } from "../core/leg.ts";
 import type { CircuitState } from "../state/circuit.ts";
@@ -54,7 +55,13 @@ export class Admission<S> implements Exit<S> {
 
   protected tell({ kind }: Verdict): void {
     const { context, gate } = this;
-    if (context.observed) context.noteCircuit({ circuit: gate.name, state: this.#state, result: kind });
+    if (!context.observed) return;
+    const call: CircuitCall = { circuit: gate.name, state: this.#state, result: kind };
+    const { notes } = context.call;
+    // What is late for the call's end is told by itself.
+    if (notes === undefined) context.emit({ type: "circuit.called", ...call });
+    else if (notes.circuits === undefined) notes.circuits = [call];
+    else notes.circuits.push(call);
   }
 }
 

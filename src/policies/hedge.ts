@@ -148,7 +148,7 @@ function callHedged<Q, S>(
         return;
       }
       failures[index] = outcome;
-      context.fail("error" in outcome ? outcome.error : value);
+      context.call.cause = "error" in outcome ? outcome.error : value;
       failed++;
       // As for a retry: a refusal would only be met again.
       if (retryable) hedge();

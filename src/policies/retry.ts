@@ -142,7 +142,7 @@ class Tries<Q, S> implements Exit<S> {
   }
 
   #again(delay: number, cause: unknown): Promise<unknown> {
-    this.#context.fail(cause);
+    this.#context.call.cause = cause;
     return this.#context.sleep(delay).then(
       () => this.attempt(),
       (reason: unknown) => this.#exit.fail(reason),
