@@ -45,16 +45,16 @@ const entryPoints: Record<string, readonly Runtime[]> = {
 
 /** Bytes after minifying and gzip -9. The README quotes these limits. */
 const sizes = [
-  { name: "retry alone", code: `export { retry } from "ninelives"`, limit: 5550 },
+  { name: "retry alone", code: `export { retry } from "ninelives"`, limit: 5450 },
   {
     name: "compose and seven policies",
     code: `export { compose, retry, timeout, circuitBreaker, bulkhead, rateLimit, fallback, hedge } from "ninelives"`,
-    limit: 13700,
+    limit: 13600,
   },
   {
     name: "resilientFetch with its standard policy",
     code: `export { resilientFetch } from "ninelives/fetch"`,
-    limit: 14450,
+    limit: 14400,
   },
 ];
 
