@@ -4,15 +4,16 @@ import {
   type CommandResult,
   type CommandServiceOptions,
   commandService,
+  documentCommands,
+  parameterCommands,
   type RegisteredCommand,
+  snapshotCommands,
 } from "ninelives/control";
 import { auditCommands } from "./audit-commands.ts";
 import { circuitCommands } from "./circuit-commands.ts";
-import { documentCommands } from "./document-commands.ts";
+import { planeOf } from "./document-plane.ts";
 import type { Env } from "./env.ts";
 import { limiterCommands } from "./limiter-commands.ts";
-import { parameterCommands } from "./parameter-commands.ts";
-import { snapshotCommands } from "./snapshot-commands.ts";
 import { stateCommands } from "./state-commands.ts";
 
 /** What each sender may send in each isolate; strangers, whose commands are all denied, share one limit. */
@@ -47,13 +48,14 @@ export function commandsOf(env: Env, own?: OwnCommands): (command: Command) => P
 
 /** The commands that this Worker knows, and those that somebody has added. */
 export function definitions(env: Env, own: OwnCommands = () => []): RegisteredCommand[] {
+  const plane = planeOf(env);
   return [
-    ...documentCommands(env),
-    ...parameterCommands(env),
+    ...documentCommands(plane),
+    ...parameterCommands(plane),
     ...circuitCommands(env),
     ...limiterCommands(env),
     ...stateCommands(env),
-    ...snapshotCommands(env),
+    ...snapshotCommands(plane),
     ...auditCommands(env),
     ...own(env),
   ];

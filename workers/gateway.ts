@@ -18,7 +18,7 @@ import {
   timeout,
   type Wrapped,
 } from "ninelives";
-import { type DocumentPolicy, documentPolicy, type PolicyDocument } from "ninelives/control";
+import { CommandError, type DocumentPolicy, documentPolicy, type PolicyDocument } from "ninelives/control";
 import { classifyHttp, deadlineHeader, type FetchCall, staleIfError, traceContext } from "ninelives/fetch";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
@@ -279,6 +279,14 @@ async function check({ upstream, group }: Route): Promise<void> {
 
 function refuse(policy: string): never {
   throw new TypeError(`${policy} has no place in a gateway: what it answers would be no Response`);
+}
+
+/** The upstream's route. @throws CommandError: `not-found` */
+export function routeOf(gateway: Gateway, name: string): Route {
+  const route = gateway.routes.get(name);
+  if (route !== undefined) return route;
+  const known = [...gateway.routes.keys()].join(", ");
+  throw new CommandError("not-found", `there is no policy ${name}; there are ${known}`);
 }
 
 let current: { readonly config: string; readonly gateway: Gateway } | undefined;

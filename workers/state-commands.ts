@@ -1,7 +1,6 @@
 import { defineCommand, object, optional, type RegisteredCommand, reaches, text } from "ninelives/control";
-import { routeOf } from "./documents.ts";
 import type { Env } from "./env.ts";
-import { gatewayOf } from "./gateway.ts";
+import { gatewayOf, routeOf } from "./gateway.ts";
 
 /** What one asks before one does anything: whether it runs, and how its circuits are. */
 export function stateCommands(env: Env): RegisteredCommand[] {

@@ -74,6 +74,33 @@ export function restored(
   return grown(snapshot, { ...last, version, updatedAt: now });
 }
 
+/**
+ * The histories once the documents of a snapshot are in the place of all; those that it lacks go back to what the
+ * configuration says.
+ *
+ * @param originals what the configuration says of each policy that there is; others are left out
+ */
+export function replacing(
+  snapshots: readonly DocumentHistory[],
+  originals: readonly DocumentHistory[],
+  currentOf: (name: string) => DocumentHistory | undefined,
+  now: number,
+): DocumentHistory[] {
+  const named = new Map(snapshots.map((snapshot) => [inForce(snapshot).name, snapshot]));
+  return originals.flatMap((original) => {
+    const { name } = inForce(original);
+    const current = currentOf(name);
+    const snapshot = named.get(name) ?? (current && original);
+    return snapshot === undefined ? [] : [restored(snapshot, current, now)];
+  });
+}
+
+/** The version in force as followers get it, who need not know what is beneath it. */
+export function shown(history: DocumentHistory): PolicyDocument {
+  const { beneath: _, ...document } = inForce(history);
+  return document;
+}
+
 function grown(history: DocumentHistory, next: DocumentVersion): DocumentHistory {
   return [...history, next].slice(-versionsKept) as unknown as DocumentHistory;
 }

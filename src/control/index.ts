@@ -11,6 +11,7 @@ export {
   readCommand,
 } from "./commands.ts";
 export { DenialBound } from "./denial-bound.ts";
+export { documentCommands } from "./document-commands.ts";
 export {
   changed,
   configured,
@@ -18,8 +19,10 @@ export {
   type DocumentHistory,
   type DocumentVersion,
   inForce,
+  replacing,
   restored,
   settled,
+  shown,
   versionsKept,
 } from "./document-history.ts";
 export {
@@ -28,11 +31,26 @@ export {
   documentPolicy,
   type Prepared,
 } from "./document-policy.ts";
+export { documentSchema, parameterSchema } from "./document-schemas.ts";
+export {
+  type DocumentOutcome,
+  type DocumentStore,
+  type DocumentStoreOptions,
+  documentStore,
+} from "./document-store.ts";
+export {
+  type ConfiguredPolicy,
+  type DocumentPlane,
+  type DryRun,
+  parameterStates,
+  policyDocuments,
+} from "./documents.ts";
 export { type JwksOptions, jwks } from "./jwks.ts";
 export { type JwtAlgorithm, type JwtOptions, jwtVerifier, type PublicKey } from "./jwt.ts";
 export { livePolicy } from "./live-policy.ts";
 export { type Claim, once, type ResultStore } from "./once.ts";
 export { type DescribedRoute, openApi } from "./openapi.ts";
+export { parameterCommands } from "./parameter-commands.ts";
 export { type ListedParameter, listParameters } from "./parameter-list.ts";
 export { type Difference, differences, type Parameter, parameters, withParameter } from "./parameters.ts";
 export { treeText } from "./policy-tree.ts";
@@ -50,6 +68,7 @@ export {
   text,
   wholeNumber,
 } from "./schema.ts";
+export { snapshotCommands } from "./snapshot-commands.ts";
 export {
   allows,
   anonymous,

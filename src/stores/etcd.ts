@@ -2,7 +2,12 @@ import { known } from "../core/check.ts";
 import { systemClock } from "../core/clock.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import type { SharedStore } from "../policies/fleet.ts";
-import { type CompareAndSetStoreOptions, compareAndSetStore, quorumOf } from "./compare-and-set.ts";
+import {
+  type CompareAndSet,
+  type CompareAndSetStoreOptions,
+  compareAndSetStore,
+  quorumOf,
+} from "./compare-and-set.ts";
 import { baseUrl, HttpStoreError, postJson } from "./post-json.ts";
 
 export interface EtcdStoreOptions extends CompareAndSetStoreOptions {
@@ -38,16 +43,36 @@ interface Lease {
  */
 export function etcdStore(options: EtcdStoreOptions): SharedStore {
   known(options, "etcdStore", ["url", "prefix", "forgetAfter", "headers", "fetch", "quorum"]);
-  const { prefix = "ninelives/", headers, fetch } = options;
   const forgetAfter = milliseconds(options.forgetAfter ?? "168h", "etcdStore: forgetAfter");
-  const base = baseUrl(options.url, "etcdStore: url");
+  return compareAndSetStore(homeIn(options, "etcdStore", forgetAfter), quorumOf(options));
+}
+
+/**
+ * A place in etcd for what must not be forgotten, such as policy documents: `documentStore(etcdHome({ url }))`. etcd keeps
+ * 1.5 MB under a name, if it is not told otherwise.
+ */
+export function etcdHome(
+  options: Pick<EtcdStoreOptions, "url" | "prefix" | "headers" | "fetch">,
+): CompareAndSet<string> {
+  known(options, "etcdHome", ["url", "prefix", "headers", "fetch"]);
+  return homeIn(options, "etcdHome", undefined);
+}
+
+/** @param forgetAfter milliseconds, or nothing */
+function homeIn(
+  options: Pick<EtcdStoreOptions, "url" | "prefix" | "headers" | "fetch">,
+  own: string,
+  forgetAfter: number | undefined,
+): CompareAndSet<string> {
+  const { prefix = "ninelives/", headers, fetch } = options;
+  const base = baseUrl(options.url, `${own}: url`);
   let lease: Lease | undefined;
 
   const post = (path: string, body: unknown, signal: AbortSignal) =>
     postJson({ url: `${base}/v3/${path}`, body, headers, signal, fetch });
 
   /** A lease that outlives what is written now by `forgetAfter` at least. */
-  async function lasting(signal: AbortSignal): Promise<string> {
+  async function lasting(signal: AbortSignal, forgetAfter: number): Promise<string> {
     const now = systemClock.now();
     if (lease !== undefined && now < lease.renewAt) return lease.id;
     const TTL = String(Math.ceil((2 * forgetAfter) / 1_000));
@@ -56,38 +81,36 @@ export function etcdStore(options: EtcdStoreOptions): SharedStore {
     return lease.id;
   }
 
-  return compareAndSetStore<string>(
-    {
-      async get(name, signal) {
-        const answer = await post("kv/range", { key: base64(prefix + name) }, signal);
-        const [kept] = (answer.json as Range).kvs ?? [];
-        const date = Date.parse(answer.headers.get("date") ?? "");
-        return {
-          text: kept === undefined ? undefined : fromBase64(kept.value),
-          version: kept?.mod_revision ?? "0",
-          // A gateway in between may keep the date to itself.
-          now: Number.isNaN(date) ? undefined : date,
-        };
-      },
-      async set(name, text, version, signal) {
-        const key = base64(prefix + name);
-        const put = { key, value: base64(text), lease: await lasting(signal) };
-        const transaction = {
-          compare: [{ key, target: "MOD", result: "EQUAL", mod_revision: version }],
-          success: [{ request_put: put }],
-        };
-        try {
-          const { json } = await post("kv/txn", transaction, signal);
-          return (json as { readonly succeeded?: boolean }).succeeded === true;
-        } catch (error) {
-          // Somebody revoked it: the next report takes a new one.
-          if (error instanceof HttpStoreError && error.message.includes("lease not found")) lease = undefined;
-          throw error;
-        }
-      },
+  return {
+    async get(name, signal) {
+      const answer = await post("kv/range", { key: base64(prefix + name) }, signal);
+      const [kept] = (answer.json as Range).kvs ?? [];
+      const date = Date.parse(answer.headers.get("date") ?? "");
+      return {
+        text: kept === undefined ? undefined : fromBase64(kept.value),
+        version: kept?.mod_revision ?? "0",
+        // A gateway in between may keep the date to itself.
+        now: Number.isNaN(date) ? undefined : date,
+      };
     },
-    quorumOf(options),
-  );
+    async set(name, text, version, signal) {
+      const key = base64(prefix + name);
+      const leased = forgetAfter === undefined ? {} : { lease: await lasting(signal, forgetAfter) };
+      const put = { key, value: base64(text), ...leased };
+      const transaction = {
+        compare: [{ key, target: "MOD", result: "EQUAL", mod_revision: version }],
+        success: [{ request_put: put }],
+      };
+      try {
+        const { json } = await post("kv/txn", transaction, signal);
+        return (json as { readonly succeeded?: boolean }).succeeded === true;
+      } catch (error) {
+        // Somebody revoked it: the next report takes a new one.
+        if (error instanceof HttpStoreError && error.message.includes("lease not found")) lease = undefined;
+        throw error;
+      }
+    },
+  };
 }
 
 function base64(text: string): string {

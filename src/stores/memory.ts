@@ -1,7 +1,21 @@
 import { systemClock } from "../core/clock.ts";
 import { type SharedStore, sharedBy } from "../policies/fleet.ts";
+import type { CompareAndSet } from "../state/compare-and-set.ts";
 import { coordinate, isNews, type Quorum, type SharedRecord, viewOf } from "../state/coordinator.ts";
 import type { View } from "../state/sync.ts";
+
+/** A place in this process, for tests and for what may end with it: `documentStore(memoryHome())`. */
+export function memoryHome(): CompareAndSet<number> {
+  const kept = new Map<string, { readonly text: string; readonly version: number }>();
+  return {
+    get: async (name) => kept.get(name) ?? { text: undefined, version: 0 },
+    async set(name, text, version) {
+      if ((kept.get(name)?.version ?? 0) !== version) return false;
+      kept.set(name, { text, version: version + 1 });
+      return true;
+    },
+  };
+}
 
 export interface MemoryStoreOptions {
   /** Who must vote for opening. Default `majority`. */

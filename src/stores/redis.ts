@@ -2,7 +2,12 @@ import { known } from "../core/check.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { platform } from "../core/platform.ts";
 import type { SharedStore } from "../policies/fleet.ts";
-import { type CompareAndSetStoreOptions, compareAndSetStore, quorumOf } from "./compare-and-set.ts";
+import {
+  type CompareAndSet,
+  type CompareAndSetStoreOptions,
+  compareAndSetStore,
+  quorumOf,
+} from "./compare-and-set.ts";
 import { baseUrl, postJson } from "./post-json.ts";
 
 /** What the store needs of a Redis client. That of `redis` (node-redis) is one, and so is `upstash(...)`. */
@@ -25,7 +30,7 @@ return { kept[1] or "", kept[2] or "", time[1], time[2] }`;
 const write = `
 if (redis.call("HGET", KEYS[1], "version") or "") ~= ARGV[1] then return 0 end
 redis.call("HSET", KEYS[1], "version", ARGV[2], "record", ARGV[3])
-redis.call("PEXPIRE", KEYS[1], ARGV[4])
+if ARGV[4] ~= "" then redis.call("PEXPIRE", KEYS[1], ARGV[4]) end
 return 1`;
 
 /**
@@ -42,26 +47,41 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   known(options, "redisStore", ["prefix", "forgetAfter", "quorum"]);
   const { prefix = "ninelives:" } = options;
   const forgetAfter = milliseconds(options.forgetAfter ?? "168h", "redisStore: forgetAfter");
+  return compareAndSetStore(homeIn(client, prefix, String(forgetAfter)), quorumOf(options));
+}
+
+/**
+ * A place in Redis for what must not be forgotten, such as policy documents: `documentStore(redisHome(client))`.
+ *
+ * @param options `prefix` stands before the names; default `ninelives:`
+ */
+export function redisHome(
+  client: RedisClient,
+  options: Pick<RedisStoreOptions, "prefix"> = {},
+): CompareAndSet<string> {
+  known(options, "redisHome", ["prefix"]);
+  return homeIn(client, options.prefix ?? "ninelives:", "");
+}
+
+/** @param forgetAfter milliseconds, or nothing */
+function homeIn(client: RedisClient, prefix: string, forgetAfter: string): CompareAndSet<string> {
   const run = (script: string, signal: AbortSignal, key: string, ...args: string[]) =>
     client.sendCommand(["EVAL", script, "1", prefix + key, ...args], { abortSignal: signal });
-  return compareAndSetStore<string>(
-    {
-      async get(name, signal) {
-        const [version, text, seconds, micros] = (await run(read, signal, name)) as string[];
-        return {
-          text: text === "" ? undefined : text,
-          version: version as string,
-          now: Number(seconds) * 1_000 + Number(micros) / 1_000,
-        };
-      },
-      async set(name, text, version, signal) {
-        // By chance, not by counting: a count that begins anew after a wipe would let a stale writer in.
-        const next = platform.random().toString(36).slice(2);
-        return (await run(write, signal, name, version, next, text, String(forgetAfter))) === 1;
-      },
+  return {
+    async get(name, signal) {
+      const [version, text, seconds, micros] = (await run(read, signal, name)) as string[];
+      return {
+        text: text === "" ? undefined : text,
+        version: version as string,
+        now: Number(seconds) * 1_000 + Number(micros) / 1_000,
+      };
     },
-    quorumOf(options),
-  );
+    async set(name, text, version, signal) {
+      // By chance, not by counting: a count that begins anew after a wipe would let a stale writer in.
+      const next = platform.random().toString(36).slice(2);
+      return (await run(write, signal, name, version, next, text, forgetAfter)) === 1;
+    },
+  };
 }
 
 export interface UpstashOptions {

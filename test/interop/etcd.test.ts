@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { documentStore } from "../../src/control/index.ts";
 import type { Store } from "../../src/state/sync.ts";
-import { etcdStore } from "../../src/stores/etcd.ts";
+import { etcdHome, etcdStore } from "../../src/stores/etcd.ts";
+import { documentStoreContract } from "../contracts/document-store.ts";
 import { deaf, report, storeContract } from "../contracts/store.ts";
 import { freePort } from "../e2e/running-demo.ts";
 import { debian } from "./debian.ts";
@@ -46,6 +48,7 @@ async function opened(store: Store, name: string) {
   return store.sync(name, report({ ...vote, epoch }), deaf);
 }
 
+documentStoreContract("etcd", () => documentStore(etcdHome({ url, prefix: prefix() })));
 storeContract("etcd", () => ({ store: etcdStore({ url, prefix: prefix() }), quorum: "majority" }));
 
 describe("etcdStore", () => {

@@ -1,7 +1,9 @@
 import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { documentStore } from "../../src/control/index.ts";
 import type { Store } from "../../src/state/sync.ts";
-import { redisStore, upstash } from "../../src/stores/redis.ts";
+import { redisHome, redisStore, upstash } from "../../src/stores/redis.ts";
+import { documentStoreContract } from "../contracts/document-store.ts";
 import { deaf, report, storeContract } from "../contracts/store.ts";
 import { freePort } from "../e2e/running-demo.ts";
 import { debian } from "./debian.ts";
@@ -53,10 +55,23 @@ storeContract("Redis, by Upstash's REST", () => ({
   quorum: "majority",
 }));
 
+documentStoreContract("Redis, by node-redis", () => documentStore(redisHome(client, { prefix: prefix() })));
+documentStoreContract("Redis, by Upstash's REST", () =>
+  documentStore(redisHome(upstash({ url: rest.url, token: rest.token }), { prefix: prefix() })),
+);
+
 async function opened(store: Store, name: string) {
   const { epoch } = await store.sync(name, report(), deaf);
   return store.sync(name, report({ ...vote, epoch }), deaf);
 }
+
+describe("redisHome", () => {
+  it("keeps documents for ever", async () => {
+    const store = documentStore(redisHome(client, { prefix: "ever:" }));
+    await store.change("prices", "retry", { text: "retry(4)", expected: 0, by: "ann" });
+    expect(await client.pTTL("ever:documents")).toBe(-1);
+  });
+});
 
 describe("redisStore", () => {
   it("two clients have one circuit, whichever wire they speak", async () => {

@@ -8,13 +8,15 @@ import {
   chained,
   DenialBound,
   type DocumentHistory,
+  type DocumentOutcome,
   genesis,
   inForce,
   type PolicyDocument,
-  restored,
+  replacing,
+  shown,
   verify,
 } from "ninelives/control";
-import { type DocumentOutcome, DocumentTable, shown } from "./document-table.ts";
+import { DocumentTable } from "./document-table.ts";
 
 /** Entries that are kept; older ones are dropped, and the chain then begins with the hash of the last one dropped. */
 const auditKept = 10_000;
@@ -137,14 +139,8 @@ export class ControlObject extends DurableObject<unknown> {
     snapshots: readonly DocumentHistory[],
     originals: readonly DocumentHistory[],
   ): Promise<PolicyDocument[]> {
-    const now = Date.now();
-    const named = new Map(snapshots.map((snapshot) => [inForce(snapshot).name, snapshot]));
-    for (const original of originals) {
-      const { name } = inForce(original);
-      const current = this.history(name);
-      const snapshot = named.get(name) ?? (current && original);
-      if (snapshot !== undefined) this.#documents.put(restored(snapshot, current, now));
-    }
+    const histories = replacing(snapshots, originals, (name) => this.history(name), Date.now());
+    for (const history of histories) this.#documents.put(history);
     await this.#wake();
     return this.documents();
   }

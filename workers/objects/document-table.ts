@@ -3,15 +3,11 @@ import {
   configured,
   type DocumentChange,
   type DocumentHistory,
+  type DocumentOutcome,
   inForce,
-  type PolicyDocument,
   settled,
+  shown,
 } from "ninelives/control";
-
-/** What became of a change of a document. */
-export type DocumentOutcome =
-  | { readonly document: PolicyDocument }
-  | { readonly conflict: { readonly expected: number; readonly found: number } };
 
 /** The documents of the control plane with their versions, in the tables of its object. */
 export class DocumentTable {
@@ -62,10 +58,4 @@ export class DocumentTable {
     if (next !== history) this.put(next);
     return next;
   }
-}
-
-/** The version in force as followers get it, who need not know what is beneath it. */
-export function shown(history: DocumentHistory): PolicyDocument {
-  const { beneath: _, ...document } = inForce(history);
-  return document;
 }

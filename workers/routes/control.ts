@@ -1,8 +1,8 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { readCommand, sha256 } from "ninelives/control";
+import { parameterStates, policyDocuments, readCommand, sha256 } from "ninelives/control";
 import { commandsOf } from "../commands.ts";
-import { parameterStates, policyDocuments } from "../documents.ts";
+import { planeOf } from "../document-plane.ts";
 import type { Surroundings } from "../env.ts";
 import { identityOf, readers } from "../middleware/access.ts";
 import { BadJsonError, problem } from "../middleware/problem.ts";
@@ -75,9 +75,11 @@ export const controlRoutes = new Hono<Surroundings>()
   .post("/commands/:name", limited(largestCommand), named)
   .on(otherThan("POST"), ["/commands", "/commands/:name"], only("POST"))
   .get("/openapi.json", (c) => c.json(describedApi(c.env, c.get("own"))))
-  .get("/policies", readers, async (c) => tagged(c.req.raw, { policies: await policyDocuments(c.env) }))
+  .get("/policies", readers, async (c) =>
+    tagged(c.req.raw, { policies: await policyDocuments(planeOf(c.env)) }),
+  )
   .get("/parameters", readers, async (c) =>
-    tagged(c.req.raw, { parameters: await parameterStates(c.env, () => true) }),
+    tagged(c.req.raw, { parameters: await parameterStates(planeOf(c.env), () => true) }),
   )
   .get("/audit", readers, async (c) => c.json(await c.env.CONTROL.getByName("control").audit(auditShown)))
   .on(otherThan("GET"), ["/policies", "/parameters", "/audit", "/openapi.json"], only("GET", "HEAD"));

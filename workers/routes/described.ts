@@ -1,6 +1,12 @@
-import { apiVersion, type DescribedRoute, type JsonSchema, openApi } from "ninelives/control";
+import {
+  apiVersion,
+  type DescribedRoute,
+  documentSchema,
+  type JsonSchema,
+  openApi,
+  parameterSchema,
+} from "ninelives/control";
 import { definitions, type OwnCommands } from "../commands.ts";
-import { documentSchema, parameterSchema } from "../document-schemas.ts";
 import type { Env } from "../env.ts";
 
 const json = (description: string, schema: JsonSchema) => ({

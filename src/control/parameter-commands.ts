@@ -1,22 +1,18 @@
-import {
-  CommandError,
-  defineCommand,
-  flag,
-  inForce,
-  object,
-  optional,
-  type RegisteredCommand,
-  reaches,
-  refuse,
-  type Schema,
-  span,
-  text,
-  wholeNumber,
-  withParameter,
-} from "ninelives/control";
+import { CommandError } from "./command-error.ts";
+import { defineCommand, type RegisteredCommand } from "./commands.ts";
+import { inForce } from "./document-history.ts";
 import { outcomeSchema, parameterSchema } from "./document-schemas.ts";
-import { changeDocument, historyOf, invalidText, parameterStates, parametersOf } from "./documents.ts";
-import type { Env } from "./env.ts";
+import {
+  changeDocument,
+  type DocumentPlane,
+  historyOf,
+  invalidText,
+  parameterStates,
+  parametersOf,
+} from "./documents.ts";
+import { withParameter } from "./parameters.ts";
+import { flag, object, optional, refuse, type Schema, span, text, wholeNumber } from "./schema.ts";
+import { reaches } from "./tokens.ts";
 
 const path = text({
   most: 300,
@@ -40,7 +36,7 @@ const value: Schema<string | number | boolean> = {
 };
 
 /** Reads and writes single values of policies by their paths. */
-export function parameterCommands(env: Env): RegisteredCommand[] {
+export function parameterCommands(plane: DocumentPlane): RegisteredCommand[] {
   return [
     defineCommand({
       name: "parameter.list",
@@ -51,7 +47,7 @@ export function parameterCommands(env: Env): RegisteredCommand[] {
       output: { type: "array", items: parameterSchema },
       touches: "each",
       run: async ({ prefix = "" }, { identity }) =>
-        (await parameterStates(env, ({ name }) => reaches(identity, name))).filter((each) =>
+        (await parameterStates(plane, ({ name }) => reaches(identity, name))).filter((each) =>
           each.path.startsWith(prefix),
         ),
     }),
@@ -64,7 +60,7 @@ export function parameterCommands(env: Env): RegisteredCommand[] {
       touches: ({ path }) => split(path).name,
       run: async ({ path }) => {
         const { name } = split(path);
-        const { text, version } = inForce(await historyOf(env, name));
+        const { text, version } = inForce(await historyOf(plane, name));
         const all = parametersOf({ name, text, version });
         const found = all.find((each) => each.path === path);
         if (found !== undefined) return found;
@@ -86,10 +82,10 @@ export function parameterCommands(env: Env): RegisteredCommand[] {
       touches: ({ path }) => split(path).name,
       run: async ({ path, value, version, ...how }, { identity }) => {
         const { name, inside } = split(path);
-        const now = inForce(await historyOf(env, name));
+        const now = inForce(await historyOf(plane, name));
         const changed = written(now.text, inside, value);
         const seen = version ?? now.version;
-        return changeDocument(env, { name, text: changed, version: seen, by: identity.name, ...how });
+        return changeDocument(plane, { name, text: changed, version: seen, by: identity.name, ...how });
       },
     }),
   ];

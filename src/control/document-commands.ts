@@ -1,21 +1,18 @@
-import {
-  CommandError,
-  defineCommand,
-  differences,
-  flag,
-  json,
-  object,
-  optional,
-  type RegisteredCommand,
-  reaches,
-  span,
-  text,
-  treeText,
-  wholeNumber,
-} from "ninelives/control";
+import { CommandError } from "./command-error.ts";
+import { defineCommand, type RegisteredCommand } from "./commands.ts";
 import { differencesSchema, documentSchema, historySchema, outcomeSchema } from "./document-schemas.ts";
-import { changeDocument, historyOf, policyDocuments, treeOf, versionOf } from "./documents.ts";
-import type { Env } from "./env.ts";
+import {
+  changeDocument,
+  type DocumentPlane,
+  historyOf,
+  policyDocuments,
+  treeOf,
+  versionOf,
+} from "./documents.ts";
+import { differences } from "./parameters.ts";
+import { treeText } from "./policy-tree.ts";
+import { flag, json, object, optional, span, text, wholeNumber } from "./schema.ts";
+import { reaches } from "./tokens.ts";
 
 const name = text({ most: 100, description: "the policy's, which is its upstream's" });
 const version = wholeNumber({ description: "the version that you saw; another one is a conflict" });
@@ -24,7 +21,7 @@ const dryRun = optional(flag("only tells what would change"));
 const expiresIn = optional(span("after which the change takes itself back"));
 
 /** List, get, set, roll back, compare: policies as documents with versions. */
-export function documentCommands(env: Env): RegisteredCommand[] {
+export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
   return [
     defineCommand({
       name: "policy.list",
@@ -34,7 +31,7 @@ export function documentCommands(env: Env): RegisteredCommand[] {
       output: { type: "array", items: documentSchema },
       touches: "each",
       run: async (_, { identity }) =>
-        (await policyDocuments(env)).filter(({ name }) => reaches(identity, name)),
+        (await policyDocuments(plane)).filter(({ name }) => reaches(identity, name)),
     }),
     defineCommand({
       name: "policy.get",
@@ -44,7 +41,7 @@ export function documentCommands(env: Env): RegisteredCommand[] {
       output: documentSchema,
       touches: ({ name }) => name,
       run: async ({ name, version }) => {
-        const history = await historyOf(env, name);
+        const history = await historyOf(plane, name);
         const { beneath: _, ...found } = versionOf(history, version ?? history.at(-1)?.version ?? 0) as {
           readonly beneath?: unknown;
           readonly text: string;
@@ -69,7 +66,7 @@ export function documentCommands(env: Env): RegisteredCommand[] {
         if ((text === undefined) === (tree === undefined)) {
           throw new CommandError("invalid-arguments", "text must be given, or tree, and not both");
         }
-        return changeDocument(env, { ...change, text: text ?? treeText(tree), by: identity.name });
+        return changeDocument(plane, { ...change, text: text ?? treeText(tree), by: identity.name });
       },
     }),
     defineCommand({
@@ -79,7 +76,7 @@ export function documentCommands(env: Env): RegisteredCommand[] {
       input: object({ name }),
       output: historySchema,
       touches: ({ name }) => name,
-      run: async ({ name }) => (await historyOf(env, name)).toReversed(),
+      run: async ({ name }) => (await historyOf(plane, name)).toReversed(),
     }),
     defineCommand({
       name: "policy.rollback",
@@ -88,8 +85,8 @@ export function documentCommands(env: Env): RegisteredCommand[] {
       output: outcomeSchema,
       touches: ({ name }) => name,
       run: async ({ to, ...change }, { identity }) => {
-        const { text } = versionOf(await historyOf(env, change.name), to);
-        return changeDocument(env, { ...change, text, by: identity.name });
+        const { text } = versionOf(await historyOf(plane, change.name), to);
+        return changeDocument(plane, { ...change, text, by: identity.name });
       },
     }),
     defineCommand({
@@ -109,7 +106,7 @@ export function documentCommands(env: Env): RegisteredCommand[] {
       },
       touches: ({ name }) => name,
       run: async ({ name, from, to }) => {
-        const history = await historyOf(env, name);
+        const history = await historyOf(plane, name);
         const one = versionOf(history, from);
         const other = versionOf(history, to ?? history.at(-1)?.version ?? 0);
         return { name, from: one, to: other, changes: differences(treeOf(one.text), treeOf(other.text)) };

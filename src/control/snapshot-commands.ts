@@ -1,21 +1,9 @@
-import {
-  CommandError,
-  configured,
-  type DocumentHistory,
-  defineCommand,
-  list,
-  object,
-  optional,
-  type RegisteredCommand,
-  type Schema,
-  text,
-  versionsKept,
-  wholeNumber,
-} from "ninelives/control";
+import { CommandError } from "./command-error.ts";
+import { defineCommand, type RegisteredCommand } from "./commands.ts";
+import { configured, type DocumentHistory, versionsKept } from "./document-history.ts";
 import { historySchema } from "./document-schemas.ts";
-import { invalidText, routeOf } from "./documents.ts";
-import type { Env } from "./env.ts";
-import { gatewayOf } from "./gateway.ts";
+import { configuredOf, type DocumentPlane, invalidText } from "./documents.ts";
+import { list, object, optional, type Schema, text, wholeNumber } from "./schema.ts";
 
 const formatVersion = 1;
 const moment = () => wholeNumber({ description: "milliseconds since 1970" });
@@ -40,8 +28,7 @@ const versions = list(
 );
 
 /** The whole control plane as one file, out and in. */
-export function snapshotCommands(env: Env): RegisteredCommand[] {
-  const control = () => env.CONTROL.getByName("control");
+export function snapshotCommands(plane: DocumentPlane): RegisteredCommand[] {
   return [
     defineCommand({
       name: "control.snapshot",
@@ -53,7 +40,7 @@ export function snapshotCommands(env: Env): RegisteredCommand[] {
         required: ["format", "documents"],
         properties: { format: { const: formatVersion }, documents: { type: "array", items: historySchema } },
       },
-      run: async () => ({ format: formatVersion, documents: await control().histories() }),
+      run: async () => ({ format: formatVersion, documents: await plane.store.histories() }),
     }),
     defineCommand({
       name: "control.restore",
@@ -69,27 +56,24 @@ export function snapshotCommands(env: Env): RegisteredCommand[] {
         properties: { restored: { type: "integer" } },
       },
       run: async ({ documents }) => {
-        const gateway = gatewayOf(env);
         for (const history of documents) {
           if (history.length === 0)
             throw new CommandError("invalid-arguments", "documents must have versions");
           const name = history[0]?.name ?? "";
-          routeOf(gateway, name);
+          configuredOf(plane, name);
           if (!inOrder(history)) {
             throw new CommandError("invalid-arguments", `${name}: versions must be in order and of one name`);
           }
           try {
-            gateway.check(name, history.at(-1)?.text ?? "");
+            plane.check(name, history.at(-1)?.text ?? "");
           } catch (error) {
             throw invalidText(error);
           }
         }
         const histories = documents as unknown as readonly DocumentHistory[];
-        const originals = [...gateway.routes.values()].map(({ upstream }) =>
-          configured(upstream.name, upstream.policy),
-        );
-        const restored = await control().restore(histories, originals);
-        await Promise.all(restored.map((document) => gateway.apply(document)));
+        const originals = plane.policies().map(({ name, text }) => configured(name, text));
+        const restored = await plane.store.restore(histories, originals);
+        await Promise.all(restored.map((document) => plane.apply(document)));
         return { restored: restored.length };
       },
     }),

@@ -1,17 +1,30 @@
-import { type Description, describe, ExpressionError, parse } from "ninelives";
-import {
-  CommandError,
-  configured,
-  type Difference,
-  type DocumentHistory,
-  differences,
-  inForce,
-  listParameters,
-  type ParameterState,
-  type PolicyDocument,
-} from "ninelives/control";
-import type { Env } from "./env.ts";
-import { type Gateway, gatewayOf, type Route } from "./gateway.ts";
+import { type Description, describe } from "../core/description.ts";
+import { ExpressionError, parse } from "../expression/parse.ts";
+import { CommandError } from "./command-error.ts";
+import { configured, type DocumentHistory, inForce, shown } from "./document-history.ts";
+import type { DocumentStore } from "./document-store.ts";
+import { listParameters } from "./parameter-list.ts";
+import { type Difference, differences } from "./parameters.ts";
+import type { ParameterState, PolicyDocument } from "./wire.ts";
+
+/** What the configuration says of a policy: its version 0. */
+export interface ConfiguredPolicy {
+  readonly name: string;
+  readonly text: string;
+  /** It is not among those that are listed. */
+  readonly hidden?: boolean;
+}
+
+/** What the commands on documents work on: where documents are kept, and the policies that go by them here. */
+export interface DocumentPlane {
+  readonly store: DocumentStore;
+  /** The policies that there are. */
+  policies(): readonly ConfiguredPolicy[];
+  /** Checks a text. @throws ExpressionError */
+  check(name: string, text: string): void;
+  /** Puts a document in force here, at once; others follow. */
+  apply(document: PolicyDocument): Promise<void>;
+}
 
 /** A change that somebody asks for, or only asks about. */
 export interface WantedChange {
@@ -36,23 +49,21 @@ export interface DryRun {
   readonly errors: readonly { readonly message: string; readonly line?: number; readonly column?: number }[];
 }
 
-/** The policies of all upstreams: as configured, or as the documents changed them. */
-export async function policyDocuments(env: Env): Promise<PolicyDocument[]> {
-  const changed = await env.CONTROL.getByName("control").documents();
-  return [...gatewayOf(env).routes.values()]
-    .filter(({ upstream }) => !upstream.quiet)
-    .map(({ upstream }) => {
-      const found = changed.find(({ name }) => name === upstream.name);
-      return found ?? inForce(configured(upstream.name, upstream.policy));
-    });
+/** All policies that are listed: as configured, or as the documents changed them. */
+export async function policyDocuments(plane: DocumentPlane): Promise<PolicyDocument[]> {
+  const changed = (await plane.store.histories()).map(shown);
+  return plane
+    .policies()
+    .filter(({ hidden }) => hidden !== true)
+    .map(({ name, text }) => changed.find((each) => each.name === name) ?? inForce(configured(name, text)));
 }
 
 /** All that may be set in the policies that somebody may see. */
 export async function parameterStates(
-  env: Env,
+  plane: DocumentPlane,
   sees: (document: PolicyDocument) => boolean,
 ): Promise<ParameterState[]> {
-  return (await policyDocuments(env)).filter(sees).flatMap(parametersOf);
+  return (await policyDocuments(plane)).filter(sees).flatMap(parametersOf);
 }
 
 /** What may be set in a policy. */
@@ -61,12 +72,10 @@ export function parametersOf(document: Pick<PolicyDocument, "name" | "text" | "v
   return listParameters(treeOf(text)).map((each) => ({ ...each, path: `${name}/${each.path}`, version }));
 }
 
-/** The versions of an upstream's policy that are kept. @throws CommandError: `not-found` */
-export async function historyOf(env: Env, name: string): Promise<DocumentHistory> {
-  const { upstream } = routeOf(gatewayOf(env), name);
-  const history = await env.CONTROL.getByName("control").history(name);
-  // What comes from an object has the types of RPC, which do not know that it is not empty.
-  return (history as DocumentHistory | undefined) ?? configured(name, upstream.policy);
+/** The versions of a policy that are kept. @throws CommandError: `not-found` */
+export async function historyOf(plane: DocumentPlane, name: string): Promise<DocumentHistory> {
+  const { text } = configuredOf(plane, name);
+  return (await plane.store.history(name)) ?? configured(name, text);
 }
 
 /** One version of those that are kept. @throws CommandError: `not-found` */
@@ -84,21 +93,22 @@ export function versionOf(history: DocumentHistory, version: number): PolicyDocu
  * @throws CommandError: `invalid-arguments` for a text that will not do, with its line and column; `conflict` for a
  *   version that is past, with the one in force
  */
-export async function changeDocument(env: Env, wanted: WantedChange): Promise<PolicyDocument | DryRun> {
+export async function changeDocument(
+  plane: DocumentPlane,
+  wanted: WantedChange,
+): Promise<PolicyDocument | DryRun> {
   const { name, text, version, by, expiresIn } = wanted;
-  const gateway = gatewayOf(env);
-  const { upstream } = routeOf(gateway, name);
-  if (wanted.dryRun) return dryRun(env, gateway, wanted);
+  const original = configuredOf(plane, name);
+  if (wanted.dryRun) return dryRun(plane, wanted);
   try {
-    gateway.check(name, text);
+    plane.check(name, text);
   } catch (error) {
     throw invalidText(error);
   }
-  const control = env.CONTROL.getByName("control");
-  const options = { holds: expiresIn, original: upstream.policy };
-  const outcome = await control.setDocument(name, text, version, by, options);
+  const change = { text, expected: version, by, holds: expiresIn };
+  const outcome = await plane.store.change(name, original.text, change);
   if ("conflict" in outcome) throw conflict(name, outcome.conflict);
-  await gateway.apply(outcome.document);
+  await plane.apply(outcome.document);
   return outcome.document;
 }
 
@@ -119,11 +129,12 @@ export function invalidText(error: unknown): CommandError {
   return new CommandError("invalid-arguments", message, { cause: error, members });
 }
 
-/** The upstream's route. @throws CommandError: `not-found` */
-export function routeOf(gateway: Gateway, name: string): Route {
-  const route = gateway.routes.get(name);
-  if (route !== undefined) return route;
-  const known = [...gateway.routes.keys()].join(", ");
+/** What is configured of a policy. @throws CommandError: `not-found` */
+export function configuredOf(plane: DocumentPlane, name: string): ConfiguredPolicy {
+  const policies = plane.policies();
+  const found = policies.find((each) => each.name === name);
+  if (found !== undefined) return found;
+  const known = policies.map((each) => each.name).join(", ");
   throw new CommandError("not-found", `there is no policy ${name}; there are ${known}`);
 }
 
@@ -132,11 +143,11 @@ function conflict(name: string, { expected, found }: { expected: number; found: 
   return new CommandError("conflict", message, { members: { expected, found } });
 }
 
-async function dryRun(env: Env, gateway: Gateway, { name, text, version }: WantedChange): Promise<DryRun> {
-  const now = inForce(await historyOf(env, name));
+async function dryRun(plane: DocumentPlane, { name, text, version }: WantedChange): Promise<DryRun> {
+  const now = inForce(await historyOf(plane, name));
   const answer = { dryRun: true, name, text, version: now.version } as const;
   try {
-    gateway.check(name, text);
+    plane.check(name, text);
   } catch (error) {
     const { message, members } = invalidText(error);
     return { ...answer, applies: false, changes: [], errors: [{ message, ...members }] };

@@ -1,4 +1,4 @@
-import type { JsonSchema } from "ninelives/control";
+import type { JsonSchema } from "./schema.ts";
 
 /** A policy document, as commands answer with it. */
 export const documentSchema: JsonSchema = {
