@@ -111,6 +111,10 @@ export function sentence(event: ObservedEvent): string {
       return `${event.policy} got no answer within ${latency(event.after)}`;
     case "fallback.used":
       return `${event.policy} fell back: ${because(event.kind)}`;
+    case "discovery.changed":
+      return `${event.policy} found ${event.members} members: ${event.added} came, ${event.removed} went`;
+    case "discovery.failed":
+      return `${event.policy} could not look for members, and keeps the ${event.members} it had: ${because(event.kind)}`;
     default: {
       // A newer observer may tell of what this page has no words for, but of nothing else.
       const newer: { readonly policy?: string; readonly type?: string } = event satisfies never;

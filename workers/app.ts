@@ -15,6 +15,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { gatewayRoutes } from "./routes/gateway.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { observerRoutes } from "./routes/observer.ts";
+import { registryRoutes } from "./routes/registry.ts";
 import { sharedRoutes } from "./routes/shared.ts";
 import { whoamiRoutes } from "./routes/whoami.ts";
 
@@ -45,6 +46,7 @@ export const createApp = ({ commands }: AppOptions = {}) =>
     .route("/v1/events", eventRoutes)
     .route("/v1/shared", sharedRoutes)
     .route("/v1/whoami", whoamiRoutes)
+    .route("/v1/registry", registryRoutes)
     .route("/v1", controlRoutes)
     .route("/v1", observerRoutes)
     .route("/metrics", metricsRoutes)

@@ -1,4 +1,10 @@
-import type { CircuitObject, ControlObject, ObserverObject, ObserverParent } from "ninelives/workers";
+import type {
+  CircuitObject,
+  ControlObject,
+  ObserverObject,
+  ObserverParent,
+  RegistryObject,
+} from "ninelives/workers";
 import type { OwnCommands } from "./commands.ts";
 
 /** What a route of the Worker sees beside its request. */
@@ -13,6 +19,8 @@ export interface Env {
   readonly OBSERVER: DurableObjectNamespace<ObserverObject>;
   /** Needed only where the observer has more than one shard. */
   readonly OBSERVER_PARENT?: DurableObjectNamespace<ObserverParent>;
+  /** Absent where nobody registers. */
+  readonly REGISTRY?: DurableObjectNamespace<RegistryObject>;
   readonly CONTROL: DurableObjectNamespace<ControlObject>;
   readonly ASSETS: Fetcher;
   readonly UPSTREAMS: string;

@@ -23,12 +23,17 @@ import { classifyHttp, deadlineHeader, type FetchCall, staleIfError, traceContex
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
 import {
+  type Discovery,
   defaultPolicy,
+  discoveredGroup,
+  foundIn,
   type Group,
   group,
   readUpstreams,
   targetOf,
   type Upstream,
+  type UpstreamDiscover,
+  type UpstreamOrigin,
 } from "ninelives/upstreams";
 import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
@@ -162,10 +167,19 @@ export class Gateway {
   }
 
   #group(
-    { name, members }: Upstream,
+    { name, members, discover }: Upstream,
     circuits: Map<string, CircuitBreaker>,
     limits: Set<string>,
   ): Route["group"] {
+    if (discover !== undefined) {
+      return discoveredGroup<FetchCall, Response>({
+        discovery: discover.by === "dns" ? discover.discovery : this.#registered(name, discover),
+        service: (endpoint) => {
+          const send = this.#sender({ name, service: undefined }, endpoint.name);
+          return this.#below({ name, url: new URL(endpoint.url), service: undefined, path: "" }, send);
+        },
+      });
+    }
     return (
       members &&
       group<FetchCall, Response>({
@@ -177,16 +191,31 @@ export class Gateway {
               ? identity
               : (this.#document(member.policy, whole, own, limits).policy as AnyPolicy);
           for (const [circuit, made] of own) circuits.set(circuit, made);
-          const send = this.#sender({ ...member, name: whole }, member.name);
-          const service: Sender = ({ input, init = {} }, context) => {
-            const { pathname, search } = input as URL;
-            return send({ input: targetOf(member, pathname, search) as URL, init }, context);
-          };
+          const service = this.#below(member, this.#sender({ ...member, name: whole }, member.name));
           const { weight, priority } = member;
           return { name: member.name, weight, priority, policy, service };
         }),
       })
     );
+  }
+
+  /** Sends to one replica what came for its upstream. */
+  #below(member: UpstreamOrigin & { readonly name: string }, send: Sender): Sender {
+    return ({ input, init = {} }, context) => {
+      const { pathname, search } = input as URL;
+      return send({ input: targetOf(member, pathname, search) as URL, init }, context);
+    };
+  }
+
+  #registered(
+    name: string,
+    { service, allowed }: Extract<UpstreamDiscover, { readonly by: "registry" }>,
+  ): Discovery {
+    const registry = this.#env.REGISTRY;
+    if (registry === undefined) {
+      throw new TypeError(`UPSTREAMS.${name}.discover: there is no binding REGISTRY for a registry`);
+    }
+    return async () => foundIn(await registry.getByName(service).members(), allowed);
   }
 
   /** A policy whose circuits, that of `standard` too, bear the upstream's name and live in a Durable Object. */

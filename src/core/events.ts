@@ -123,6 +123,10 @@ export interface EventDetails {
     readonly status?: number;
     readonly kind?: string;
   };
+  /** A group found other members than it had. */
+  "discovery.changed": { readonly members: number; readonly added: number; readonly removed: number };
+  /** Nobody could be found: the members that there were, so many, stay until somebody looks again after `retryIn` milliseconds. */
+  "discovery.failed": { readonly kind: string; readonly members: number; readonly retryIn: number };
   /** The first branch failed and the next one is tried. */
   "fallback.used": { readonly kind: string };
 }

@@ -43,6 +43,11 @@ export class Outliers {
     return host;
   }
 
+  /** Forgets a host that is no more. */
+  leave(host: Outlier): void {
+    this.#hosts.delete(host);
+  }
+
   succeed(host: Outlier, now: number): void {
     if (!host.isOut(now)) host.failures = 0;
   }

@@ -119,6 +119,8 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
   "limit.changed": { limit: number, from: number },
   "timeout.occurred": { after: number },
   "fallback.used": { kind: label },
+  "discovery.changed": { members: number, added: number, removed: number },
+  "discovery.failed": { kind: label, members: number, retryIn: number },
   "span.ended": {
     parentId: optional(hex(16)),
     sampled: flag,

@@ -26,6 +26,7 @@ const known: { readonly [T in EventType]?: Severity } = {
   "cache.missed": "debug",
   "timeout.occurred": "warn",
   "fallback.used": "warn",
+  "discovery.failed": "warn",
 };
 
 /** How much an event matters; one of a type that this version does not know is `info`. */

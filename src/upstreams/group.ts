@@ -1,4 +1,4 @@
-import type { Tunable } from "../core/adaptive.ts";
+import { type Changeable, changeable, type Tunable } from "../core/adaptive.ts";
 import type { CallOptions } from "../core/call.ts";
 import { judgeValue } from "../core/classify.ts";
 import { Context } from "../core/context.ts";
@@ -7,12 +7,13 @@ import { isRejected, RejectedError } from "../core/errors.ts";
 import { between, count, duration, settings, type Table } from "../core/options.ts";
 import type { Service } from "../core/policy.ts";
 import { timeout } from "../policies/timeout.ts";
-import { Outliers } from "../state/outliers.ts";
+import { Outlier, Outliers } from "../state/outliers.ts";
 import { choose } from "./choose.ts";
 import { Member, type MemberOptions, type MemberState } from "./member.ts";
 
 export interface GroupOptions<Req, Res> {
-  readonly members: readonly MemberOptions<Req, Res>[];
+  /** Those that stay when an adaptive list changes keep what is known of them, by their names. */
+  readonly members: Changeable<readonly MemberOptions<Req, Res>[]>;
   /** Failures in a row after which a member is left out for a while. Default 5. */
   readonly consecutiveFailures?: Tunable<number>;
   /** How long the first time, and that much longer with each time in short order. Default `"30s"`. */
@@ -44,7 +45,7 @@ export interface Group<in Req, out Res> extends Service<Req, Res> {
 
 // Envoy's defaults for outlier detection, Kubernetes' for probes.
 const table = {
-  members: { check: checkList, required: true, fixed: true, named: true },
+  members: { check: checkMembers, required: true, contextless: true, named: true },
   consecutiveFailures: { check: count(), initial: 5 },
   ejectFor: { check: duration, initial: "30s" },
   maximumEjectFor: { check: duration, initial: "300s" },
@@ -85,9 +86,26 @@ const unsent: readonly string[] = ["circuit-open", "bulkhead-full", "rate-limite
 export function group<Req, Res>(options: GroupOptions<Req, Res>): Group<Req, Res> {
   const { read } = settings("group", options, table);
   const outliers = new Outliers();
-  const members = options.members.map((member) => new Member(member, outliers.join()));
-  const names = new Set(members.map(({ name }) => name));
-  if (names.size < members.length) throw new TypeError("group: two members have the same name");
+  const now = changeable(options.members, checkMembers, "group: members") as () => typeof list;
+  let list: readonly MemberOptions<Req, Res>[] = now();
+  let current: readonly Member<Req, Res>[] = list.map((member) => new Member(member, outliers.join()));
+
+  /** The members as they are now; who comes to those that were there is new, and starts slowly. */
+  function members(at: number): readonly Member<Req, Res>[] {
+    const given = now();
+    if (given === list) return current;
+    list = given;
+    const before = new Map(current.map((member) => [member.name, member]));
+    current = given.map((options) => {
+      const known = before.get(options.name);
+      before.delete(options.name);
+      if (known === undefined) return Object.assign(new Member(options, outliers.join()), { wellSince: at });
+      known.become(options);
+      return known;
+    });
+    for (const { outlier } of before.values()) outliers.leave(outlier);
+    return current;
+  }
 
   function ended(member: Member<Req, Res>, failed: boolean | undefined, context: Context): void {
     const now = context.environment.clock.now();
@@ -104,7 +122,7 @@ export function group<Req, Res>(options: GroupOptions<Req, Res>): Group<Req, Res
   }
 
   async function group(request: Req, context: Context): Promise<Res> {
-    let left: readonly Member<Req, Res>[] = members;
+    let left = members(context.environment.clock.now());
     let refusal: unknown;
     for (;;) {
       const member = choose(left, context, read.slowStart(context));
@@ -124,7 +142,7 @@ export function group<Req, Res>(options: GroupOptions<Req, Res>): Group<Req, Res
     const { environment } = context;
     const inTime = timeout((inner: Context) => read.checkTimeout(inner));
     await Promise.all(
-      members.map(async (member) => {
+      members(environment.clock.now()).map(async (member) => {
         let ok = false;
         try {
           const value = await inTime.wrap(member.bare)(request, context);
@@ -142,7 +160,7 @@ export function group<Req, Res>(options: GroupOptions<Req, Res>): Group<Req, Res
 
   return Object.assign(group, {
     check,
-    state: (now: number) => members.map((member) => member.state(now)),
+    state: (at: number) => members(at).map((member) => member.state(at)),
   });
 }
 
@@ -150,7 +168,9 @@ function noMember(context: Context): RejectedError {
   return new RejectedError("no-member", "group", "no member of the group has a weight", { context });
 }
 
-function checkList(value: readonly unknown[], option: string): readonly unknown[] {
-  if (Array.isArray(value) && value.length > 0) return value;
-  return refuse(option, "a list of at least one", value, TypeError);
+function checkMembers(value: readonly unknown[], option: string): readonly unknown[] {
+  if (!Array.isArray(value) || value.length === 0) refuse(option, "a list of at least one", value, TypeError);
+  const names = value.map((each) => new Member(each, new Outlier()).name);
+  if (new Set(names).size < names.length) throw new TypeError("group: two members have the same name");
+  return value;
 }

@@ -1,6 +1,28 @@
+export { type Registered, type RegisteredUntil, Registry } from "../state/registry.ts";
+export { type DiscoveredGroupOptions, discoveredGroup, discoveredGroupOptions } from "./discovered-group.ts";
+export {
+  allowedBy,
+  type Discovery,
+  DiscoveryError,
+  type Endpoint,
+  type Endpoints,
+  registeredEndpoint,
+} from "./discovery.ts";
+export { type DnsDiscoveryOptions, dnsDiscovery } from "./dns-discovery.ts";
 export { type Group, type GroupOptions, group, groupOptions } from "./group.ts";
 export type { MemberOptions, MemberState } from "./member.ts";
+export {
+  foundIn,
+  type Registration,
+  type RegistrationOptions,
+  type RegistryDiscoveryOptions,
+  type RegistryOptions,
+  registration,
+  registryDiscovery,
+} from "./registry-discovery.ts";
+export { staticDiscovery } from "./static-discovery.ts";
 export type { UpstreamDeadline } from "./upstream-deadline.ts";
+export type { UpstreamDiscover } from "./upstream-discover.ts";
 export type { UpstreamMember } from "./upstream-members.ts";
 export type { UpstreamOrigin } from "./upstream-origin.ts";
 export type { UpstreamPriority } from "./upstream-priority.ts";

@@ -41,27 +41,32 @@ export type Ended = (failed: boolean | undefined, context: Context) => void;
 /** One replica, and what is known of it. */
 export class Member<Req, Res> {
   readonly name: string;
-  readonly priority: number;
-  readonly weight: (context: Context) => number;
-  readonly bare: Service<Req, Res>;
+  priority!: number;
+  weight!: (context: Context) => number;
+  bare!: Service<Req, Res>;
   /** With its own policy around it. */
-  readonly service: Service<Req, Res>;
+  service!: Service<Req, Res>;
   readonly outlier: Outlier;
   readonly health: CheckedHealth = new CheckedHealth();
   readonly latency: PeakLatency = new PeakLatency();
   inFlight = 0;
-  /** When its checks said that it is well again. */
+  /** When its checks said that it is well again, or when it came to those that were there before. */
   wellSince: number = -Infinity;
 
   constructor(options: MemberOptions<Req, Res>, outlier: Outlier) {
     known(options, "group: member", ["name", "service", "policy", "weight", "priority"]);
+    this.name = text(options.name, "group: name of a member");
+    this.outlier = outlier;
+    this.become(options);
+  }
+
+  /** Takes other options; what is known of the member stays known. */
+  become(options: MemberOptions<Req, Res>): void {
     const { name, service, policy = identity, weight = 1, priority = 0 } = options;
-    this.name = text(name, "group: name of a member");
     this.bare = callable<Service<Req, Res>>()(service, `group: service of ${name}`);
     this.service = policy.layer(service);
     this.weight = tunable(weight, between(0, 1000), `group: weight of ${name}`);
     this.priority = whole(priority, `group: priority of ${name}`, 0);
-    this.outlier = outlier;
   }
 
   /** Whether calls should go there. */

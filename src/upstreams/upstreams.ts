@@ -1,15 +1,18 @@
 import { known } from "../core/check.ts";
 import { type Duration, quote } from "../core/duration.ts";
 import { readDeadline, readDuration, type UpstreamDeadline } from "./upstream-deadline.ts";
+import { readDiscover, type UpstreamDiscover } from "./upstream-discover.ts";
 import { readMembers, readPolicy, type UpstreamMember } from "./upstream-members.ts";
 import { isPath, readOrigin, type UpstreamOrigin } from "./upstream-origin.ts";
 import { readPriority, type UpstreamPriority } from "./upstream-priority.ts";
 
-/** Where a gateway may send requests. With `members`, `url` and `service` are undefined and `path` is empty. */
+/** Where a gateway may send requests. With `members` or `discover`, `url` and `service` are undefined and `path` is empty. */
 export interface Upstream extends UpstreamOrigin {
   readonly name: string;
   /** Its replicas, when there are several. */
   readonly members: readonly UpstreamMember[] | undefined;
+  /** How its replicas are found; undefined when they are configured. */
+  readonly discover: UpstreamDiscover | undefined;
   /** The text of its policy. */
   readonly policy: string;
   /** Whether its calls make no events. */
@@ -31,6 +34,7 @@ const fieldNames = [
   "service",
   "path",
   "members",
+  "discover",
   "policy",
   "quiet",
   "deadline",
@@ -74,16 +78,22 @@ function readUpstream(name: string, input: unknown): Upstream {
   const fields = input as Record<string, unknown>;
   const members = readMembers(fields.members, `${label}.members`);
   const { url, service, path, staleIfError, check } = fields;
-  if (members !== undefined && [url, service, path].some((field) => field !== undefined)) {
+  const discover = readDiscover(fields.discover, `${label}.discover`);
+  const several = members !== undefined || discover !== undefined;
+  if (members !== undefined && discover !== undefined) {
+    throw new TypeError(`${label} must have either members or discover`);
+  }
+  if (several && [url, service, path].some((field) => field !== undefined)) {
     throw new TypeError(`${label} must have either members or an url or service of its own`);
   }
-  if (check !== undefined && (members === undefined || typeof check !== "string" || !isPath(check))) {
+  if (check !== undefined && (!several || typeof check !== "string" || !isPath(check))) {
     throw new TypeError(`${label}.check must be a path that each of members has, but is ${quote(check)}`);
   }
   return {
     name,
     members,
-    ...(members === undefined ? readOrigin(fields, label) : { url: undefined, service: undefined, path: "" }),
+    discover,
+    ...(several ? { url: undefined, service: undefined, path: "" } : readOrigin(fields, label)),
     policy: readPolicy(fields.policy ?? defaultPolicy, label),
     quiet: readFlag(fields.quiet, `${label}.quiet`),
     deadline: readDeadline(fields.deadline, `${label}.deadline`),

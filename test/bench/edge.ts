@@ -62,6 +62,7 @@ export class Edge {
       "CIRCUITS:CircuitObject",
       "OBSERVER:ObserverObject",
       "OBSERVER_PARENT:ObserverParent",
+      "REGISTRY:RegistryObject",
       "CONTROL:ControlObject",
     ].map((each) => each.split(":") as [string, string]);
     const text = (name: string, value: string) => `(name = "${name}", text = ${JSON.stringify(value)}),`;

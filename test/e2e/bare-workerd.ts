@@ -59,6 +59,7 @@ export class BareWorkerd {
       CIRCUITS: "CircuitObject",
       OBSERVER: "ObserverObject",
       OBSERVER_PARENT: "ObserverParent",
+      REGISTRY: "RegistryObject",
       CONTROL: "ControlObject",
     });
     const home = inspector === undefined ? "main" : "objects";

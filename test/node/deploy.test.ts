@@ -23,6 +23,7 @@ it("wrangler would deploy the product, with its objects and without anything of 
     "OBSERVER (ObserverObject)",
     "OBSERVER_PARENT (ObserverParent)",
     "CONTROL (ControlObject)",
+    "REGISTRY (RegistryObject)",
   ]) {
     expect(stdout).toContain(`env.${binding}`);
   }

@@ -48,6 +48,8 @@ const events: { readonly [T in EventType]: object } = {
   "limit.changed": { limit: 12, from: 10 },
   "timeout.occurred": { after: 500 },
   "fallback.used": { kind: "circuit-open" },
+  "discovery.changed": { members: 3, added: 1, removed: 0 },
+  "discovery.failed": { kind: "timeout", members: 3, retryIn: 5_000 },
   "span.ended": {
     traceId: "0af7651916cd43dd8448eb211c80319c",
     spanId: "b7ad6b7169203331",

@@ -94,6 +94,85 @@ describe("group", () => {
     expect(() => weight.set(-1)).toThrow(/weight of canary.*-1/);
   });
 
+  describe("with an adaptive list of members", () => {
+    const service = (name: string) => async () => name as unknown as Reply;
+    const member = (name: string, more: Partial<MemberOptions<string, Reply>> = {}) => ({
+      name,
+      service: service(name),
+      ...more,
+    });
+
+    function listed(first: readonly MemberOptions<string, Reply>[], options: object = {}) {
+      const clock = new ManualClock();
+      const members = adaptive(first);
+      const made = group<string, Reply>({ members, ...options });
+      const call = compose(environment({ clock, random: seededRandom(5) })).wrap(made);
+      const names = async (calls: number) => {
+        const counts: Record<string, number> = {};
+        for (let index = 0; index < calls; index++) {
+          const name = String(await call("q"));
+          counts[name] = (counts[name] ?? 0) + 1;
+        }
+        return counts;
+      };
+      return { clock, members, group: made, names };
+    }
+
+    it("goes by the list as it is now", async () => {
+      const { members, names, clock, group } = listed([member("a"), member("b")]);
+      expect(Object.keys(await names(50)).sort()).toEqual(["a", "b"]);
+      members.set([member("b"), member("c", { priority: 1 }), member("d", { weight: 0 })]);
+      expect(await names(50)).toEqual({ b: 50 });
+      expect(group.state(clock.now()).map(({ name }) => name)).toEqual(["b", "c", "d"]);
+    });
+
+    it("keeps what it knows of those that stay, also where they get another service", async () => {
+      const { members, names, clock, group } = listed([member("a"), member("b")]);
+      const down = async () => {
+        throw new Error("down");
+      };
+      members.set([member("a", { service: down }), member("b")]);
+      for (let calls = 0; calls < 40; calls++) await names(1).catch(() => {});
+      expect(group.state(clock.now())[0]).toMatchObject({ name: "a", state: "ejected" });
+      members.set([member("a", { weight: 5 }), member("b"), member("c")]);
+      expect(group.state(clock.now())[0]).toMatchObject({ name: "a", state: "ejected" });
+      expect(Object.keys(await names(50)).sort()).toEqual(["b", "c"]);
+    });
+
+    it("counts only those that are there for how many may be left out", async () => {
+      const { members, names, clock, group } = listed([member("a"), member("b")], { maximumEjectedRatio: 0 });
+      const down = async () => {
+        throw new Error("down");
+      };
+      members.set([member("a", { service: down }), member("b")]);
+      for (let calls = 0; calls < 40; calls++) await names(1).catch(() => {});
+      members.set([member("b", { service: down }), member("c")]);
+      for (let calls = 0; calls < 40; calls++) await names(1).catch(() => {});
+      expect(group.state(clock.now())).toMatchObject([
+        { name: "b", state: "ejected" },
+        { name: "c", state: "in" },
+      ]);
+    });
+
+    it("lets one that comes start slowly, and not those that were there first", async () => {
+      const { members, names, clock } = listed([member("a"), member("b")], { slowStart: "100s" });
+      const { a = 0 } = await names(1_000);
+      expect(a).toBeGreaterThan(400);
+      members.set([member("a"), member("b"), member("c")]);
+      expect((await names(2_000)).c).toBeLessThan(200);
+      await clock.advance(100_000);
+      expect((await names(2_000)).c).toBeGreaterThan(500);
+    });
+
+    it("refuses a list that will not do, and keeps the one that it has", async () => {
+      const { members, names } = listed([member("a")]);
+      expect(() => members.set([])).toThrow("group: members must be a list of at least one");
+      expect(() => members.set([member("a"), member("a")])).toThrow("two members have the same name");
+      expect(() => members.set([member("b", { weight: -1 })])).toThrow("weight of b must be a number");
+      expect(await names(5)).toEqual({ a: 5 });
+    });
+  });
+
   it("refuses calls while every weight is 0", async () => {
     const { call, seen } = setting({ members: { a: { weight: 0 } } });
     await expect(call("q")).rejects.toSatisfy((error) => isRejected(error, "no-member"));

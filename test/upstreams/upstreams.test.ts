@@ -8,6 +8,7 @@ const upstream = (options: object) => read({ prices: options }).get("prices") as
 
 /** What an upstream has that asks for nothing special. */
 const plain = {
+  discover: undefined,
   priority: undefined,
   members: undefined,
   trace: false,
@@ -16,6 +17,14 @@ const plain = {
 };
 
 describe("readUpstreams", () => {
+  it("reads how members are found", () => {
+    const dns = upstream({ discover: { dns: "_https._tcp.a.test", least: "10s" }, check: "/healthz" });
+    expect(dns).toMatchObject({ discover: { by: "dns", discovery: expect.any(Function) }, url: undefined });
+    const registry = upstream({ discover: { registry: "a", origins: ["https://*.a.test"] } }).discover;
+    expect(registry).toMatchObject({ by: "registry", service: "a" });
+    if (registry?.by === "registry") expect(registry.allowed("https://x.a.test/")).toBe(true);
+  });
+
   it("reads by which header a request is urgent, and who may say so", () => {
     expect(upstream({ service: "A", priority: {} }).priority).toEqual({ header: "priority", trust: "token" });
     const priority = { header: "X-Urgency", trust: "everybody" };
@@ -150,7 +159,7 @@ describe("readUpstreams", () => {
       [
         "UPSTREAMS.a",
         '"uri"',
-        "url, service, path, members, policy, quiet, deadline, priority, trace, staleIfError, check",
+        "url, service, path, members, discover, policy, quiet, deadline, priority, trace, staleIfError, check",
       ],
     ],
     ['{ "a": { "url": 5 } }', ["UPSTREAMS.a.url", "5"]],
@@ -174,6 +183,29 @@ describe("readUpstreams", () => {
     ['{ "a": { "service": "A", "policy": 5 } }', ["UPSTREAMS.a.policy", "5"]],
     ['{ "a": { "service": "A", "policy": "retry(" } }', ["UPSTREAMS.a.policy", "line 1, column 7"]],
     ['{ "a": { "service": "A", "quiet": "yes" } }', ["UPSTREAMS.a.quiet", '"yes"']],
+    [
+      '{ "a": { "discover": "dns" } }',
+      ["UPSTREAMS.a.discover must be an object with dns or registry", '"dns"'],
+    ],
+    ['{ "a": { "discover": {} } }', ["UPSTREAMS.a.discover must have either dns or registry"]],
+    [
+      '{ "a": { "discover": { "dns": "a.test" } } }',
+      ["UPSTREAMS.a.discover: dnsDiscovery: name", '"a.test"'],
+    ],
+    [
+      '{ "a": { "discover": { "dns": "_h._tcp.a.test", "origins": [] } } }',
+      ["UPSTREAMS.a.discover", '"origins"'],
+    ],
+    ['{ "a": { "discover": { "registry": "../a" } } }', ["UPSTREAMS.a.discover: registry must be", '"../a"']],
+    ['{ "a": { "discover": { "registry": "a" } } }', ["UPSTREAMS.a.discover: origins must be a list"]],
+    [
+      '{ "a": { "members": [{ "service": "A" }], "discover": { "dns": "_h._tcp.a.test" } } }',
+      ["either members or discover"],
+    ],
+    [
+      '{ "a": { "service": "A", "discover": { "dns": "_h._tcp.a.test" } } }',
+      ["either members or an url or service"],
+    ],
     ['{ "a": { "service": "A", "priority": true } }', ["UPSTREAMS.a.priority must be an object", "true"]],
     [
       '{ "a": { "service": "A", "priority": { "trust": "me" } } }',

@@ -2,7 +2,13 @@ import type { Env } from "../../workers/env.ts";
 import worker from "../../workers/index.ts";
 import { bare } from "./bare-collector.ts";
 
-export { CircuitObject, ControlObject, ObserverObject, ObserverParent } from "../../workers/index.ts";
+export {
+  CircuitObject,
+  ControlObject,
+  ObserverObject,
+  ObserverParent,
+  RegistryObject,
+} from "../../workers/index.ts";
 
 /** Our Worker, and at `/bare` what its collector is measured against. */
 const collecting: ExportedHandler<Env> = {

@@ -1,7 +1,13 @@
 import type { Env } from "../../workers/env.ts";
 import worker from "../../workers/index.ts";
 
-export { CircuitObject, ControlObject, ObserverObject, ObserverParent } from "../../workers/index.ts";
+export {
+  CircuitObject,
+  ControlObject,
+  ObserverObject,
+  ObserverParent,
+  RegistryObject,
+} from "../../workers/index.ts";
 
 /** Calls of Durable Objects, by binding; of the circuits' those that nobody was answered. */
 const calls: Record<string, number> = { CIRCUITS: 0, OBSERVER: 0, CONTROL: 0 };

@@ -58,6 +58,7 @@ export async function testWorker(options: TestWorkerOptions = {}) {
     OBSERVER: own(real.OBSERVER),
     OBSERVER_PARENT: own(parents),
     CONTROL: own(real.CONTROL),
+    REGISTRY: own(real.REGISTRY as NonNullable<Env["REGISTRY"]>),
     ASSETS: real.ASSETS,
     // The space makes the texts, and so the gateway and the collector that are made of them, the test's own.
     UPSTREAMS: JSON.stringify(upstreams) + " ".repeat(number),

@@ -2,3 +2,4 @@ export { CircuitObject } from "./circuit-object.ts";
 export { ControlObject } from "./control-object.ts";
 export { ObserverObject } from "./observer-object.ts";
 export { ObserverParent } from "./observer-parent.ts";
+export { type RegisteredNow, RegistryObject } from "./registry-object.ts";

@@ -19,6 +19,12 @@ const routes = [
   ["GET /v1/policies", "the policies of the upstreams, with their versions"],
   ["GET /v1/parameters", "all that may be set in them, with bounds and defaults"],
   ["GET /v1/audit", "what was commanded, by whom, and what became of it"],
+  ["GET /v1/registry/<service>", "who is registered, with a token of the scope discover.<service>"],
+  [
+    "PUT /v1/registry/<service>/<member>",
+    "registers, or says that one is still there, with register.<service>",
+  ],
+  ["DELETE /v1/registry/<service>/<member>", "gives the place up"],
   ["GET /v1/whoami", "whose token it is, what it may, and which version answers"],
   ["GET /metrics", "counters for Prometheus"],
   ["GET /healthz", "whether the Worker runs and its configuration is right"],

@@ -1,0 +1,78 @@
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { allows, CommandError, object, optional, span, text, wholeNumber } from "ninelives/control";
+import { type Registered, registeredEndpoint } from "ninelives/upstreams";
+import type { Env } from "../env.ts";
+import { identityOf } from "../middleware/access.ts";
+import { BadJsonError, problem } from "../middleware/problem.ts";
+
+/** Bytes of what a member says of itself. */
+const largestMember = 4_096;
+const shortestTtl = 3_000;
+const longestTtl = 3_600_000;
+
+const body = object({
+  url: text({ most: 500, description: "an http(s) URL without query" }),
+  weight: optional(wholeNumber({ most: 1_000 })),
+  priority: optional(wholeNumber({ most: 100 })),
+  ttl: optional(span("how long it stays without a heartbeat")),
+});
+
+type Routed = Context<{ Bindings: Env }>;
+
+/** The registry of a service, for who has the scope. @throws CommandError */
+async function registryOf(c: Routed, does: "register" | "discover") {
+  const service = c.req.param("service") ?? "";
+  const identity = await identityOf(c.req.raw, c.env);
+  const scope = `${does}.${service}`;
+  if (identity.scopes.length === 0)
+    throw new CommandError("unauthenticated", `this needs a token with the scope ${scope}`);
+  if (!allows(identity, scope))
+    throw new CommandError("forbidden", `${identity.name} may not do this: it needs the scope ${scope}`);
+  if (c.env.REGISTRY === undefined)
+    throw new CommandError("not-found", "this Worker has no binding REGISTRY for a registry");
+  return c.env.REGISTRY.getByName(service);
+}
+
+async function memberIn(c: Routed): Promise<Registered> {
+  const given: unknown = await c.req.json().catch(() => {
+    throw new BadJsonError("the body is no JSON");
+  });
+  const { ttl = 30_000, ...read } = body.read(given, "body");
+  if (ttl < shortestTtl || ttl > longestTtl)
+    throw new CommandError("invalid-arguments", `ttl must be from 3s to 1h, but is ${ttl} ms`);
+  try {
+    return { ...registeredEndpoint({ name: c.req.param("member") ?? "", ...read }), ttl };
+  } catch (error) {
+    throw new CommandError("invalid-arguments", (error as Error).message);
+  }
+}
+
+/** `/v1/registry/<service>`: who is there. `/v1/registry/<service>/<member>`: one comes, says that it is there, goes. */
+export const registryRoutes = new Hono<{ Bindings: Env }>()
+  .get("/:service{[a-z0-9][a-z0-9-]{0,62}}", async (c) =>
+    c.json(await (await registryOf(c, "discover")).members(), 200, { "cache-control": "no-store" }),
+  )
+  .put(
+    "/:service{[a-z0-9][a-z0-9-]{0,62}}/:member{[\\w.:-]{1,100}}",
+    bodyLimit({
+      maxSize: largestMember,
+      onError: () =>
+        problem({
+          status: 413,
+          type: "member-too-large",
+          detail: `a member has at most ${largestMember} bytes`,
+        }),
+    }),
+    async (c) => {
+      const registry = await registryOf(c, "register");
+      const member = await memberIn(c);
+      if (await registry.renew(member)) return c.json({ expiresIn: member.ttl });
+      return problem({ status: 507, type: "registry-full", detail: "there is no room for another member" });
+    },
+  )
+  .delete("/:service{[a-z0-9][a-z0-9-]{0,62}}/:member{[\\w.:-]{1,100}}", async (c) => {
+    const registry = await registryOf(c, "register");
+    await registry.leave(c.req.param("member"));
+    return c.body(null, 204);
+  });
