@@ -1,27 +1,41 @@
 import type { PolicyState, WindowName } from "ninelives/observer";
+import { badgeOf } from "./circuit-words.ts";
 import { byTrouble } from "./trouble.ts";
 
 /** By what policies may be sorted. */
 export const sortings = ["trouble", "name", "rate", "errors", "p99"] as const;
 export type Sorting = (typeof sortings)[number];
 
-/** What the name of a policy begins with, up to its first `.`, `/` or `:`; the whole name where it has none. */
-export function groupOf(policy: string): string {
-  return /^[^./:]+/.exec(policy)?.[0] ?? policy;
+/** By what policies may stand together. */
+export const groupings = ["none", "name", "key", "state"] as const;
+export type Grouping = (typeof groupings)[number];
+
+/**
+ * The group of a policy: by what its name begins with (`shop` of `shop.prices` and of `shop[acme]`), by the key that its
+ * name ends with (`acme` of `shop[acme]` and of `tenant:acme`), or by the state of its worst circuit.
+ */
+export function groupOf(state: PolicyState, grouping: Grouping, now: number): string {
+  const { policy } = state;
+  if (grouping === "state") return badgeOf(state, now).replace("-", " ");
+  if (grouping === "name") return /^[^./:[]+/.exec(policy)?.[0] ?? policy;
+  return /\[(.+)\]$|[/:]([^/:]+)$/.exec(policy)?.slice(1).find(Boolean) ?? noKey;
 }
+
+/** The group of those whose names end with no key. */
+const noKey = "no key";
 
 /** What one wants to see of the policies. */
 export interface Wish {
   readonly search: string;
   readonly sorting: Sorting;
-  /** Whether those whose names begin alike stand together; a group stands where its first one would. */
-  readonly grouped: boolean;
+  /** A group stands where its first policy would. */
+  readonly grouping: Grouping;
   readonly window: WindowName;
 }
 
 /** The policies that have the searched text in their name, in order. What is unknown comes last. */
 export function listed(policies: Iterable<PolicyState>, wish: Wish, now: number): PolicyState[] {
-  const { sorting, window, grouped } = wish;
+  const { sorting, window, grouping } = wish;
   const wanted = wish.search.trim().toLowerCase();
   const found = [...policies].filter(({ policy }) => policy.toLowerCase().includes(wanted));
   // Sorting keeps the order of equals, so those come by trouble and then by name.
@@ -29,10 +43,10 @@ export function listed(policies: Iterable<PolicyState>, wish: Wish, now: number)
   if (sorting === "name") sorted.sort((a, b) => (a.policy < b.policy ? -1 : 1));
   else if (sorting !== "trouble")
     sorted.sort((a, b) => measure(b, sorting, window) - measure(a, sorting, window));
-  if (!grouped) return sorted;
+  if (grouping === "none") return sorted;
   const groups = new Map<string, PolicyState[]>();
   for (const policy of sorted) {
-    const group = groupOf(policy.policy);
+    const group = groupOf(policy, grouping, now);
     const members = groups.get(group);
     if (members === undefined) groups.set(group, [policy]);
     else members.push(policy);

@@ -57,10 +57,17 @@ export function trouble(policy: PolicyState, window: WindowName, now: number): n
   return Math.max(byCircuit, failing ? 2 : 0);
 }
 
-/** The worst first, and equals by name, so that nothing moves without a reason. */
+/** Milliseconds of silence after which a policy stands after those that are called: no window knows of it any more. */
+const silent = 900_000;
+
+/** The worst first, and equals by name, so that nothing moves without a reason; the silent come last. */
 export function byTrouble(policies: Iterable<PolicyState>, window: WindowName, now: number): PolicyState[] {
   // Open and forced open are one class: a person who forces a circuit must not lose its card.
-  const ranked = [...policies].map((policy) => ({ policy, rank: Math.min(4, trouble(policy, window, now)) }));
+  const rankOf = (policy: PolicyState): number => {
+    const rank = Math.min(4, trouble(policy, window, now));
+    return rank === 0 && now - policy.lastEventAt > silent ? -1 : rank;
+  };
+  const ranked = [...policies].map((policy) => ({ policy, rank: rankOf(policy) }));
   ranked.sort((a, b) => b.rank - a.rank || alphabet.compare(a.policy.policy, b.policy.policy));
   return ranked.map(({ policy }) => policy);
 }

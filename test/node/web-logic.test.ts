@@ -4,7 +4,8 @@ import { commandOf, objection } from "../../web/change.ts";
 import { badgeOf, phase } from "../../web/circuit-words.ts";
 import { appended, caughtUp, emptyLog, rowsOf } from "../../web/event-log.ts";
 import { figures, latency, percent, plural, rate, span, unknown } from "../../web/format.ts";
-import { listed, type Wish } from "../../web/listing.ts";
+import { ailing } from "../../web/health.ts";
+import { type Grouping, groupOf, listed, type Wish } from "../../web/listing.ts";
 import { allPolicies, emptyModel, perSecond, received } from "../../web/model.ts";
 import { bare, boundsOf, quoted } from "../../web/parameters.ts";
 import { band, outcomesOf, roundUp, watchedFrom } from "../../web/parts/outcomes.ts";
@@ -193,13 +194,44 @@ describe("trouble", () => {
       policy("idle", { lastEventAt: 0 }),
     ];
     const names = (wish: Partial<Wish>) =>
-      listed(all, { search: "", sorting: "name", grouped: false, window: "1m", ...wish }, 0).map(
+      listed(all, { search: "", sorting: "name", grouping: "none", window: "1m", ...wish }, 0).map(
         (each) => each.policy,
       );
     expect(names({})).toEqual(["api/a", "idle", "shop.a", "shop.b"]);
     expect(names({ sorting: "rate" })).toEqual(["shop.b", "api/a", "shop.a", "idle"]);
-    expect(names({ sorting: "rate", grouped: true })).toEqual(["shop.b", "shop.a", "api/a", "idle"]);
+    expect(names({ sorting: "rate", grouping: "name" })).toEqual(["shop.b", "shop.a", "api/a", "idle"]);
     expect(names({ search: " SHOP " })).toEqual(["shop.a", "shop.b"]);
+  });
+
+  it("groups by what names begin with, by the key that they end with, or by the state of the worst circuit", () => {
+    const grouped = (name: string, grouping: Grouping) => groupOf(policy(name), grouping, 0);
+    for (const name of ["shop", "shop.prices", "shop/prices", "shop:prices", "shop[acme]"])
+      expect(grouped(name, "name")).toBe("shop");
+    expect(grouped("shop.prices[acme]", "key")).toBe("acme");
+    expect(grouped("shop[eu:acme]", "key")).toBe("eu:acme");
+    expect(grouped("tenant:acme", "key")).toBe("acme");
+    expect(grouped("shop.prices", "key")).toBe("no key");
+    expect(groupOf(policy("a", { circuits: [circuit("half-open")] }), "state", 0)).toBe("half open");
+  });
+
+  it("says in words what needs a look, the worst first, and counts what is too much to name", () => {
+    const all = [
+      policy("calm", { circuits: [circuit("closed")] }),
+      policy("failing", { errorRate: 0.25 }),
+      policy("open", { circuits: [circuit("open")] }),
+      policy("forced", { circuits: [circuit("forced-open")] }),
+      policy("probing", { circuits: [circuit("half-open")] }),
+    ];
+    expect(ailing(all, "1m", 0)).toEqual({
+      first: [
+        { policy: "forced", words: "is forced open" },
+        { policy: "open", words: "refuses calls" },
+        { policy: "probing", words: "probes whether its service is back" },
+      ],
+      more: 1,
+    });
+    expect(plain(ailing(all.slice(0, 2), "1m", 0).first[0]?.words ?? "")).toBe("fails 25 % of its calls");
+    expect(ailing([], "1m", 0)).toEqual({ first: [], more: 0 });
   });
 
   it("holds an order, with what is new at its end and without what is gone", () => {

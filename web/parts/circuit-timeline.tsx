@@ -29,16 +29,17 @@ export function CircuitTimeline({ report }: { report: CircuitReport }) {
           // What passes calls is low, so that the states are told apart without colours.
           const tall = state === "open" || state === "forced-open" ? height : height / 2.75;
           return (
-            <rect
-              key={from}
-              data-state={state}
-              x={x(from)}
-              y={height - tall}
-              width={Math.max(2, x(to) - x(from))}
-              height={tall}
-            >
+            <g key={from}>
               <title>{words[index]}</title>
-            </rect>
+              <rect x={x(from)} width={Math.max(2, x(to) - x(from))} height={height} />
+              <rect
+                data-state={state}
+                x={x(from)}
+                y={height - tall}
+                width={Math.max(2, x(to) - x(from))}
+                height={tall}
+              />
+            </g>
           );
         })}
       </svg>

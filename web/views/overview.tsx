@@ -1,10 +1,15 @@
 import { useState } from "hono/jsx/dom";
+import type { PolicyState } from "ninelives/observer";
 import { useBoard } from "../board.ts";
-import { groupOf, listed, type Sorting, sortings } from "../listing.ts";
+import { count, percent, plural, rate } from "../format.ts";
+import { ailing } from "../health.ts";
+import { type Grouping, groupings, groupOf, listed, type Sorting, sortings } from "../listing.ts";
 import { allPolicies } from "../model.ts";
 import { useHeldOrder } from "../parts/held-order.ts";
 import { PolicyCard } from "../parts/policy-card.tsx";
 import { WindowSwitch } from "../parts/window-switch.tsx";
+import { href } from "../route.ts";
+import { refuses } from "../trouble.ts";
 import { Nothing } from "./nothing.tsx";
 
 /** Cards on one page: more than one looks at, and few enough to be drawn five times a second. */
@@ -18,24 +23,57 @@ const sortedBy: Readonly<Record<Sorting, string>> = {
   p99: "by p99",
 };
 
+const groupedBy: Readonly<Record<Grouping, string>> = {
+  none: "no groups",
+  name: "group by name",
+  key: "group by key",
+  state: "group by state",
+};
+
+/** What stands in the list: a policy, or the head of a group. */
+type Item = { readonly group: string } | { readonly name: string; readonly of: string };
+
 /** All policies, those in trouble first unless one wants it otherwise. */
 export function OverviewView() {
   const { model, window, clock, now } = useBoard();
   const [search, setSearch] = useState("");
   const [sorting, setSorting] = useState<Sorting>("trouble");
-  const [grouped, setGrouped] = useState(false);
+  const [grouping, setGrouping] = useState<Grouping>("none");
+  const [folded, fold] = useState<ReadonlySet<string>>(new Set());
   const [wantedPage, turnTo] = useState(0);
   const all = allPolicies(model);
-  const found = listed(all, { search, sorting, grouped, window }, now);
+  const found = listed(all, { search, sorting, grouping, window }, now);
   const byName = new Map(found.map((state) => [state.policy, state]));
   const { list, order, late, release } = useHeldOrder([...byName.keys()], clock);
-  const pages = Math.max(1, Math.ceil(order.length / paged));
+  const groups = new Map<string, PolicyState[]>();
+  for (const name of order) {
+    const state = byName.get(name) as PolicyState;
+    const group = grouping === "none" ? "" : groupOf(state, grouping, now);
+    const members = groups.get(group);
+    if (members === undefined) groups.set(group, [state]);
+    else members.push(state);
+  }
+  const items = [...groups].flatMap(([group, members]): Item[] => [
+    ...(grouping === "none" ? [] : [{ group }]),
+    ...(folded.has(group) ? [] : members.map(({ policy }) => ({ name: policy, of: group }))),
+  ]);
+  const pages = Math.max(1, Math.ceil(items.length / paged));
   const page = Math.min(wantedPage, pages - 1);
-  const names = order.slice(page * paged, (page + 1) * paged);
+  const shown = items.slice(page * paged, (page + 1) * paged);
+  const [first] = shown;
+  // A group that goes on from the page before has its head here too.
+  if (grouping !== "none" && first !== undefined && "of" in first) shown.unshift({ group: first.of });
+  const toggle = (group: string): void =>
+    fold((before) => {
+      const next = new Set(before);
+      if (!next.delete(group)) next.add(group);
+      return next;
+    });
 
   if (all.length === 0) return <Nothing />;
   return (
     <>
+      <Health policies={all} />
       <div class="toolbar">
         <h1>Policies</h1>
         <p class="note">
@@ -54,7 +92,10 @@ export function OverviewView() {
           aria-label="Search policies"
           placeholder="Search policies"
           value={search}
-          onInput={(event: Event) => setSearch((event.target as HTMLInputElement).value)}
+          onInput={(event: Event) => {
+            setSearch((event.target as HTMLInputElement).value);
+            turnTo(0);
+          }}
         />
         <select
           aria-label="Sort policies"
@@ -67,25 +108,37 @@ export function OverviewView() {
             </option>
           ))}
         </select>
-        <button
-          type="button"
-          aria-pressed={grouped ? "true" : "false"}
-          title="put policies together whose names begin alike"
-          onClick={() => setGrouped(!grouped)}
+        <select
+          aria-label="Group policies"
+          value={grouping}
+          onChange={(event: Event) => {
+            setGrouping((event.target as HTMLSelectElement).value as Grouping);
+            fold(new Set());
+            turnTo(0);
+          }}
         >
-          Group
-        </button>
+          {groupings.map((each) => (
+            <option key={each} value={each}>
+              {groupedBy[each]}
+            </option>
+          ))}
+        </select>
         <WindowSwitch />
       </div>
       <div class="cards" ref={list}>
-        {names.flatMap((name, index) => {
-          const state = byName.get(name);
-          if (state === undefined) return [];
-          const group = groupOf(name);
-          const begins = grouped && (index === 0 || groupOf(names[index - 1] as string) !== group);
-          const card = <PolicyCard key={name} state={state} />;
-          return begins ? [<GroupHead key={`group ${group}`} group={group} names={order} />, card] : [card];
-        })}
+        {shown.map((item) =>
+          "group" in item ? (
+            <GroupHead
+              key={`group ${item.group}`}
+              group={item.group}
+              members={groups.get(item.group) ?? []}
+              folded={folded.has(item.group)}
+              toggle={() => toggle(item.group)}
+            />
+          ) : (
+            <PolicyCard key={item.name} state={byName.get(item.name) as PolicyState} />
+          ),
+        )}
       </div>
       {found.length === 0 && <p class="note">No policy has “{search}” in its name.</p>}
       {pages > 1 && <Pages page={page} pages={pages} turnTo={turnTo} />}
@@ -93,11 +146,49 @@ export function OverviewView() {
   );
 }
 
-function GroupHead({ group, names }: { group: string; names: readonly string[] }) {
+/** The first thing one reads: whether anything needs a look, and what. */
+function Health({ policies }: { policies: readonly PolicyState[] }) {
+  const { window, now } = useBoard();
+  const { first, more } = ailing(policies, window, now);
+  if (first.length === 0) return <p class="health">Nothing needs a look.</p>;
   return (
-    <p class="group">
-      <strong>{group}</strong> {names.filter((name) => groupOf(name) === group).length}
+    <p class="health" data-tone="bad">
+      {first.map(({ policy, words }, index) => (
+        <span key={policy}>
+          {index > 0 && ", "}
+          <a href={href({ view: "policy", policy })}>{policy}</a> {words}
+        </span>
+      ))}
+      {more > 0 && `, and ${count(more)} more need a look`}.
     </p>
+  );
+}
+
+interface GroupHeadProps {
+  readonly group: string;
+  readonly members: readonly PolicyState[];
+  readonly folded: boolean;
+  readonly toggle: () => void;
+}
+
+/** A group's name and sums. Folded, it is all that is shown of it. */
+function GroupHead({ group, members, folded, toggle }: GroupHeadProps) {
+  const { window, now } = useBoard();
+  const seen = members.map(({ windows }) => windows[window]);
+  const sum = (read: (each: (typeof seen)[number]) => number): number =>
+    seen.reduce((all, each) => all + read(each), 0);
+  const requests = sum((each) => each.requests);
+  const open = members.filter(({ circuits }) => circuits.some((circuit) => refuses(circuit, now))).length;
+  return (
+    <h2 class="group">
+      <button type="button" aria-expanded={folded ? "false" : "true"} onClick={toggle}>
+        <span aria-hidden="true">{folded ? "▸" : "▾"}</span> {group}
+      </button>
+      <span>{plural(members.length, "policy", "policies")}</span>
+      {open > 0 && <span class="bad">{count(open)} open</span>}
+      <span>{rate(sum((each) => each.rate))}</span>
+      <span>{percent(requests === 0 ? null : sum((each) => each.failures) / requests)} errors</span>
+    </h2>
   );
 }
 
