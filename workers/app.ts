@@ -34,6 +34,8 @@ export interface AppOptions {
 export const createApp = ({ commands }: AppOptions = {}) =>
   new Hono<Surroundings>()
     .route("/gateway", gatewayRoutes)
+    // Before the headers that keep pages safe: what no page shows needs few of them, and batches come often.
+    .route("/v1/events", eventRoutes)
     .use("/v1/*", secureHeaders())
     .on(["GET", "POST"], ["/v1/*", "/docs"], async (c, next) => {
       if (commands !== undefined) c.set("own", commands);
@@ -43,7 +45,6 @@ export const createApp = ({ commands }: AppOptions = {}) =>
       "/docs",
       secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }),
     )
-    .route("/v1/events", eventRoutes)
     .route("/v1/shared", sharedRoutes)
     .route("/v1/whoami", whoamiRoutes)
     .route("/v1/registry", registryRoutes)

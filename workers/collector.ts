@@ -1,6 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
 import {
   bulkhead,
+  type Context,
   compose,
   keyed,
   type Policy,
@@ -10,20 +11,30 @@ import {
   timeout,
   type Wrapped,
 } from "ninelives";
-import type { EventBatch } from "ninelives/telemetry";
+import { type EventBatch, type RejectedEvent, readBatchText } from "ninelives/telemetry";
 import type { Env } from "./env.ts";
 import { readExports } from "./exports.ts";
-import { observe } from "./observers.ts";
+import { collectedBy, observe, readShards } from "./observers.ts";
 
 /** Batches a second that an isolate takes for one key, where `INGEST_RATE` says nothing else. */
 const usualRate = 200;
 /** Batches that wait for the observer at a time: when it is slow, senders come back later. */
 const atOnce = 64;
 
+/** What became of a batch: what its sender hears. */
+export interface Receipt {
+  readonly accepted: number;
+  readonly rejected: readonly RejectedEvent[];
+}
+
 /** What one isolate does with batches: the observer gets them, and whatever else the configuration names. */
 export class Collector {
-  /** Takes a batch for a key, no more than is good: senders keep what is refused, and try again later. */
-  readonly take: Wrapped<EventBatch, void>;
+  /**
+   * Takes the JSON of a batch for a key, no more than is good: senders keep what is refused, and try again later.
+   *
+   * @throws BatchError when it is no batch
+   */
+  readonly take: Wrapped<string, Receipt>;
   readonly #env: Env;
   readonly #exports: readonly Wrapped<EventBatch, unknown>[];
 
@@ -36,7 +47,7 @@ export class Collector {
       keyed(() => rateLimit(allowed)),
       bulkhead(atOnce),
       timeout("10s"),
-    ).wrap((batch: EventBatch, context) => this.deliver(batch, context));
+    ).wrap((text: string, context) => this.#collect(text, context));
   }
 
   /** Hands a batch to the observer, and in the background to the others: what they miss, nobody waits for. */
@@ -46,6 +57,14 @@ export class Collector {
       waitUntil(deliver(batch).catch((error: unknown) => console.warn("a batch was not exported", error)));
     }
   };
+
+  /** One observer reads for itself what is for it alone: nothing is read and written twice on the way. */
+  async #collect(text: string, context: Context): Promise<Receipt> {
+    if (readShards(this.#env) === 1 && this.#exports.length === 0) return collectedBy(this.#env, text);
+    const { batch, rejected } = readBatchText(text);
+    if (batch.events.length > 0 || batch.dropped > 0) await this.deliver(batch, context);
+    return { accepted: batch.events.length, rejected };
+  }
 }
 
 /** Within the 30 s that `waitUntil` grants. */

@@ -1,5 +1,6 @@
 import { shardOf } from "ninelives/observer";
-import type { EventBatch } from "ninelives/telemetry";
+import { BatchError, type EventBatch } from "ninelives/telemetry";
+import type { Receipt } from "./collector.ts";
 import type { Env } from "./env.ts";
 
 const name = "observer";
@@ -28,6 +29,18 @@ export function observerOf(env: Env) {
   return shards === 1 || env.OBSERVER_PARENT === undefined
     ? env.OBSERVER.getByName(name)
     : env.OBSERVER_PARENT.getByName(`${name}.${shards}`);
+}
+
+/**
+ * Hands the JSON of a batch as it came to the one observer, which reads it.
+ *
+ * @throws BatchError
+ */
+export async function collectedBy(env: Env, text: string): Promise<Receipt> {
+  const collected = await env.OBSERVER.getByName(name).collect(text);
+  if ("accepted" in collected) return collected;
+  // An error that comes from another object has lost its class.
+  throw new BatchError(collected.status, collected.problem, collected.message);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { refuse } from "../core/duration.ts";
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
 import type { HistogramValue } from "../state/metric-family.ts";
 import { type CircuitRecord, Circuits } from "./circuits.ts";
@@ -31,6 +32,13 @@ export interface ObservedBatch {
   /** Events that never left the sender. */
   readonly dropped: number;
   readonly events: readonly PolicyEvent[];
+}
+
+/** What the observer writes into an event that is its own. */
+interface Own {
+  policy: string;
+  at: number;
+  source: string;
 }
 
 interface Watched {
@@ -84,18 +92,30 @@ export class Observer {
     this.since = since;
   }
 
-  /** Takes a batch, and gives its events back as they were understood. */
+  /**
+   * Takes a batch, and gives its events back as they were understood.
+   *
+   * @throws TypeError when it is no batch. Its events are taken for granted: `readBatch` checks those of strangers.
+   */
   fold(batch: ObservedBatch, now: number): ObservedEvent[] {
+    checkBatch(batch);
+    return this.take({ ...batch, events: batch.events.map((event) => ({ ...event })) }, now);
+  }
+
+  /** Takes over a batch that nobody else holds: its events become those that are given back, which spares copies. */
+  take(batch: ObservedBatch, now: number): ObservedEvent[] {
     this.dropped += batch.dropped;
     const source = `${batch.source.kind} ${batch.source.id.slice(0, 4)}`;
     const reporter = markOf(batch.source.id);
-    return batch.events.map((event) => {
+    const events = batch.events as (PolicyEvent & Own)[];
+    for (const event of events) {
       const age = Math.min(Math.max(0, batch.sentAt - event.at), oldest);
-      const policy = this.#toldApart(event.policy, now) ? event.policy : otherPolicies;
-      const observed: ObservedEvent = { ...event, policy, at: now - age, source };
-      this.#take(observed, reporter, now);
-      return observed;
-    });
+      if (!this.#toldApart(event.policy, now)) event.policy = otherPolicies;
+      event.at = now - age;
+      event.source = source;
+      this.#take(event as ObservedEvent, reporter, now);
+    }
+    return events as ObservedEvent[];
   }
 
   /** The names of the policies that are told apart. */
@@ -263,4 +283,13 @@ export class Observer {
     this.#policies.set(policy, watched);
     return watched;
   }
+}
+
+function checkBatch({ source, sentAt, dropped, events }: ObservedBatch): void {
+  const wrong = (what: string, must: string, value: unknown): never =>
+    refuse(`fold: batch.${what}`, must, value, TypeError);
+  if (typeof source?.id !== "string") wrong("source", "{ id, kind }", source);
+  if (!Number.isFinite(sentAt)) wrong("sentAt", "a time in milliseconds since 1970", sentAt);
+  if (!Number.isFinite(dropped)) wrong("dropped", "a number of events", dropped);
+  if (!Array.isArray(events)) wrong("events", "a list of events", events);
 }

@@ -17,8 +17,14 @@ export class Reporters {
   /** By their marks, when they were last heard, in milliseconds since the first: whoever was heard last comes last. */
   readonly #heard = new Map<number, number>();
   #since = 0;
+  #lastMark = -1;
+  #lastAt = 0;
 
   saw(mark: number, now: number): void {
+    // The events of a batch have one source and one time.
+    if (mark === this.#lastMark && now === this.#lastAt) return;
+    this.#lastMark = mark;
+    this.#lastAt = now;
     const heard = this.#heard;
     if (heard.size === 0) this.#since = now;
     heard.delete(mark);

@@ -21,8 +21,8 @@ export class Histogram implements HistogramValue {
   }
 
   record(value: number, exemplar?: Exemplar): void {
-    const found = this.bounds.findIndex((bound) => value <= bound);
-    const bucket = found < 0 ? this.bounds.length : found;
+    let bucket = 0;
+    while (bucket < this.bounds.length && value > (this.bounds[bucket] as number)) bucket++;
     this.counts[bucket] = (this.counts[bucket] as number) + 1;
     this.sum += value;
     if (exemplar !== undefined) this.exemplars[bucket] = exemplar;

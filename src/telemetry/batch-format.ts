@@ -138,7 +138,8 @@ const traced = { traceId: optional(hex(32)), spanId: optional(hex(16)) };
  * Reads a batch: good events are kept, bad ones rejected one by one, those of an unknown type skipped as a newer
  * sender's.
  *
- * Only the known fields of an event are kept.
+ * Only the known fields of an event are kept. One that has no others becomes part of the batch as it is: whoever holds the
+ * input still, shares it.
  *
  * @throws BatchError when it is no batch, is of another version, or holds too many events
  */
@@ -186,6 +187,21 @@ export function readBatch(input: unknown): { batch: EventBatch; rejected: Reject
   return { batch, rejected };
 }
 
+/**
+ * Reads the JSON of a batch, as `readBatch` does what it holds.
+ *
+ * @throws BatchError
+ */
+export function readBatchText(text: string): ReturnType<typeof readBatch> {
+  let input: unknown;
+  try {
+    input = JSON.parse(text);
+  } catch {
+    throw new BatchError(400, "bad-json", "the body is no JSON");
+  }
+  return readBatch(input);
+}
+
 function readEvent(input: unknown): PolicyEvent | string {
   if (!isRecord(input)) return "an event must be an object";
   const { type, policy, at, key } = input;
@@ -195,32 +211,47 @@ function readEvent(input: unknown): PolicyEvent | string {
   if (!label(policy)) return "policy must be a text of 1 to 100 characters";
   if (!number(at)) return "at must be a time in milliseconds since 1970";
   if (key !== undefined && !label(key)) return "key must be a text of 1 to 100 characters";
-  const event: Record<string, unknown> = { type, policy, at };
-  if (key !== undefined) event.key = key;
-  const wrong = copy(input, event, traced) ?? copy(input, event, fields[type as EventType]);
-  if (wrong === undefined) return event as unknown as PolicyEvent;
-  return `${wrong} of ${type} is ${quoted(input[wrong], "missing")}`;
+  const own = fields[type as EventType];
+  const wrong = unfit(input, traced) ?? unfit(input, own);
+  if (wrong !== undefined) return `${wrong} of ${type} is ${quoted(input[wrong], "missing")}`;
+  const known = (key === undefined ? 3 : 4) + present(input, traced) + present(input, own);
+  if (known === fieldsOf(input) && areOnlyKnown(input.circuits)) return input as unknown as PolicyEvent;
+  return onlyKnown(input, own);
 }
 
-/** Copies the fields of a table, up to one that will not do, which it names. */
-function copy(
-  input: Record<string, unknown>,
-  event: Record<string, unknown>,
-  table: Readonly<Record<string, Check>>,
-): string | undefined {
+/** The first field of a table that will not do. */
+function unfit(input: Record<string, unknown>, table: Readonly<Record<string, Check>>): string | undefined {
   // Lists of keys are what the collector spent most on, and there are no inherited ones here.
-  for (const field in table) {
-    const check = table[field] as Check;
-    const value = input[field];
-    if (!check(value)) return field;
-    if (value !== undefined)
-      event[field] = check === circuitCalls ? onlyKnown(value as CircuitCall[]) : value;
-  }
+  for (const field in table) if (!(table[field] as Check)(input[field])) return field;
   return undefined;
 }
 
-function onlyKnown(calls: readonly CircuitCall[]): CircuitCall[] {
-  return calls.map(({ circuit, state, result }) => ({ circuit, state, result }));
+function present(input: Record<string, unknown>, table: Readonly<Record<string, Check>>): number {
+  let count = 0;
+  for (const field in table) if (input[field] !== undefined) count++;
+  return count;
+}
+
+function fieldsOf(input: object): number {
+  let count = 0;
+  for (const _ in input) count++;
+  return count;
+}
+
+function areOnlyKnown(circuits: unknown): boolean {
+  return circuits === undefined || (circuits as CircuitCall[]).every((call) => fieldsOf(call) === 3);
+}
+
+/** A copy with the known fields: most events have no others, and are taken as they are. */
+function onlyKnown(input: Record<string, unknown>, own: Readonly<Record<string, Check>>): PolicyEvent {
+  const event: Record<string, unknown> = { type: input.type, policy: input.policy, at: input.at };
+  for (const field of ["key", ...Object.keys(traced), ...Object.keys(own)])
+    if (input[field] !== undefined) event[field] = input[field];
+  if ("circuits" in event) {
+    const calls = event.circuits as CircuitCall[];
+    event.circuits = calls.map(({ circuit, state, result }) => ({ circuit, state, result }));
+  }
+  return event as unknown as PolicyEvent;
 }
 
 /** What the sender sees of a value that will not do: no more than it needs to find it. */

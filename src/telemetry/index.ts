@@ -13,6 +13,7 @@ export {
   type EventBatch,
   type RejectedEvent,
   readBatch,
+  readBatchText,
 } from "./batch-format.ts";
 export { type EventShelf, keptIn, type TextStorage } from "./kept-in.ts";
 export { filtered, sampled } from "./narrow.ts";

@@ -68,6 +68,28 @@ function stage() {
   };
 }
 
+describe("Observer > fold", () => {
+  const batch = { source: { id: "abcdef", kind: "page" }, sentAt: start, dropped: 0, events: [] };
+
+  it.each([
+    ["batch.source must be { id, kind }, but is undefined", { ...batch, source: undefined }],
+    ['batch.sentAt must be a time in milliseconds since 1970, but is "now"', { ...batch, sentAt: "now" }],
+    ["batch.dropped must be a number of events, but is undefined", { ...batch, dropped: undefined }],
+    ["batch.events must be a list of events, but is undefined", { ...batch, events: undefined }],
+  ])("says that %s", (message, malformed) => {
+    expect(() => new Observer(start).fold(malformed as never, start)).toThrow(
+      new TypeError(`fold: ${message}`),
+    );
+  });
+
+  it("leaves the events of its caller as they are", () => {
+    const event = { type: "request.succeeded", policy: "prices", at: 5, duration: 1, attempts: 1 } as const;
+    const kept = { ...event };
+    new Observer(start).fold({ ...batch, events: [event] }, start);
+    expect(event).toEqual(kept);
+  });
+});
+
 describe("Observer > windows", () => {
   it("counts what it is told of", () => {
     const { tell, succeed, fail, window } = stage();

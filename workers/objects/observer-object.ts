@@ -15,10 +15,22 @@ import {
   type SystemState,
   type WindowName,
 } from "ninelives/observer";
-import { type EventBatch, openMetricsText, prometheusText } from "ninelives/telemetry";
+import {
+  BatchError,
+  type EventBatch,
+  openMetricsText,
+  prometheusText,
+  type RejectedEvent,
+  readBatchText,
+} from "ninelives/telemetry";
 import { AlertDesk } from "./alert-desk.ts";
 import { ParentLink, type ShardBindings, type ShardNews } from "./parent-link.ts";
 import { Viewers } from "./viewers.ts";
+
+/** What became of the JSON of a batch. */
+export type Collected =
+  | { readonly accepted: number; readonly rejected: readonly RejectedEvent[] }
+  | Pick<BatchError, "status" | "problem" | "message">;
 
 /** Milliseconds between messages to a viewer while events come. */
 const updateEvery = 250;
@@ -79,11 +91,24 @@ export class ObserverObject extends DurableObject<unknown> {
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
-  /** Takes a batch that the collector has read, as it is or as JSON, which comes over for less. */
+  /** Reads the JSON of a batch and takes what is good of it. @returns what its sender hears, or what is wrong with it */
+  collect(text: string): Collected {
+    try {
+      const { batch, rejected } = readBatchText(text);
+      if (batch.events.length > 0 || batch.dropped > 0) this.ingest(batch);
+      return { accepted: batch.events.length, rejected };
+    } catch (error) {
+      if (!(error instanceof BatchError)) throw error;
+      const { status, problem, message } = error;
+      return { status, problem, message };
+    }
+  }
+
+  /** Takes over a batch that the collector has read, as it is or as JSON, which comes over for less. */
   ingest(batch: EventBatch | string): void {
     const now = Date.now();
     const read = typeof batch === "string" ? (JSON.parse(batch) as EventBatch) : batch;
-    const events = this.#observer.fold(read, now);
+    const events = this.#observer.take(read, now);
     for (const { policy } of events) this.#unstored.add(policy);
     this.#history.add(events);
     this.#storeSoon(now);

@@ -1,6 +1,5 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { BatchError, readBatch } from "ninelives/telemetry";
 import { collectorOf } from "../collector.ts";
 import type { Env } from "../env.ts";
 import { isBoundTo, readIngestKeys } from "../ingest-keys.ts";
@@ -50,23 +49,11 @@ export const eventRoutes = new Hono<{ Bindings: Env }>()
       if (denied !== undefined) return denied;
       const text = await bodyText(c.req.raw, largestBody, tooLarge);
       if (text instanceof Response) return text;
-      const { batch, rejected } = readBatch(parsed(text));
-      if (batch.events.length > 0 || batch.dropped > 0) {
-        const key = tokenOf(c.req.raw) ?? "";
-        await collectorOf(c.env).take(batch, { key, repeatable: false });
-      }
-      return c.json({ accepted: batch.events.length, rejected }, 202);
+      const key = tokenOf(c.req.raw) ?? "";
+      const receipt = await collectorOf(c.env).take(text, { key, repeatable: false });
+      return c.json(receipt, 202, { "x-content-type-options": "nosniff" });
     },
   );
-
-/** @throws BatchError */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new BatchError(400, "bad-json", "the body is no JSON");
-  }
-}
 
 function deny(c: Context<{ Bindings: Env }>): Response | undefined {
   const origins = readIngestKeys(c.env.INGEST_KEYS).get(tokenOf(c.req.raw) ?? "");
