@@ -15,6 +15,7 @@ import { planeOf } from "./document-plane.ts";
 import type { Env } from "./env.ts";
 import { limiterCommands } from "./limiter-commands.ts";
 import { stateCommands } from "./state-commands.ts";
+import { weightCommands } from "./weight-commands.ts";
 
 /** What each sender may send in each isolate; strangers, whose commands are all denied, share one limit. */
 const limits = new WeakMap<Env, Policy>();
@@ -55,6 +56,7 @@ export function definitions(env: Env, own: OwnCommands = () => []): RegisteredCo
     ...circuitCommands(env),
     ...limiterCommands(env),
     ...stateCommands(env),
+    ...weightCommands(env),
     ...snapshotCommands(plane),
     ...auditCommands(env),
     ...own(env),

@@ -1,6 +1,7 @@
 import type { DocumentHistory, DocumentPlane } from "ninelives/control";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
+import { weightsDocument } from "./weights.ts";
 
 /** The documents of an environment: kept in its object, and in force in the gateway of this isolate. */
 export function planeOf(env: Env): DocumentPlane {
@@ -16,11 +17,11 @@ export function planeOf(env: Env): DocumentPlane {
       restore: (snapshots, originals) => control().restore(snapshots, originals),
     },
     policies: () =>
-      [...gateway.routes.values()].map(({ upstream }) => ({
-        name: upstream.name,
-        text: upstream.policy,
-        hidden: upstream.quiet,
-      })),
+      [...gateway.routes.values()].flatMap(({ upstream, weights }) => [
+        { name: upstream.name, text: upstream.policy, hidden: upstream.quiet },
+        // Kept, rolled back and restored like those of policies, but told of by commands of their own.
+        ...(weights.size === 0 ? [] : [{ name: weightsDocument(upstream.name), text: "{}", hidden: true }]),
+      ]),
     check: (name, text) => gateway.check(name, text),
     apply: (document) => gateway.apply(document),
   };

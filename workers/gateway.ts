@@ -1,6 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
 import {
   type AnyPolicy,
+  adaptive,
   bulkhead,
   type CircuitBreaker,
   type CircuitBreakerOptions,
@@ -38,6 +39,7 @@ import {
 import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
 import type { Doing } from "./forwarding.ts";
+import { readWeights, type Weights, weightsOwner } from "./weights.ts";
 
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
 const followEvery = 2_000;
@@ -54,6 +56,8 @@ export interface Route {
   /** The names of its rate limits. */
   readonly limits: Set<string>;
   readonly call: Wrapped<FetchCall, Response>;
+  /** The weights of its members, as they are now; none where it has no members, or finds them. */
+  readonly weights: Weights;
   /** Its replicas, when there are several. */
   readonly group: Group<FetchCall, Response> | undefined;
 }
@@ -89,8 +93,13 @@ export class Gateway {
 
   /** Puts a document in force, unless a newer one is. Its circuits go on where those of their names are. */
   async apply({ name, text, version }: PolicyDocument): Promise<void> {
-    const route = this.routes.get(name);
     const isNews = () => version > (this.#versions.get(name) ?? 0);
+    const weighted = this.routes.get(weightsOwner(name) ?? "");
+    if (weighted !== undefined && isNews()) {
+      turn(weighted, text);
+      this.#versions.set(name, version);
+    }
+    const route = this.routes.get(name);
     if (route === undefined || !isNews()) return;
     const circuits = new Map<string, CircuitBreaker>();
     const limits = new Set<string>();
@@ -128,7 +137,9 @@ export class Gateway {
 
   /** Checks a policy's text. @throws ExpressionError */
   check(name: string, text: string): void {
-    this.routes.get(name)?.policy.check(text);
+    const weighted = this.routes.get(weightsOwner(name) ?? "");
+    if (weighted !== undefined) readWeights(text, weighted.weights.keys());
+    else this.routes.get(name)?.policy.check(text);
   }
 
   async #follow(): Promise<void> {
@@ -153,7 +164,8 @@ export class Gateway {
       ...(!upstream.quiet && { sink: this.sink }),
     });
     const { name, deadline, trace, staleIfError: stale } = upstream;
-    const replicas = this.#group(upstream, circuits, limits);
+    const weights = new Map((upstream.members ?? []).map((each) => [each.name, adaptive(each.weight)]));
+    const replicas = this.#group(upstream, circuits, limits, weights);
     // Requests go nowhere but to this upstream.
     const origins = () => true;
     const call = compose(
@@ -163,16 +175,18 @@ export class Gateway {
       deadline === undefined ? identity : deadlineHeader({ dialect: deadline.dialect, origins }),
       trace ? traceContext({ origins }) : identity,
     ).wrap<FetchCall, Response>(replicas ?? this.#sender(upstream, undefined));
-    return { upstream, policy, circuits, limits, call, group: replicas };
+    return { upstream, policy, circuits, limits, call, weights, group: replicas };
   }
 
   #group(
-    { name, members, discover }: Upstream,
+    { name, members, discover, group: rules }: Upstream,
     circuits: Map<string, CircuitBreaker>,
     limits: Set<string>,
+    weights: Weights,
   ): Route["group"] {
     if (discover !== undefined) {
       return discoveredGroup<FetchCall, Response>({
+        ...rules,
         discovery: discover.by === "dns" ? discover.discovery : this.#registered(name, discover),
         service: (endpoint) => {
           const send = this.#sender({ name, service: undefined }, endpoint.name);
@@ -183,6 +197,7 @@ export class Gateway {
     return (
       members &&
       group<FetchCall, Response>({
+        ...rules,
         members: members.map((member) => {
           const own = new Map<string, CircuitBreaker>();
           const whole = `${name}.${member.name}`;
@@ -192,7 +207,8 @@ export class Gateway {
               : (this.#document(member.policy, whole, own, limits).policy as AnyPolicy);
           for (const [circuit, made] of own) circuits.set(circuit, made);
           const service = this.#below(member, this.#sender({ ...member, name: whole }, member.name));
-          const { weight, priority } = member;
+          const { priority } = member;
+          const weight = weights.get(member.name) ?? member.weight;
           return { name: member.name, weight, priority, policy, service };
         }),
       })
@@ -291,6 +307,12 @@ const shared: Readonly<Record<string, "circuit" | "limit">> = {
   standard: "circuit",
   rateLimit: "limit",
 };
+
+/** Turns the weights of a route's members; a member that the text does not name has what the configuration says. */
+function turn({ upstream, weights }: Route, text: string): void {
+  const turned = readWeights(text, weights.keys());
+  for (const { name, weight } of upstream.members ?? []) weights.get(name)?.set(turned.get(name) ?? weight);
+}
 
 /** What can be reached by a URL. */
 const internet: Pick<Fetcher, "fetch"> = {

@@ -23,6 +23,7 @@ export {
 export { staticDiscovery } from "./static-discovery.ts";
 export type { UpstreamDeadline } from "./upstream-deadline.ts";
 export type { UpstreamDiscover } from "./upstream-discover.ts";
+export type { UpstreamGroup } from "./upstream-group.ts";
 export type { UpstreamMember } from "./upstream-members.ts";
 export type { UpstreamOrigin } from "./upstream-origin.ts";
 export type { UpstreamPriority } from "./upstream-priority.ts";

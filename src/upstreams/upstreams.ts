@@ -2,6 +2,7 @@ import { known } from "../core/check.ts";
 import { type Duration, quote } from "../core/duration.ts";
 import { readDeadline, readDuration, type UpstreamDeadline } from "./upstream-deadline.ts";
 import { readDiscover, type UpstreamDiscover } from "./upstream-discover.ts";
+import { readGroup, type UpstreamGroup } from "./upstream-group.ts";
 import { readMembers, readPolicy, type UpstreamMember } from "./upstream-members.ts";
 import { isPath, readOrigin, type UpstreamOrigin } from "./upstream-origin.ts";
 import { readPriority, type UpstreamPriority } from "./upstream-priority.ts";
@@ -11,6 +12,8 @@ export interface Upstream extends UpstreamOrigin {
   readonly name: string;
   /** Its replicas, when there are several. */
   readonly members: readonly UpstreamMember[] | undefined;
+  /** How one of several replicas is chosen, and when one is left out. */
+  readonly group: UpstreamGroup;
   /** How its replicas are found; undefined when they are configured. */
   readonly discover: UpstreamDiscover | undefined;
   /** The text of its policy. */
@@ -35,6 +38,7 @@ const fieldNames = [
   "path",
   "members",
   "discover",
+  "group",
   "policy",
   "quiet",
   "deadline",
@@ -86,6 +90,9 @@ function readUpstream(name: string, input: unknown): Upstream {
   if (several && [url, service, path].some((field) => field !== undefined)) {
     throw new TypeError(`${label} must have either members or an url or service of its own`);
   }
+  if (fields.group !== undefined && !several) {
+    throw new TypeError(`${label}.group is for members, and there are none`);
+  }
   if (check !== undefined && (!several || typeof check !== "string" || !isPath(check))) {
     throw new TypeError(`${label}.check must be a path that each of members has, but is ${quote(check)}`);
   }
@@ -93,6 +100,7 @@ function readUpstream(name: string, input: unknown): Upstream {
     name,
     members,
     discover,
+    group: readGroup(fields.group, `${label}.group`),
     ...(several ? { url: undefined, service: undefined, path: "" } : readOrigin(fields, label)),
     policy: readPolicy(fields.policy ?? defaultPolicy, label),
     quiet: readFlag(fields.quiet, `${label}.quiet`),

@@ -8,6 +8,7 @@ const upstream = (options: object) => read({ prices: options }).get("prices") as
 
 /** What an upstream has that asks for nothing special. */
 const plain = {
+  group: {},
   discover: undefined,
   priority: undefined,
   members: undefined,
@@ -17,6 +18,11 @@ const plain = {
 };
 
 describe("readUpstreams", () => {
+  it("reads how one of several is chosen", () => {
+    const group = { slowStart: "30s", consecutiveFailures: 3 };
+    expect(upstream({ members: [{ service: "A" }], group }).group).toEqual(group);
+  });
+
   it("reads how members are found", () => {
     const dns = upstream({ discover: { dns: "_https._tcp.a.test", least: "10s" }, check: "/healthz" });
     expect(dns).toMatchObject({ discover: { by: "dns", discovery: expect.any(Function) }, url: undefined });
@@ -159,7 +165,7 @@ describe("readUpstreams", () => {
       [
         "UPSTREAMS.a",
         '"uri"',
-        "url, service, path, members, discover, policy, quiet, deadline, priority, trace, staleIfError, check",
+        "url, service, path, members, discover, group, policy, quiet, deadline, priority, trace, staleIfError, check",
       ],
     ],
     ['{ "a": { "url": 5 } }', ["UPSTREAMS.a.url", "5"]],
@@ -183,6 +189,19 @@ describe("readUpstreams", () => {
     ['{ "a": { "service": "A", "policy": 5 } }', ["UPSTREAMS.a.policy", "5"]],
     ['{ "a": { "service": "A", "policy": "retry(" } }', ["UPSTREAMS.a.policy", "line 1, column 7"]],
     ['{ "a": { "service": "A", "quiet": "yes" } }', ["UPSTREAMS.a.quiet", '"yes"']],
+    ['{ "a": { "service": "A", "group": { "slowStart": "1s" } } }', ["UPSTREAMS.a.group is for members"]],
+    [
+      '{ "a": { "members": [{ "service": "A" }], "group": 5 } }',
+      ["UPSTREAMS.a.group must be an object", "5"],
+    ],
+    [
+      '{ "a": { "members": [{ "service": "A" }], "group": { "members": [] } } }',
+      ["UPSTREAMS.a.group", '"members"'],
+    ],
+    [
+      '{ "a": { "members": [{ "service": "A" }], "group": { "slowStart": "soon" } } }',
+      ["UPSTREAMS.a.group: group: slowStart must be a duration", '"soon"'],
+    ],
     [
       '{ "a": { "discover": "dns" } }',
       ["UPSTREAMS.a.discover must be an object with dns or registry", '"dns"'],

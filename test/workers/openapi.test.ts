@@ -55,6 +55,7 @@ async function generated(token: string = tokens.admin) {
     upstreams: {
       prices: { service: "ORIGIN", policy: "retry(1) + circuitBreaker(consecutiveFailures: 2)" },
       quotes: { service: "ORIGIN", policy: "rateLimit(10)" },
+      stock: { members: [{ service: "ORIGIN" }, { service: "ORIGIN" }] },
     },
   });
   const document = await (await worker.fetch("/v1/openapi.json")).json<Document>();
@@ -105,6 +106,8 @@ const tried: readonly (readonly [string, object?])[] = [
   ["circuit.close", { circuit: "prices" }],
   ["circuit.reset", { circuit: "prices" }],
   ["limiter.reset", { limiter: "quotes" }],
+  ["weight.get", { upstream: "stock" }],
+  ["weight.set", { upstream: "stock", weights: { "member-1": 5 }, expiresIn: "1h" }],
   ["state", {}],
   ["control.snapshot", {}],
   ["control.restore", { format: 1, documents: [] }],

@@ -1,0 +1,41 @@
+import type { Adaptive } from "ninelives";
+
+/** The weights of an upstream's members, each of which may be turned while it runs. */
+export type Weights = ReadonlyMap<string, Adaptive<number>>;
+
+const suffix = "/weights";
+
+/** What the document is called that turns the weights of an upstream. */
+export function weightsDocument(upstream: string): string {
+  return upstream + suffix;
+}
+
+/** The upstream whose weights a document turns; nothing for the document of a policy. */
+export function weightsOwner(document: string): string | undefined {
+  return document.endsWith(suffix) ? document.slice(0, -suffix.length) : undefined;
+}
+
+/**
+ * Reads the text of such a document: `{ "canary": 5 }`. Who is not named has the weight of the configuration.
+ *
+ * @throws TypeError or RangeError that names the member and quotes the weight
+ */
+export function readWeights(text: string, members: Iterable<string>): ReadonlyMap<string, number> {
+  const names = [...members];
+  const read: unknown = JSON.parse(text);
+  if (typeof read !== "object" || read === null || Array.isArray(read))
+    throw new TypeError('weights must be an object such as { "canary": 5 }');
+  for (const [name, weight] of Object.entries(read)) {
+    if (!names.includes(name)) {
+      throw new TypeError(
+        `weights: there is no member ${JSON.stringify(name)}; there are ${names.join(", ")}`,
+      );
+    }
+    if (typeof weight !== "number" || !(weight >= 0 && weight <= 1_000)) {
+      throw new RangeError(
+        `weights: ${name} must be a number from 0 to 1000, but is ${JSON.stringify(weight)}`,
+      );
+    }
+  }
+  return new Map(Object.entries(read as Record<string, number>));
+}
