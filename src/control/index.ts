@@ -13,6 +13,13 @@ export {
 export { DenialBound } from "./denial-bound.ts";
 export { documentCommands } from "./document-commands.ts";
 export {
+  type DocumentFollower,
+  type DocumentFollowerOptions,
+  type DocumentRefusal,
+  documentFollower,
+  type FollowedDocument,
+} from "./document-follower.ts";
+export {
   changed,
   configured,
   type DocumentChange,
@@ -32,6 +39,14 @@ export {
   type Prepared,
 } from "./document-policy.ts";
 export { documentSchema, parameterSchema } from "./document-schemas.ts";
+export {
+  type DocumentSource,
+  type DocumentsOverHttpOptions,
+  documentsIn,
+  documentsOverHttp,
+  documentsProtocol,
+  type NewsSocket,
+} from "./document-sources.ts";
 export {
   type DocumentOutcome,
   type DocumentStore,

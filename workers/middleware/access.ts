@@ -1,11 +1,19 @@
 import type { MiddlewareHandler } from "hono";
-import { allows, anonymous, CommandError, type Identity, identify, readTokens } from "ninelives/control";
+import {
+  allows,
+  anonymous,
+  CommandError,
+  documentsProtocol,
+  type Identity,
+  identify,
+  readTokens,
+} from "ninelives/control";
 import { liveProtocol } from "ninelives/observer";
 import { followProtocol } from "ninelives/stores/durable-object";
 import type { Env } from "../env.ts";
 import { verifierOf } from "../jwt-issuer.ts";
 
-const protocols: readonly string[] = [liveProtocol, followProtocol];
+const protocols: readonly string[] = [liveProtocol, followProtocol, documentsProtocol];
 
 /** The token of a request: in its `Authorization`, or, for a WebSocket, which has none in browsers, as a subprotocol. */
 export function tokenOf(request: Request): string | undefined {

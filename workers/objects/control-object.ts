@@ -9,6 +9,7 @@ import {
   DenialBound,
   type DocumentHistory,
   type DocumentOutcome,
+  documentsProtocol,
   genesis,
   inForce,
   type PolicyDocument,
@@ -21,6 +22,8 @@ import { DocumentTable } from "./document-table.ts";
 /** Entries that are kept; older ones are dropped, and the chain then begins with the hash of the last one dropped. */
 const auditKept = 10_000;
 const resultsKept = 1_000;
+/** Who follows the documents by WebSocket. */
+const mostFollowers = 10_000;
 /** Milliseconds after which a claim is void: whoever made it is gone. */
 const claimFor = 60_000;
 
@@ -39,7 +42,8 @@ export class ControlObject extends DurableObject<unknown> {
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
     this.#sql = state.storage.sql;
-    this.#documents = new DocumentTable(this.#sql);
+    this.#documents = new DocumentTable(this.#sql, () => this.#tell());
+    state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS audit (
         seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, command TEXT NOT NULL, id TEXT NOT NULL,
@@ -50,6 +54,15 @@ export class ControlObject extends DurableObject<unknown> {
         PRIMARY KEY (identity, id)
       ) STRICT;
     `);
+  }
+
+  /** Who follows the documents comes, by WebSocket, and hears when there is news. The Worker has checked that they may. */
+  override fetch(): Response {
+    if (this.ctx.getWebSockets().length >= mostFollowers) return new Response(null, { status: 503 });
+    const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
+    this.ctx.acceptWebSocket(server);
+    const headers = { "sec-websocket-protocol": documentsProtocol };
+    return new Response(null, { status: 101, webSocket: client, headers });
   }
 
   /** Writes an entry, or only counts it where strangers are denied too often. */
@@ -184,6 +197,16 @@ export class ControlObject extends DurableObject<unknown> {
       "DELETE FROM results WHERE rowid <= (SELECT rowid FROM results ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
       resultsKept,
     );
+  }
+
+  #tell(): void {
+    for (const follower of this.ctx.getWebSockets()) {
+      try {
+        follower.send("news");
+      } catch {
+        // It is gone, and asks again when it is back.
+      }
+    }
   }
 
   async #wake(): Promise<void> {

@@ -12,9 +12,11 @@ import {
 /** The documents of the control plane with their versions, in the tables of its object. */
 export class DocumentTable {
   readonly #sql: SqlStorage;
+  readonly #onChange: () => void;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, onChange: () => void) {
     this.#sql = sql;
+    this.#onChange = onChange;
     sql.exec("CREATE TABLE IF NOT EXISTS histories (name TEXT PRIMARY KEY, history TEXT NOT NULL) STRICT");
   }
 
@@ -51,6 +53,7 @@ export class DocumentTable {
       name,
       JSON.stringify(history),
     );
+    this.#onChange();
   }
 
   #settled(history: DocumentHistory, now: number): DocumentHistory {

@@ -1,5 +1,6 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
 import { parameterStates, policyDocuments, readCommand, sha256 } from "ninelives/control";
 import { commandsOf } from "../commands.ts";
 import { planeOf } from "../document-plane.ts";
@@ -75,9 +76,28 @@ export const controlRoutes = new Hono<Surroundings>()
   .post("/commands/:name", limited(largestCommand), named)
   .on(otherThan("POST"), ["/commands", "/commands/:name"], only("POST"))
   .get("/openapi.json", (c) => c.json(describedApi(c.env, c.get("own"))))
-  .get("/policies", readers, async (c) =>
-    tagged(c.req.raw, { policies: await policyDocuments(planeOf(c.env)) }),
+  // Pages of other origins follow too. A token is all that counts, and no browser sends one by itself.
+  .use(
+    "/policies",
+    cors({
+      origin: "*",
+      allowMethods: ["GET"],
+      allowHeaders: ["authorization", "if-none-match"],
+      exposeHeaders: ["etag"],
+      maxAge: 86_400,
+    }),
   )
+  .get("/policies", readers, async (c) => {
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+      return tagged(c.req.raw, { policies: await policyDocuments(planeOf(c.env)) });
+    }
+    const { status, webSocket, headers } = await c.env.CONTROL.getByName("control").fetch(c.req.raw);
+    if (status !== 101) {
+      return problem({ status: 503, type: "too-many-followers", detail: "there is no room" });
+    }
+    // A new one, since middleware adds headers and those of a response that was fetched cannot be changed.
+    return new Response(null, { status: 101, webSocket, headers: new Headers(headers) });
+  })
   .get("/parameters", readers, async (c) =>
     tagged(c.req.raw, { parameters: await parameterStates(planeOf(c.env), () => true) }),
   )

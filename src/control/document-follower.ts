@@ -1,0 +1,132 @@
+import type { TimerHandle } from "../core/clock.ts";
+import { type Duration, milliseconds } from "../core/duration.ts";
+import { environment } from "../core/environment.ts";
+import { isRejected } from "../core/errors.ts";
+import { platform } from "../core/platform.ts";
+import { compose } from "../core/policy.ts";
+import { bulkhead } from "../policies/bulkhead.ts";
+import { timeout } from "../policies/timeout.ts";
+import type { DocumentPolicy } from "./document-policy.ts";
+import type { DocumentSource } from "./document-sources.ts";
+import type { PolicyDocument } from "./wire.ts";
+
+/** Why a document is not in force here. What was in force before it still is. */
+export interface DocumentRefusal {
+  readonly name: string;
+  readonly version: number;
+  /** What its text says that will not do here, with line and column. */
+  readonly reason: string;
+}
+
+export interface DocumentFollowerOptions {
+  /** Where documents come from: `documentsOverHttp(...)`, `documentsIn(store)`. */
+  readonly source: DocumentSource;
+  /** The policies that go by them, by the names of the documents. */
+  readonly policies: Readonly<Record<string, Pick<DocumentPolicy<never, never>, "set">>>;
+  /** How long between two questions, without news. Default `"30s"`. */
+  readonly every?: Duration;
+  /** Hears of each document that is refused, once for each version. */
+  readonly onRefused?: (refusal: DocumentRefusal) => void;
+  /** Hears of a source that cannot be asked; all stays as it is, and it is asked again. */
+  readonly onLost?: (error: unknown) => void;
+  /** Default the platform's. */
+  readonly clock?: typeof platform.clock;
+}
+
+/** What is known of a document here. */
+export interface FollowedDocument {
+  /** The version in force here; `null` while that is the policy's own text. */
+  readonly version: number | null;
+  /** The newest one that was refused since. */
+  readonly refused?: DocumentRefusal;
+}
+
+/** Keeps policies as their documents are. */
+export interface DocumentFollower {
+  /** What is in force here, and what was refused, by name. */
+  readonly state: Readonly<Record<string, FollowedDocument>>;
+  /** Asks now, for those who have a moment: an isolate whose request comes by. Never rejects. */
+  poll(): Promise<void>;
+  /** Asks now, and then again and again, on a timer that keeps no process alive, and at once when there is news. */
+  start(): void;
+  stop(): void;
+}
+
+/**
+ * Has policies follow their documents while they run: no call is dropped, and a document that is refused says why.
+ *
+ * One that cannot be parsed here (it has a name that this scope does not know, say) leaves the version before in force; the
+ * next one that can is put in force.
+ *
+ * @example
+ * const prices = documentPolicy("retry(3)");
+ * const follower = documentFollower({
+ *   source: documentsOverHttp({ url: "https://edge.example.com", token }),
+ *   policies: { prices },
+ *   onRefused: ({ name, version, reason }) => console.warn(name, version, reason),
+ * });
+ * follower.start();
+ */
+export function documentFollower(options: DocumentFollowerOptions): DocumentFollower {
+  const { source, policies, clock = platform.clock, onRefused = () => {}, onLost = () => {} } = options;
+  const every = milliseconds(options.every ?? "30s", "documentFollower: every");
+  const known = new Map<string, FollowedDocument>(
+    Object.keys(policies).map((name) => [name, { version: null }]),
+  );
+  let timer: TimerHandle;
+  let silence: (() => void) | undefined;
+  /** Questions are asked one after the other, and those that nobody has asked yet are one. */
+  const inTurn = compose(
+    environment({ clock, name: "documents" }),
+    bulkhead({ limit: 1, queue: 1, maximumWait: "20s" }),
+    timeout("10s"),
+  );
+
+  function put({ name, text, version }: PolicyDocument): void {
+    const before = known.get(name);
+    if (before === undefined || version <= Math.max(before.version ?? -1, before.refused?.version ?? -1))
+      return;
+    try {
+      policies[name]?.set(text);
+      known.set(name, { version });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const refused = { name, version, reason };
+      known.set(name, { ...before, refused });
+      onRefused(refused);
+    }
+  }
+
+  async function poll(): Promise<void> {
+    try {
+      const documents = await inTurn.execute(({ signal }) => source.read(signal));
+      for (const document of documents ?? []) put(document);
+    } catch (error) {
+      // One that did not fit into the queue is answered with the one that waits.
+      if (!isRejected(error, "bulkhead-full")) onLost(error);
+    }
+  }
+
+  function tick(): void {
+    void poll();
+    timer = clock.setTimer(tick, every);
+    clock.keepAlive(timer, false);
+  }
+
+  return {
+    get state() {
+      return Object.fromEntries(known);
+    },
+    poll,
+    start() {
+      if (silence !== undefined) return;
+      silence = source.listen(() => void poll());
+      tick();
+    },
+    stop() {
+      silence?.();
+      silence = undefined;
+      clock.clearTimer(timer);
+    },
+  };
+}
