@@ -31,6 +31,20 @@ export function requestHeaders(request: Request, url: URL): Headers | undefined 
   return headers;
 }
 
+/**
+ * How far a request of the methods that ask about the way itself may still go (RFC 9110, section 7.6.2); one less is told
+ * to the next hop.
+ *
+ * @returns false when it ends here
+ */
+export function mayGoOn({ method }: Request, headers: Headers): boolean {
+  if (method !== "OPTIONS" && method !== "TRACE") return true;
+  const left = headers.get("max-forwards") ?? "";
+  if (!/^\d+$/.test(left)) return true;
+  headers.set("max-forwards", String(Math.max(0, Number(left) - 1)));
+  return Number(left) > 0;
+}
+
 /** Whether it asks for a WebSocket, the one upgrade that is passed through. */
 export function wantsSocket({ headers, method }: Request): boolean {
   return method === "GET" && headers.get("upgrade")?.trim().toLowerCase() === "websocket";

@@ -39,6 +39,7 @@ import {
 import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
 import type { Doing } from "./forwarding.ts";
+import { followed } from "./redirects.ts";
 import { readWeights, type Weights, weightsOwner } from "./weights.ts";
 
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
@@ -174,12 +175,12 @@ export class Gateway {
       policy.policy,
       deadline === undefined ? identity : deadlineHeader({ dialect: deadline.dialect, origins }),
       trace ? traceContext({ origins }) : identity,
-    ).wrap<FetchCall, Response>(replicas ?? this.#sender(upstream, undefined));
+    ).wrap<FetchCall, Response>(replicas ?? this.#sender(upstream, upstream.redirects, undefined));
     return { upstream, policy, circuits, limits, call, weights, group: replicas };
   }
 
   #group(
-    { name, members, discover, group: rules }: Upstream,
+    { name, members, discover, redirects, group: rules }: Upstream,
     circuits: Map<string, CircuitBreaker>,
     limits: Set<string>,
     weights: Weights,
@@ -189,8 +190,8 @@ export class Gateway {
         ...rules,
         discovery: discover.by === "dns" ? discover.discovery : this.#registered(name, discover),
         service: (endpoint) => {
-          const send = this.#sender({ name, service: undefined }, endpoint.name);
-          return this.#below({ name, url: new URL(endpoint.url), service: undefined, path: "" }, send);
+          const place = { name, url: new URL(endpoint.url), service: undefined, path: "" };
+          return this.#below(place, this.#sender(place, redirects, endpoint.name));
         },
       });
     }
@@ -206,7 +207,10 @@ export class Gateway {
               ? identity
               : (this.#document(member.policy, whole, own, limits).policy as AnyPolicy);
           for (const [circuit, made] of own) circuits.set(circuit, made);
-          const service = this.#below(member, this.#sender({ ...member, name: whole }, member.name));
+          const service = this.#below(
+            member,
+            this.#sender({ ...member, name: whole }, redirects, member.name),
+          );
           const { priority } = member;
           const weight = weights.get(member.name) ?? member.weight;
           return { name: member.name, weight, priority, policy, service };
@@ -281,14 +285,22 @@ export class Gateway {
     };
   }
 
-  #sender({ name, service }: Pick<Upstream, "name" | "service">, member: string | undefined): Sender {
+  #sender(
+    { name, service, ...place }: UpstreamOrigin & { readonly name: string },
+    redirects: Upstream["redirects"],
+    member: string | undefined,
+  ): Sender {
     const doings = this.#doings;
     const binding = service === undefined ? internet : this.#binding(name, service);
     return async function send({ input, init }, context) {
       const { clock } = context.environment;
       const began = clock.now();
       const { signal } = context;
-      const response = await binding.fetch(input as URL, { ...init, signal, redirect: "manual" });
+      const ask = (url: URL) => binding.fetch(url, { ...init, signal, redirect: "manual" });
+      let response = await ask(input as URL);
+      // Of another method the body is gone, or it would have to become a GET.
+      if (redirects === "follow" && (init?.method === "GET" || init?.method === "HEAD"))
+        response = await followed(response, input as URL, place, ask);
       doings.set(response, { attempts: context.sends, upstream: clock.now() - began, member });
       return response;
     };

@@ -18,6 +18,8 @@ export interface Upstream extends UpstreamOrigin {
   readonly discover: UpstreamDiscover | undefined;
   /** The text of its policy. */
   readonly policy: string;
+  /** What becomes of a redirect: the caller gets it, or it is followed within the upstream's own origin and path. */
+  readonly redirects: "pass" | "follow";
   /** Whether its calls make no events. */
   readonly quiet: boolean;
   /** How long the caller waits bounds the calls and is told to the upstream; undefined where neither is wanted. */
@@ -46,6 +48,7 @@ const fieldNames = [
   "trace",
   "staleIfError",
   "check",
+  "redirects",
 ];
 
 /** What an upstream gets that names no policy. */
@@ -103,6 +106,7 @@ function readUpstream(name: string, input: unknown): Upstream {
     group: readGroup(fields.group, `${label}.group`),
     ...(several ? { url: undefined, service: undefined, path: "" } : readOrigin(fields, label)),
     policy: readPolicy(fields.policy ?? defaultPolicy, label),
+    redirects: readRedirects(fields.redirects, `${label}.redirects`),
     quiet: readFlag(fields.quiet, `${label}.quiet`),
     deadline: readDeadline(fields.deadline, `${label}.deadline`),
     priority: readPriority(fields.priority, `${label}.priority`),
@@ -111,6 +115,11 @@ function readUpstream(name: string, input: unknown): Upstream {
       staleIfError === undefined ? undefined : readDuration(staleIfError, `${label}.staleIfError`),
     check,
   };
+}
+
+function readRedirects(value: unknown, label: string): "pass" | "follow" {
+  if (value === undefined || value === "pass" || value === "follow") return value ?? "pass";
+  throw new TypeError(`${label} must be pass or follow, but is ${quote(value)}`);
 }
 
 function readFlag(value: unknown, label: string): boolean {

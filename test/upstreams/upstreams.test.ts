@@ -8,6 +8,7 @@ const upstream = (options: object) => read({ prices: options }).get("prices") as
 
 /** What an upstream has that asks for nothing special. */
 const plain = {
+  redirects: "pass",
   group: {},
   discover: undefined,
   priority: undefined,
@@ -165,7 +166,7 @@ describe("readUpstreams", () => {
       [
         "UPSTREAMS.a",
         '"uri"',
-        "url, service, path, members, discover, group, policy, quiet, deadline, priority, trace, staleIfError, check",
+        "url, service, path, members, discover, group, policy, quiet, deadline, priority, trace, staleIfError, check, redirects",
       ],
     ],
     ['{ "a": { "url": 5 } }', ["UPSTREAMS.a.url", "5"]],
@@ -201,6 +202,10 @@ describe("readUpstreams", () => {
     [
       '{ "a": { "members": [{ "service": "A" }], "group": { "slowStart": "soon" } } }',
       ["UPSTREAMS.a.group: group: slowStart must be a duration", '"soon"'],
+    ],
+    [
+      '{ "a": { "service": "A", "redirects": true } }',
+      ["UPSTREAMS.a.redirects must be pass or follow", "true"],
     ],
     [
       '{ "a": { "discover": "dns" } }',

@@ -61,6 +61,34 @@ describe("gateway to a group", () => {
     );
   });
 
+  it("hedges across replicas: a slow one is asked once, another answers, and the loser is given up", async () => {
+    let aborted = false;
+    const slow = (request: Request) =>
+      new Promise<Response>((_, reject) => {
+        request.signal.addEventListener("abort", () => {
+          aborted = true;
+          reject(request.signal.reason);
+        });
+      });
+    const { fetch, seen } = await replicated(
+      { eu: slow, us: fine },
+      { policy: "hedge(after: 5ms)" },
+      { us: { priority: 1 } },
+    );
+    const response = await fetch("/gateway/prices/");
+    expect([response.status, response.headers.get("x-ninelives-member")]).toEqual([200, "us"]);
+    expect(response.headers.get("x-ninelives-attempts")).toBe("2");
+    expect(seen.map(([name]) => name)).toEqual(["eu", "us"]);
+    await vi.waitFor(() => expect(aborted).toBe(true));
+  });
+
+  it("hedges nothing that must not be under way twice", async () => {
+    const { fetch, seen } = await replicated({ eu: fine, us: fine }, { policy: "hedge(after: 0)" });
+    await fetch("/gateway/prices/", { method: "POST", body: "x" });
+    await fetch("/gateway/prices/", { method: "DELETE" });
+    expect(seen).toHaveLength(2);
+  });
+
   it("leaves out a member that fails five times in a row", async () => {
     const { fetch, seen } = await replicated({ eu: broken, us: fine }, {}, { us: { priority: 1 } });
     for (let call = 0; call < 10; call++) expect((await fetch("/gateway/prices/")).status).toBe(200);

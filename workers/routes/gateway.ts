@@ -4,7 +4,7 @@ import { AllFailedError, isRejected } from "ninelives";
 import { deadlineHeaderNames, incomingDeadline, isIdempotent } from "ninelives/fetch";
 import { targetOf } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
-import { overridesMethod, passOn, requestHeaders, wantsSocket } from "../forwarding.ts";
+import { mayGoOn, overridesMethod, passOn, requestHeaders, wantsSocket } from "../forwarding.ts";
 import { gatewayOf } from "../gateway.ts";
 import { problem, problemOf } from "../middleware/problem.ts";
 import { priorityOf } from "../priority.ts";
@@ -38,6 +38,9 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", a
   if (headers === undefined) {
     return problem({ status: 508, type: "loop", detail: "the request has come by here too often" });
   }
+  // It asked about the way as far as here.
+  if (!mayGoOn(request, headers))
+    return new Response(null, { status: 204, headers: { via: "1.1 ninelives" } });
   const { deadline, priority } = route.upstream;
   // What holds is told anew: a stranger's own word might ask the upstream for the impossible.
   if (deadline !== undefined) headers.delete(deadlineHeaderNames[deadline.dialect]);
