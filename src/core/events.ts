@@ -112,14 +112,15 @@ export interface EventDetails {
   /** No answer came within `after` milliseconds. */
   "timeout.occurred": { readonly after: number };
   /**
-   * An attempt that has a span of its own in a trace ended. `resends` counts the sends of the call before it; `status`
-   * is that of a response, `kind` what went wrong without one.
+   * An attempt that has a span of its own in a trace ended, or with `layer` what went through the policy of that name.
+   * `resends` counts the sends of the call before it; `status` is that of a response, `kind` what went wrong without one.
    */
   "span.ended": {
     readonly parentId?: string;
     readonly sampled: boolean;
     readonly duration: number;
     readonly resends: number;
+    readonly layer?: string;
     readonly status?: number;
     readonly kind?: string;
   };

@@ -1,3 +1,4 @@
+import type { Trace } from "./call.ts";
 import { type Classify, classifyThrown } from "./classify.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { EventSink } from "./events.ts";
@@ -17,6 +18,8 @@ export interface Environment {
   readonly discard: (value: unknown) => void;
   /** Keeps the platform running until background work has settled (Workers, service workers). */
   readonly waitUntil: (work: Promise<unknown>) => void;
+  /** @internal The span of the policy around, where policies have spans. */
+  readonly span?: Trace;
 }
 
 /** Cancels the body of a Response, which would else hold its connection; lets any other value go. */

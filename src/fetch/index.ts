@@ -17,6 +17,7 @@ export {
 } from "./open-telemetry.ts";
 export type { Origins } from "./origins.ts";
 export { perOrigin } from "./per-origin.ts";
+export { type PolicySpansOptions, policySpans } from "./policy-spans.ts";
 export { parseRateLimit, type RateLimitHint } from "./rate-limit-headers.ts";
 export { rateLimitHints } from "./rate-limit-hints.ts";
 export { isIdempotent } from "./repeatable.ts";

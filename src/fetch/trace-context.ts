@@ -3,11 +3,11 @@ import { Context } from "../core/context.ts";
 import { kindOf } from "../core/events.ts";
 import { between, settings, type Table } from "../core/options.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
-import type { Random } from "../core/random.ts";
 import { start } from "../core/start.ts";
 import { type Origins, originCheck, urlOf } from "./origins.ts";
 import type { FetchCall } from "./resilient-fetch.ts";
-import { incomingTrace, isZero, traceparent } from "./traceparent.ts";
+import { hexadecimal } from "./trace-id.ts";
+import { incomingTrace, traceparent } from "./traceparent.ts";
 import { headersOf, withHeaders } from "./with-headers.ts";
 
 export interface TraceContextOptions {
@@ -52,7 +52,9 @@ export function traceContext(options: TraceContextOptions = {}): Policy<FetchCal
 
     return function traceContext(call: FetchCall, context: Context): Promise<Response> {
       const first = context.isNewTo(itself);
-      const before = first || context.trace === undefined ? traceOf(call, context) : context.trace;
+      const { span: around } = context.environment;
+      const known = first || context.trace === undefined ? traceOf(call, context) : context.trace;
+      const before = around === undefined ? known : { ...around, parentId: around.spanId };
       const span = { ...before, spanId: hexadecimal(16, context.environment.random) };
       context.call.trace = span;
       const sent = listed(urlOf(call)?.origin ?? "") ? withTrace(call, span) : call;
@@ -98,15 +100,4 @@ function reported(
       throw error;
     },
   );
-}
-
-/** An id of so many digits: 32 bits at a time, since no source of chance has fewer, and never zeros alone. */
-function hexadecimal(digits: number, random: Random): string {
-  let text = "";
-  while (text.length < digits) {
-    text += Math.floor(random() * 0x1_0000_0000)
-      .toString(16)
-      .padStart(8, "0");
-  }
-  return isZero(text) ? `${text.slice(1)}1` : text;
 }

@@ -126,6 +126,7 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
     sampled: flag,
     duration: number,
     resends: number,
+    layer: optional(label),
     status: optionalNumber,
     kind: optional(label),
   },

@@ -65,6 +65,14 @@ function valuesOf(attributes: Point["attributes"]): Record<string, unknown> {
 const traced = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
 
 describe("otlp > requests", () => {
+  it.each([[undefined], [""], ["otel.example.com"]])("refuses the URL %j by its name", (url) => {
+    expect(() => otlp({ url } as never)).toThrow(
+      new TypeError(
+        `otlp: url must be the URL of a collector, but is ${url === undefined ? url : `"${url}"`}`,
+      ),
+    );
+  });
+
   it("posts each signal to its path, as JSON, with the headers that it was given", async () => {
     const { sent, deliver } = collector({ headers: { "api-key": "secret" } });
     await deliver(

@@ -1,5 +1,5 @@
 import { known } from "../../core/check.ts";
-import { quote } from "../../core/duration.ts";
+import { quote, refuse } from "../../core/duration.ts";
 import type { Service } from "../../core/policy.ts";
 import type { EventBatch } from "../batch-format.ts";
 import { DeliveryError } from "../over-http.ts";
@@ -38,6 +38,7 @@ const mostSenders = 10_000;
  *
  * Source: OTLP 1.9 over HTTP with JSON.
  *
+ * @throws TypeError for options that will not do
  * @throws DeliveryError when the collector does not take a signal
  * @example
  * const sink = batch({
@@ -47,6 +48,7 @@ const mostSenders = 10_000;
  */
 export function otlp(options: OtlpOptions): Service<EventBatch, void> {
   known(options, "otlp", ["url", "headers", "signals", "resource", "onRejected", "fetch"]);
+  if (!URL.canParse(options.url)) refuse("otlp: url", "the URL of a collector", options.url, TypeError);
   const chosen = options.signals ?? signals;
   for (const signal of chosen)
     if (!signals.includes(signal))

@@ -26,6 +26,7 @@ export interface TracesRequest {
 
 /** SPAN_KIND_CLIENT and SPAN_KIND_INTERNAL, STATUS_CODE_ERROR. */
 const client = 3;
+const internal = 1;
 const failed = 2;
 const sampledFlag = 1;
 
@@ -38,9 +39,12 @@ export function tracesOf(batch: EventBatch, resource: Resource): TracesRequest |
   return { resourceSpans: [{ resource, scopeSpans: [{ scope, spans }] }] };
 }
 
-/** Source: OpenTelemetry's conventions for HTTP client spans: one span an attempt, `resend_count` from the first retry on. */
+/**
+ * A policy's span is internal and has its name. Source of an attempt's: OpenTelemetry's conventions for HTTP client spans, one
+ * an attempt, `resend_count` from the first retry on.
+ */
 function spanOf(event: SpanEnded): Span[] {
-  const { traceId, spanId, parentId, at, duration, resends, status, kind, policy, key } = event;
+  const { traceId, spanId, parentId, at, duration, resends, layer, status, kind, policy, key } = event;
   if (traceId === undefined || spanId === undefined) return [];
   const error = kind ?? (status !== undefined && status >= 400 ? String(status) : undefined);
   return [
@@ -49,13 +53,14 @@ function spanOf(event: SpanEnded): Span[] {
       spanId,
       ...(parentId !== undefined && { parentSpanId: parentId }),
       flags: sampledFlag,
-      name: policy,
-      kind: client,
+      name: layer ?? policy,
+      kind: layer === undefined ? client : internal,
       startTimeUnixNano: nanoseconds(at - duration),
       endTimeUnixNano: nanoseconds(at),
       attributes: attributes({
         "resilience.policy": policy,
         "resilience.key": key,
+        "resilience.layer": layer,
         "http.response.status_code": status,
         "http.request.resend_count": resends === 0 ? undefined : resends,
         "error.type": error,
