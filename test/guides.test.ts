@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { readUpstreams } from "../src/upstreams/index.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const documents = globSync(["*.md", "docs/**/*.md"], { cwd: root });
@@ -21,5 +22,19 @@ describe("documents", () => {
     const guides = documents.filter((path) => path.startsWith("docs/guides/"));
     expect(guides.length).toBeGreaterThan(0);
     expect(linksOf("docs/README.md")).toEqual(expect.arrayContaining(guides));
+  });
+
+  it("show upstreams that the gateway takes", () => {
+    const shown = documents.flatMap((document) => {
+      const text = readFileSync(join(root, document), "utf8");
+      const inToml = [...text.matchAll(/^UPSTREAMS = '(?:'')?(.*?)'(?:'')?$/gms)];
+      const inJson = [...text.matchAll(/^```json\n(.*?)^```/gms)].filter(([, json]) =>
+        /"(?:discover|priority)":/.test(json ?? ""),
+      );
+      return [...inToml, ...inJson].map(([, json = ""]) => [document, json] as const);
+    });
+    expect(shown.length).toBeGreaterThanOrEqual(4);
+    for (const [document, json] of shown)
+      expect([document, readUpstreams(json).size > 0]).toEqual([document, true]);
   });
 });

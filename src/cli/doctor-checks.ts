@@ -59,7 +59,8 @@ export const checks: Readonly<Record<string, Check>> = {
         };
       }
       const body = (await response.json()) as { readonly detail?: string; readonly upstreams?: number };
-      if (response.ok) return ok(`${server.url} answers in ${took} ms, with ${body.upstreams} upstreams`);
+      if (response.ok)
+        return ok(`${server.url} answers in ${took} ms, with ${counted(body.upstreams ?? 0, "upstream")}`);
       return {
         result: "failed",
         detail: `${server.url} runs, but not as it should: ${body.detail ?? response.status}`,
@@ -136,7 +137,7 @@ export const checks: Readonly<Record<string, Check>> = {
       return { ...refused(error), fix: "the Durable Object of OBSERVER does not answer: look at its logs" };
     }
     const { events, dropped, policies, gaps = [] } = state;
-    const detail = `${figures(events)} events of ${policies.length} policies`;
+    const detail = `${figures(events)} events of ${policies.length === 1 ? "1 policy" : `${policies.length} policies`}`;
     if (dropped > 0 || gaps.length > 0) {
       return {
         result: "warning",
@@ -165,7 +166,7 @@ export const checks: Readonly<Record<string, Check>> = {
       const circuits = await server.command<readonly { readonly state: string }[]>("state", {});
       const open = circuits.filter(({ state }) => state !== "closed").length;
       const took = Math.round(world.clock.now() - began);
-      const detail = `${circuits.length} shared circuits answer in ${took} ms`;
+      const detail = `${counted(circuits.length, "shared circuit")} answered in ${took} ms`;
       if (open === 0) return ok(detail);
       return {
         result: "warning",
@@ -239,6 +240,10 @@ export const checks: Readonly<Record<string, Check>> = {
     }
   },
 };
+
+function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}
 
 function refused(error: unknown): Finding {
   if (!(error instanceof CliError)) throw error;
