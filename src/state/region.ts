@@ -81,7 +81,9 @@ export function takeInRegion(
   const [known, repeated] = recall(record, report);
   if (repeated) return [record, true];
   const before = openVotes(record.members);
-  record = { ...take(record, report, known), rules: report.rules };
+  // What came to a home before this one, which lost its record, may have been counted then, and the root keeps that.
+  const counted = known === undefined && report.seq > 1 ? { ...report, ...noCounts } : report;
+  record = { ...take(record, counted, known), rules: report.rules };
   if (report.epoch !== record.epoch) return [record, false];
   if (report.asked !== undefined) record = { ...record, asked: report.asked };
   record = takeProbe(record, report);

@@ -148,5 +148,3 @@ export const experiments: readonly ((seeds: number) => Promise<Experiment>)[] = 
   backoffAndJitter,
   hedgedRequests,
 ];
-
-export { shareState } from "./shared-state.ts";

@@ -98,13 +98,16 @@ export async function shareState(seed: number): Promise<SharedState> {
   // that those of the rest are what they would be without them.
   const regional = seededRandom(seed + 1e6);
   const regions = size >= 2 && regional() < 0.4 ? 1 + Math.floor(regional() * Math.min(4, size)) : 0;
-  const home: Home = homeOf(time, random, violate, chance(0.4), clocksFail, faulty);
+  // Calls that replicas reported, by the epoch that they were of: no home may ever have counted more.
+  const reported = new Map<number, number>();
+  const home: Home = homeOf(time, random, regional, violate, chance(0.4), clocksFail, faulty, reported);
   const homes = Array.from({ length: regions }, (_, region) => regionOf(`region ${region}`));
   let reports = 0;
   let calls = 0;
   const passed: Passed[] = [];
   const probing = new Map<number, { readonly id: string; readonly epoch: number; readonly until: number }>();
   const told = new Set<string | undefined>();
+  const sent = new WeakSet<Report>();
   const accepted = new Map<number, number>();
   let highest = 0;
   const holders: (() => boolean)[] = [];
@@ -123,7 +126,7 @@ export async function shareState(seed: number): Promise<SharedState> {
     const store: Store = {
       sync: (name, report, onNews) => {
         reports++;
-        return deliver(name, old ? asBefore(report) : report, onNews, node);
+        return deliver(name, report, onNews, node, old);
       },
     };
     const shared = sharedBy(store);
@@ -206,9 +209,20 @@ export async function shareState(seed: number): Promise<SharedState> {
   }
 
   /** A report on its way: a circuit's goes to the home of its region, where there is one. */
-  function deliver(name: string, report: Report, onNews: (view: View) => void, node: number): Promise<View> {
+  function deliver(
+    name: string,
+    own: Report,
+    onNews: (view: View) => void,
+    node: number,
+    old: boolean,
+  ): Promise<View> {
+    const report = old ? asBefore(own) : own;
     const region = name === "db" ? homes[node % regions] : undefined;
     const sentAt = time.now;
+    if ("ok" in report && !sent.has(own)) {
+      sent.add(own);
+      reported.set(report.epoch, (reported.get(report.epoch) ?? 0) + report.ok + report.fail);
+    }
     if ("probe" in report) {
       probing.delete(node);
       told.add(report.probe?.permit);
@@ -352,10 +366,12 @@ export async function shareState(seed: number): Promise<SharedState> {
 function homeOf(
   time: VirtualTime,
   random: Random,
+  apart: Random,
   violate: (what: string) => void,
   evicts: boolean,
   clocksFail: boolean,
   faulty: () => boolean,
+  reported: ReadonlyMap<number, number>,
 ): Home {
   const live = new Map<string, SharedRecord>();
   const stored = new Map<string, { record: SharedRecord; at: number }>();
@@ -364,6 +380,7 @@ function homeOf(
   const taken = new Map<string, number>();
   const pushes = random() < 0.5;
   const busyFrom = random() < 0.3 ? random() * 25_000 : Infinity;
+  const slowFrom = apart() < 0.3 ? apart() * 25_000 : Infinity;
   let jumped = 0;
   if (clocksFail) time.after(random() * 35_000, () => (jumped = (random() - 0.7) * 60_000));
   const clock = () => Math.max(0, 1e6 + time.now + jumped);
@@ -382,6 +399,8 @@ function homeOf(
         if (faulty() && time.now > busyFrom && time.now < busyFrom + 10_000 && random() < 0.7) {
           throw Object.assign(new Error("overloaded"), { overloaded: true });
         }
+        if (faulty() && time.now > slowFrom && time.now < slowFrom + 10_000)
+          await new Promise<void>((resolve) => time.after(apart() * 8_000, resolve));
         const before = live.get(name);
         const [record, view] = coordinate(before, report, clock());
         live.set(name, record);
@@ -418,6 +437,9 @@ function homeOf(
     if (after.kind === "circuit") {
       const permits = after.permits.filter(({ until }) => until > after.time);
       if (permits.length > 1) violate(`${permits.length} permits in epoch ${after.epoch}`);
+      const all = after.counts.ok + after.counts.fail;
+      const most = reported.get(after.epoch) ?? 0;
+      if (all > most) violate(`${all} calls were counted of ${most} that were reported`);
       counted(after.epoch, after.counts, report as CircuitReport, before);
     }
     if (after.kind === "limiter") {

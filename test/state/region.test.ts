@@ -169,6 +169,20 @@ describe("a region", () => {
     expect(staged.region("west").counts.ok).toBe(5);
   });
 
+  it("that lost its record counts no report that the home before may have counted", () => {
+    const { staged } = met({ west: 1 });
+    const report = { replica: "west 0", seq: 9, epoch: 1, ...quiet, ok: 5 };
+    staged.send("west", report);
+    staged.all(["west 0"]);
+    expect(staged.root?.counts.ok).toBe(5);
+    staged.loses("west");
+    staged.send("west", report);
+    staged.send("west", { ...report, seq: 10, ok: 2 });
+    staged.all(["west 0"]);
+    staged.all(["west 0"]);
+    expect(staged.root?.counts.ok).toBe(7);
+  });
+
   it("takes no counts and no vote of another epoch", () => {
     const { staged } = met({ west: 1 });
     staged.report("west 0", { epoch: 0, ok: 5, open: true });
