@@ -43,6 +43,11 @@ const shortestPause = 250;
 /** Milliseconds after which a root that did not answer is asked again, at most: many wait for it. */
 const longestPause = 8_000;
 
+/** Milliseconds in which replicas have sent again what they had sent to the home before, if there was one. */
+const newFor = 60_000;
+/** Milliseconds for which an open circuit still is open to those that hear of it when it should have half-opened. */
+const overdue = 1_000;
+
 /** The home of a region to which nobody has reported yet. */
 export function newRegion(name: string, id: string, now: number): RegionRecord {
   return {
@@ -82,7 +87,8 @@ export function takeInRegion(
   if (repeated) return [record, true];
   const before = openVotes(record.members);
   // What came to a home before this one, which lost its record, may have been counted then, and the root keeps that.
-  const counted = known === undefined && report.seq > 1 ? { ...report, ...noCounts } : report;
+  const twice = record.time < newFor || (known === undefined && report.seq > 1);
+  const counted = twice ? { ...report, ...noCounts } : report;
   record = { ...take(record, counted, known), rules: report.rules };
   if (report.epoch !== record.epoch) return [record, false];
   if (report.asked !== undefined) record = { ...record, asked: report.asked };
@@ -189,7 +195,8 @@ export function answerInRegion(
       epoch: record.epoch,
       state,
       reason,
-      remaining: left,
+      // The root is being asked: those with calls waiting are not to ask again and again until it has answered.
+      remaining: view.state === "open" ? Math.max(left, overdue) : 0,
       openFor,
       nextSync,
       ...(urgent < 1 && { urgency: urgent }),

@@ -12,6 +12,10 @@ describe("shared state under faults", () => {
   it.each([
     [2931, "an evicted home forgot how the fleet had grown, and a minority opened the circuit"],
     [3151, "an evicted home forgot how the fleet had grown, and one of four opened the circuit"],
+    [
+      1045,
+      "a region's home that had lost its record took an old report for a sign that all later ones were new",
+    ],
     [166, "a region's home that had lost its record counted calls that the one before had counted"],
     [259, "a region's home that had lost its record counted calls that the one before had counted"],
   ])("keeps what seed %d found from coming back: %s", async (seed) => {

@@ -93,6 +93,9 @@ function met(sizes: Record<string, number>) {
     Array.from({ length: size }, (_, number) => `${name} ${number}`),
   );
   staged.all(replicas);
+  // For a minute a home may follow one that was lost, and counts nothing.
+  staged.now += 60_000;
+  staged.all(replicas);
   staged.all(replicas);
   return { ...staged, staged, replicas };
 }
@@ -176,8 +179,11 @@ describe("a region", () => {
     staged.all(["west 0"]);
     expect(staged.root?.counts.ok).toBe(5);
     staged.loses("west");
+    staged.send("west", { ...report, seq: 1, epoch: 0 });
     staged.send("west", report);
-    staged.send("west", { ...report, seq: 10, ok: 2 });
+    staged.now += 60_000;
+    staged.send("west", { ...report, replica: "west 1" });
+    staged.send("west", { ...report, seq: 99, ok: 2 });
     staged.all(["west 0"]);
     staged.all(["west 0"]);
     expect(staged.root?.counts.ok).toBe(7);
@@ -222,6 +228,16 @@ describe("a region", () => {
     staged.now += 9_400;
     expect(staged.report("east 0", { wantsProbe: true })?.state).toBe("half-open");
     expect(staged.told.length).toBe(before + 1);
+  });
+
+  it("keeps those with calls waiting from asking again and again while the root is being asked", () => {
+    const { staged, replicas } = met({ west: 2 });
+    staged.all(replicas, { open: true });
+    staged.now += 10_000;
+    const { time, ...west } = staged.region("west");
+    const asking = { replica: "west 0", seq: 60, epoch: west.epoch, ...quiet, wantsProbe: true };
+    const [, view] = answerInRegion({ ...west, time: time + 10_000 }, asking, false);
+    expect(view).toMatchObject({ state: "open", remaining: 1_000 });
   });
 
   it("gives the open circuit's word as long as that holds when the root is gone, and then none", () => {
