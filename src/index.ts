@@ -41,6 +41,7 @@ export { ExpressionError, parse, policy, type Scope } from "./expression/parse.t
 export {
   type AdaptiveLimit,
   type AdaptiveLimitOptions,
+  type AdaptiveLimitSnapshot,
   adaptiveLimit,
 } from "./policies/adaptive-limit.ts";
 export { answer, fallback } from "./policies/answer.ts";
@@ -56,6 +57,7 @@ export {
   sequence,
 } from "./policies/backoff.ts";
 export {
+  type BudgetSnapshot,
   type RetryBudgetOptions,
   retryBudget,
   type SharedBudget,
@@ -110,12 +112,14 @@ export { type RateLimit, type RateLimitOptions, rateLimit } from "./policies/rat
 export { type MethodDecorator, resilient } from "./policies/resilient.ts";
 export { type RetryOptions, retry } from "./policies/retry.ts";
 export type { KeyOf, Share } from "./policies/share.ts";
-export { type ThrottleOptions, throttle } from "./policies/throttle.ts";
+export { type Throttle, type ThrottleOptions, throttle } from "./policies/throttle.ts";
 export { timeout } from "./policies/timeout.ts";
 export type { CircuitSnapshot } from "./state/circuit.ts";
 export type { ConcurrencyLimit, LimitBounds } from "./state/concurrency-limit.ts";
 export type { Rate, RateLimiter, RateLimiterSnapshot } from "./state/rate-limiter.ts";
+export type { LatenciesSnapshot } from "./state/recent-latencies.ts";
 export type { RetryBudget } from "./state/retry-budget.ts";
+export type { RatioSnapshot } from "./state/success-ratio.ts";
 export type {
   CircuitReport,
   CircuitView,

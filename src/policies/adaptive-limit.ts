@@ -1,4 +1,5 @@
 import type { Changeable } from "../core/adaptive.ts";
+import { within } from "../core/check.ts";
 import { judgeValue, pushesBack } from "../core/classify.ts";
 import { Context } from "../core/context.ts";
 import { isRejected } from "../core/errors.ts";
@@ -30,6 +31,14 @@ export interface AdaptiveLimit extends Policy {
   readonly active: number;
   /** Calls waiting now. */
   readonly queued: number;
+  /** Plain JSON to restore from: the limit that was found, and none of the calls that are running. */
+  snapshot(): AdaptiveLimitSnapshot;
+  /** Goes on from a limit that was found before, and learns anew. @throws RangeError for what is no snapshot */
+  restore(snapshot: AdaptiveLimitSnapshot): void;
+}
+
+export interface AdaptiveLimitSnapshot {
+  readonly limit: number;
 }
 
 const table = {
@@ -61,7 +70,8 @@ export function adaptiveLimit(chosen: AdaptiveLimitOptions = {}): AdaptiveLimit 
   const { read, recipe } = settings("adaptiveLimit", chosen, table);
   demandMaximumWait("adaptiveLimit", chosen);
   const bounds = boundsOf(read);
-  const machine = (chosen.algorithm ?? table.algorithm.initial).machine(bounds);
+  const algorithm: LimitAlgorithm = chosen.algorithm ?? table.algorithm.initial;
+  let machine = algorithm.machine(bounds);
   let found = bounds.initial;
   const limitNow = (): number => bounded(found, bounds);
   const compartment = new Compartment("adaptiveLimit", limitNow, read, undefined);
@@ -109,7 +119,15 @@ export function adaptiveLimit(chosen: AdaptiveLimitOptions = {}): AdaptiveLimit 
     }),
   );
 
+  function restore(snapshot: AdaptiveLimitSnapshot): void {
+    within(Object(snapshot).limit, "restore: limit", 0.000001, 1e9);
+    found = bounded(snapshot.limit, bounds);
+    machine = algorithm.machine(Object.create(bounds, { initial: { value: found } }));
+  }
+
   return Object.defineProperties(policy, {
+    snapshot: { value: () => ({ limit: limitNow() }) },
+    restore: { value: restore },
     limit: { get: limitNow, enumerable: true },
     active: { get: () => compartment.active, enumerable: true },
     queued: { get: () => compartment.queued, enumerable: true },

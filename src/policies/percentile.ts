@@ -2,9 +2,9 @@ import type { Changeable } from "../core/adaptive.ts";
 import { known } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
 import type { DescribedCall } from "../core/description.ts";
-import type { Duration } from "../core/duration.ts";
+import { type Duration, refuse } from "../core/duration.ts";
 import { between, count, duration, rulesOf, type Table } from "../core/options.ts";
-import { RecentLatencies } from "../state/recent-latencies.ts";
+import { type LatenciesSnapshot, RecentLatencies } from "../state/recent-latencies.ts";
 
 export interface PercentileOptions {
   /** Calls that it looks back on, about. Default 1000. */
@@ -20,6 +20,10 @@ export interface Percentile extends DescribedCall {
   (context: Context): Duration;
   /** Takes note of a call that took so many milliseconds. */
   record(ms: number): void;
+  /** Plain JSON to restore from, without times. */
+  snapshot(): LatenciesSnapshot;
+  /** @throws TypeError for what is no snapshot; all then stays as it was */
+  restore(snapshot: LatenciesSnapshot): void;
 }
 
 const table = {
@@ -52,6 +56,18 @@ export function percentile(share: Changeable<number>, options: PercentileOptions
   };
   return Object.assign(after, {
     record: (ms: number) => latencies.record(ms, Math.ceil(rules.window / 2)),
+    snapshot: () => latencies.snapshot(),
+    restore(snapshot: LatenciesSnapshot) {
+      for (const part of ["older", "newer"] as const) sketch(Object(snapshot)[part], `restore: ${part}`);
+      latencies.restore(snapshot);
+    },
     recipe,
   });
+}
+
+/** Refuses what is no list of buckets and counts: it may come from anywhere. */
+function sketch(value: unknown, option: string): void {
+  const pairs =
+    Array.isArray(value) && value.every((pair) => Array.isArray(pair) && pair.every(Number.isInteger));
+  if (!pairs) refuse(option, "pairs of whole numbers", value, TypeError);
 }

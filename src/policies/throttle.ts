@@ -1,12 +1,13 @@
 import type { Changeable, Tunable } from "../core/adaptive.ts";
-import { span } from "../core/check.ts";
+import { span, within } from "../core/check.ts";
 import { judgeValue, pushesBack, type Verdict } from "../core/classify.ts";
+import type { Clock } from "../core/clock.ts";
 import { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
 import { RejectedError } from "../core/errors.ts";
 import { between, count, settings, type Table } from "../core/options.ts";
 import { definePolicy, type Policy, type Service } from "../core/policy.ts";
-import { SuccessRatio } from "../state/success-ratio.ts";
+import { type RatioSnapshot, SuccessRatio } from "../state/success-ratio.ts";
 import { judgeError } from "./verdict.ts";
 
 export interface ThrottleOptions {
@@ -18,6 +19,14 @@ export interface ThrottleOptions {
   readonly maximumRejection?: Tunable<number>;
   /** Calls that the window must hold before any is refused. Default 10. */
   readonly minimumCalls?: Tunable<number>;
+}
+
+/** A throttle also keeps what it knows. */
+export interface Throttle extends Policy {
+  /** Plain JSON to restore from, without times: what the window holds. */
+  snapshot(): RatioSnapshot;
+  /** Goes on from what was known elsewhere, as if it happened with the next call. @throws RangeError for what is no snapshot */
+  restore(snapshot: RatioSnapshot): void;
 }
 
 const table = {
@@ -41,15 +50,23 @@ export const throttleOptions: Table = table;
  * @example
  * const policy = compose(throttle({ k: 1.5 }), retry(3));
  */
-export function throttle(kOrOptions: number | ThrottleOptions = {}): Policy {
+export function throttle(kOrOptions: number | ThrottleOptions = {}): Throttle {
   const chosen: ThrottleOptions = typeof kOrOptions === "object" ? kOrOptions : { k: kOrOptions };
   const { read, recipe } = settings("throttle", chosen, table);
   const ratio = new SuccessRatio(read.window(Context.begin()));
 
-  return definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
+  /** Of the last call: a snapshot, which no call carries, goes by it too. */
+  let clock: Clock | undefined;
+  /** Until the next call: before the first one nobody knows by which clock. */
+  let restored: RatioSnapshot | undefined;
+
+  const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     return function throttle(request: Q, context: Context): Promise<S> {
       const { environment } = context;
-      const began = environment.clock.now();
+      clock = environment.clock;
+      const began = clock.now();
+      if (restored !== undefined) ratio.restore(restored, began);
+      restored = undefined;
       ratio.resize(read.window(context), began);
       const probability = ratio.rejection(
         read.k(context),
@@ -79,6 +96,21 @@ export function throttle(kOrOptions: number | ThrottleOptions = {}): Policy {
       );
       return answer;
     };
+  });
+
+  return Object.assign(policy, {
+    snapshot(): RatioSnapshot {
+      const { requests, refused } = restored ?? { requests: 0, refused: 0 };
+      if (clock === undefined) return { requests, refused };
+      const known = ratio.snapshot(clock.now());
+      return { requests: requests + known.requests, refused: refused + known.refused };
+    },
+    restore(snapshot: RatioSnapshot) {
+      const { requests, refused } = Object(snapshot);
+      within(requests, "restore: requests", 0, 1e15);
+      within(refused, "restore: refused", 0, requests);
+      restored = snapshot;
+    },
   });
 }
 

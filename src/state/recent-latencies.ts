@@ -1,4 +1,10 @@
-import { LatencySketch } from "./latency-sketch.ts";
+import { LatencySketch, type SketchSnapshot } from "./latency-sketch.ts";
+
+/** Plain JSON. */
+export interface LatenciesSnapshot {
+  readonly older: SketchSnapshot;
+  readonly newer: SketchSnapshot;
+}
 
 /** The latencies of the last calls. */
 export class RecentLatencies {
@@ -27,5 +33,16 @@ export class RecentLatencies {
     const value = all.quantile(q);
     if (value !== null) this.#known = { q, at: this.seen, value };
     return value;
+  }
+
+  snapshot(): LatenciesSnapshot {
+    return { older: this.#older.snapshot(), newer: this.#newer.snapshot() };
+  }
+
+  restore({ older, newer }: LatenciesSnapshot): void {
+    this.#older.restore(older);
+    this.#newer.restore(newer);
+    this.seen = this.#older.count + this.#newer.count;
+    this.#known = undefined;
   }
 }

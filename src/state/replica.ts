@@ -2,6 +2,12 @@ import { leaseFor, Reporting } from "./reporting.ts";
 import type { CircuitReport as Report, SharedRules, CircuitView as View } from "./sync.ts";
 
 /**
+ * Milliseconds for which an open view that should be over holds on, waiting for the home, at most: in a fleet so large
+ * that its home asks for a report every quarter of an hour, replicas would refuse for as long after all is well.
+ */
+const longestGrace = 30_000;
+
+/**
  * One replica's side of a shared circuit: the last view, the counts for the next report, and when to send it.
  *
  * No promise, no timer: the policy asks `due` at each call and does the talking.
@@ -66,7 +72,8 @@ export class Replica {
         return "refuse";
       case "open":
       case "half-open": {
-        if (now > this.seenAt + view.remaining + view.openFor + 3 * view.nextSync) {
+        const grace = Math.min(3 * view.nextSync, longestGrace);
+        if (now > this.seenAt + view.remaining + view.openFor + grace) {
           this.view = { ...view, state: "closed" };
           return "expired";
         }

@@ -39,6 +39,10 @@ export class RatioBudget implements RetryBudget {
   readonly #rules: RatioBudgetRules;
   readonly #calls: RollingSum;
   readonly #spent: RollingSum;
+  /** When it was used last. */
+  #latest = 0;
+  /** What was restored, until it is used again: before the first call nobody knows by which clock. */
+  #restored: { readonly calls: number; readonly spent: number } | undefined;
 
   constructor(rules: RatioBudgetRules) {
     this.#rules = rules;
@@ -47,6 +51,7 @@ export class RatioBudget implements RetryBudget {
   }
 
   begin(now: number): void {
+    this.#resume(now);
     this.#calls.add(1, now);
   }
 
@@ -62,10 +67,31 @@ export class RatioBudget implements RetryBudget {
 
   available(now: number): number {
     const { ratio, minimum, window } = this.#rules;
+    this.#resume(now);
     this.#calls.resize(window, now);
     this.#spent.resize(window, now);
     const allowed = Math.max(minimum, ratio * this.#calls.sum(now));
     return Math.max(0, Math.floor(allowed - this.#spent.sum(now)));
+  }
+
+  snapshot(): { calls: number; spent: number } {
+    const { calls, spent } = this.#restored ?? { calls: 0, spent: 0 };
+    const at = this.#latest;
+    return { calls: calls + this.#calls.sum(at), spent: spent + this.#spent.sum(at) };
+  }
+
+  /** Adds what was known elsewhere, as if it happened when this is used next. */
+  restore(snapshot: { readonly calls: number; readonly spent: number }): void {
+    this.#restored = snapshot;
+  }
+
+  #resume(now: number): void {
+    this.#latest = now;
+    if (this.#restored === undefined) return;
+    const { calls, spent } = this.#restored;
+    this.#restored = undefined;
+    this.#calls.add(calls, now);
+    this.#spent.add(spent, now);
   }
 }
 
@@ -119,6 +145,14 @@ export class TokenBudget implements RetryBudget {
     // gRPC wants more than half of them left.
     if (this.#failureCosts) return tokens - this.#gone > tokens / 2 ? Infinity : 0;
     return Math.max(0, Math.floor((tokens - this.#gone) / cost));
+  }
+
+  snapshot(): { gone: number } {
+    return { gone: this.#gone };
+  }
+
+  restore({ gone }: { readonly gone: number }): void {
+    this.#gone = gone;
   }
 
   #fill(tokens: number): void {

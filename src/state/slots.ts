@@ -42,10 +42,12 @@ export function cancel({ first, counts }: Slots, at: number): Slots {
 
 /** Reports that are still to come, after this second. */
 export function booked({ counts }: Slots): number {
-  return counts.reduce((sum, count, index) => (index === 0 ? sum : sum + count), 0);
+  return counts.reduce((sum, count) => sum + count, 0) - (counts[0] ?? 0);
 }
 
 function counted(counts: readonly number[], index: number, change: number): readonly number[] {
-  const length = Math.max(counts.length, index + 1);
-  return Array.from({ length }, (_, at) => (counts[at] ?? 0) + (at === index ? change : 0));
+  const changed = counts.slice();
+  while (changed.length <= index) changed.push(0);
+  changed[index] = (changed[index] as number) + change;
+  return changed;
 }

@@ -1,5 +1,11 @@
 import { RollingSum } from "./rolling-sum.ts";
 
+/** Plain JSON: calls of the window, and those of them that were not accepted. */
+export interface RatioSnapshot {
+  readonly requests: number;
+  readonly refused: number;
+}
+
 /**
  * Client-side throttling: how likely a call should be refused here because the service refuses most of them anyway.
  *
@@ -54,5 +60,15 @@ export class SuccessRatio {
     if (requests < minimum) return 0;
     const share = (requests - k * (requests - refused)) / (requests + 1);
     return Math.min(most, Math.max(0, share));
+  }
+
+  snapshot(now: number): RatioSnapshot {
+    return { requests: this.#requests.sum(now), refused: this.#refused.sum(now) };
+  }
+
+  /** Adds what was known elsewhere, as if all of it had begun now. */
+  restore({ requests, refused }: RatioSnapshot, now: number): void {
+    this.#requests.add(requests, now);
+    this.#refused.add(refused, now);
   }
 }

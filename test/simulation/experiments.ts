@@ -3,10 +3,13 @@ import { type Contention, contend, strategies } from "./contention.ts";
 import { hedgings, type LongTail, origins, quantiles, serve } from "./long-tail.ts";
 import { type Line, plot } from "./plot.ts";
 import { quantile } from "./random.ts";
+import { sharedFleets } from "./shared-fleets.ts";
 
 export interface Experiment {
   /** Of its files. */
   readonly name: string;
+  /** The page of docs that shows them. Default `simulations.md`. */
+  readonly page?: string;
   readonly table: string;
   readonly svg: string;
   readonly results: unknown;
@@ -144,7 +147,21 @@ function labelled(value: number): readonly [number, string] {
   return [value, value.toLocaleString("en")];
 }
 
-export const experiments: readonly ((seeds: number) => Promise<Experiment>)[] = [
-  backoffAndJitter,
-  hedgedRequests,
+/** How much of them is to be run. */
+export interface Extent {
+  /** Runs of each experiment. */
+  readonly seeds: number;
+  /** Isolates of fleets. */
+  readonly fleets: readonly number[];
+}
+
+type Run = (extent: Extent) => Promise<Experiment>;
+
+/** That of the fleets alone. */
+export const fleetExperiments: readonly Run[] = [({ fleets }) => sharedFleets(fleets)];
+
+export const experiments: readonly Run[] = [
+  ({ seeds }) => backoffAndJitter(seeds),
+  ({ seeds }) => hedgedRequests(seeds),
+  ...fleetExperiments,
 ];

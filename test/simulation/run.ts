@@ -4,6 +4,7 @@
  *
  * --seeds=<number>  runs of each experiment. Default 20
  * --faults=<number> runs of shared state under faults, a seed each. Default 200; when it is given, nothing else is run
+ * --fleets=<list>   isolates of the fleets that share a circuit. Default 10,100,1000; when it is given, nothing else is run
  * --write           puts the plots into docs/images and the tables into the pages that show them
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -20,6 +21,7 @@ const { values: flags } = parseArgs({
   options: {
     seeds: { type: "string", default: "20" },
     faults: { type: "string" },
+    fleets: { type: "string" },
     write: { type: "boolean", default: false },
   },
 });
@@ -35,18 +37,29 @@ await build({
   platform: "node",
   logLevel: "warning",
 });
-const { experiments } = (await import(`${folder}experiments.mjs`)) as typeof import("./experiments.ts");
+const { experiments, fleetExperiments } = (await import(
+  `${folder}experiments.mjs`
+)) as typeof import("./experiments.ts");
 
 const seeds = Number(flags.seeds);
 let violations = 0;
-const tables: string[] = [];
-for (const experiment of flags.faults === undefined ? experiments : []) {
+const fleets = (flags.fleets ?? "10,100,1000").split(",").map(Number);
+const all = flags.fleets === undefined && flags.faults === undefined;
+const tables = new Map<string, string[]>();
+for (const experiment of all ? experiments : flags.fleets === undefined ? [] : fleetExperiments) {
   const began = performance.now();
-  const { name, table, svg, results, violations: broken } = await experiment(seeds);
+  const {
+    name,
+    page = "simulations.md",
+    table,
+    svg,
+    results,
+    violations: broken,
+  } = await experiment({ seeds, fleets });
   console.log(`\n${name} (${((performance.now() - began) / 1_000).toFixed(1)} s)\n\n${table}`);
   for (const each of broken) console.log(`  ${each}`);
   violations += broken.length;
-  tables.push(table);
+  tables.set(page, [...(tables.get(page) ?? []), ...table.split("\n\n")]);
   writeFileSync(
     `${folder}${name}.json`,
     `${JSON.stringify({ seeds, results, violations: broken }, undefined, 2)}\n`,
@@ -54,27 +67,30 @@ for (const experiment of flags.faults === undefined ? experiments : []) {
   writeFileSync(`${folder}${name}.svg`, svg);
   if (flags.write) writeFileSync(`${root}docs/images/${name}.svg`, svg);
 }
-if (flags.write) writeTables();
-const runs = Number(flags.faults ?? 200);
-const thread = new URL(`file://${folder}faults-thread.mjs`);
-const began = performance.now();
-console.log("\nshared state under faults");
-const faults = await underFaults(runs, thread, (line) => console.log(line));
-violations += faults.broken.reduce((sum, each) => sum + each.violations.length, 0);
-writeFileSync(`${folder}shared-state.json`, `${JSON.stringify(faults, undefined, 2)}\n`);
-const took = ((performance.now() - began) / 1_000).toFixed(0);
-console.log(
-  `${faults.replicas} replicas, ${faults.calls} calls, ${faults.reports} reports in ${runs} seeds, ${took} s`,
-);
+if (flags.write) for (const [page, shown] of tables) writeTables(page, shown);
+const runs = flags.faults !== undefined || all ? await faults(Number(flags.faults ?? 200)) : seeds;
 console.log(`seeds ${runs} violations ${violations}`);
 process.exitCode = violations === 0 ? 0 : 1;
 
+/** Shared state under faults. Gives the number of seeds. */
+async function faults(runs: number): Promise<number> {
+  const began = performance.now();
+  console.log("\nshared state under faults");
+  const thread = new URL(`file://${folder}faults-thread.mjs`);
+  const { broken, ...sums } = await underFaults(runs, thread, (line) => console.log(line));
+  violations += broken.reduce((sum, each) => sum + each.violations.length, 0);
+  writeFileSync(`${folder}shared-state.json`, `${JSON.stringify({ ...sums, broken }, undefined, 2)}\n`);
+  const took = ((performance.now() - began) / 1_000).toFixed(0);
+  console.log(`${sums.replicas} replicas, ${sums.calls} calls, ${sums.reports} reports, ${took} s`);
+  return runs;
+}
+
 /** Each table goes between the next pair of marks. */
-function writeTables(): void {
-  const path = `${root}docs/simulations.md`;
+function writeTables(page: string, shown: readonly string[]): void {
+  const path = `${root}docs/${page}`;
   const parts = readFileSync(path, "utf8").split(/(?<=<!-- table -->\n)[\s\S]*?(?=<!-- end of table -->)/);
   writeFileSync(
     path,
-    parts.map((part, index) => part + (tables[index] ? `\n${tables[index]}\n\n` : "")).join(""),
+    parts.map((part, index) => part + (shown[index] ? `\n${shown[index]}\n\n` : "")).join(""),
   );
 }

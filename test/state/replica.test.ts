@@ -165,6 +165,8 @@ describe("Replica", () => {
       ["open, after its time", open, 1_500, "refuse"],
       ["open, for what remains, one more open time and three intervals", open, 8_000, "refuse"],
       ["open, longer than that", open, 8_001, "expired"],
+      ["open, of a home that asks seldom, for 30 s more", { ...open, nextSync: 1e6 }, 32_000, "refuse"],
+      ["open, of a home that asks seldom, longer", { ...open, nextSync: 1e6 }, 32_001, "expired"],
       ["half-open without a permit", halfOpen, 0, "refuse"],
       ["half-open, longer than a view holds", halfOpen, 2_501, "expired"],
       ["half-open with a permit", withPermit("3.1"), 1_999, "probe"],

@@ -1,0 +1,148 @@
+import {
+  adaptiveLimit,
+  aimd,
+  compose,
+  environment,
+  percentile,
+  retryBudget,
+  throttle,
+  tokenBudget,
+} from "ninelives";
+import { ManualClock } from "ninelives/testing";
+import { describe, expect, it } from "vitest";
+
+const json = <T>(value: T): T => JSON.parse(JSON.stringify(value));
+const down = () => Promise.reject(new Error("down"));
+
+describe("adaptiveLimit", () => {
+  it("goes on from the limit that was found, and learns on from there", async () => {
+    const clock = new ManualClock();
+    const make = () => adaptiveLimit({ algorithm: aimd({ slowAfter: "1s" }), initial: 50 });
+    const before = make();
+    const slow = compose(environment({ clock }), before).execute(async () => clock.advance(2_000));
+    await slow;
+    expect(before.limit).toBe(45);
+    const next = make();
+    next.restore(json(before.snapshot()));
+    expect(next.limit).toBe(45);
+    await compose(environment({ clock }), next).execute(async () => clock.advance(2_000));
+    expect(next.limit).toBe(40);
+  });
+
+  it("keeps to its own bounds, whatever was found elsewhere", () => {
+    const limit = adaptiveLimit({ maximum: 30 });
+    limit.restore({ limit: 100 });
+    expect(limit.limit).toBe(30);
+  });
+
+  it("refuses what is no snapshot, and stays as it was", () => {
+    const limit = adaptiveLimit();
+    for (const bad of [undefined, {}, { limit: "7" }, { limit: 0 }]) {
+      expect(() => limit.restore(bad as never)).toThrow("restore: limit must be a number");
+    }
+    expect(limit.limit).toBe(20);
+  });
+});
+
+describe("throttle", () => {
+  const refusing = async (policy: ReturnType<typeof throttle>, clock: ManualClock): Promise<number> => {
+    let reached = 0;
+    const call = compose(environment({ clock, random: () => 0.5 }), policy);
+    for (let each = 0; each < 20; each++) {
+      await call
+        .execute(() => {
+          reached++;
+          return down();
+        })
+        .catch(() => {});
+    }
+    return reached;
+  };
+
+  it("refuses from the first call on what it knew before", async () => {
+    const clock = new ManualClock();
+    const before = throttle();
+    expect(await refusing(before, clock)).toBeGreaterThan(5);
+    const kept = json(before.snapshot());
+    expect(kept).toEqual({ requests: 20, refused: 20 });
+    const next = throttle();
+    next.restore(kept);
+    expect(next.snapshot()).toEqual(kept);
+    const other = new ManualClock();
+    await other.advance(9e6);
+    expect(await refusing(next, other)).toBe(0);
+    expect(next.snapshot()).toEqual({ requests: 40, refused: 40 });
+  });
+
+  it("adds what it is given later, and forgets all of it after the window", async () => {
+    const clock = new ManualClock();
+    const policy = throttle({ window: "10s" });
+    expect(policy.snapshot()).toEqual({ requests: 0, refused: 0 });
+    await refusing(policy, clock);
+    policy.restore({ requests: 100, refused: 1 });
+    expect(policy.snapshot()).toEqual({ requests: 120, refused: 21 });
+    await compose(environment({ clock }), policy).execute(async () => {});
+    await clock.advance(11_000);
+    expect(policy.snapshot()).toEqual({ requests: 0, refused: 0 });
+  });
+
+  it.each([undefined, {}, { requests: -1, refused: 0 }, { requests: 1, refused: 2 }])("refuses %j", (bad) => {
+    expect(() => throttle().restore(bad as never)).toThrow(/^restore: re(quests|fused) must be/);
+  });
+});
+
+describe("percentile", () => {
+  it("goes on from the latencies that were seen", () => {
+    const before = percentile(0.5, { window: 40 });
+    for (let each = 0; each < 30; each++) before.record(each < 15 ? 100 : 200);
+    const next = percentile(0.5, { window: 40 });
+    expect(next({} as never)).toBe(2_000);
+    next.restore(json(before.snapshot()));
+    expect(next({} as never)).toBe(before({} as never));
+  });
+
+  it.each([undefined, {}, { older: [], newer: [[1, "2"]] }, { older: [7], newer: [] }])(
+    "refuses %j",
+    (bad) => {
+      const latency = percentile(0.5);
+      expect(() => latency.restore(bad as never)).toThrow(
+        /^restore: (older|newer) must be pairs of whole numbers/,
+      );
+      expect(latency.snapshot()).toEqual({ older: [], newer: [] });
+    },
+  );
+});
+
+describe("retry budgets", () => {
+  it("of a ratio go on from what the window held, by the clock of the next call", () => {
+    const before = retryBudget({ ratio: 0.1, minimum: 0 });
+    for (let each = 0; each < 100; each++) before.begin(1_000);
+    for (let each = 0; each < 4; each++) before.spend(1_000);
+    const kept = json(before.snapshot());
+    expect(kept).toEqual({ calls: 100, spent: 4 });
+    const next = retryBudget({ ratio: 0.1, minimum: 0 });
+    next.restore(kept);
+    expect(next.snapshot()).toEqual(kept);
+    expect(next.available(5e8)).toBe(6);
+    expect(next.snapshot()).toEqual(kept);
+    next.begin(5e8 + 20_000);
+    expect(next.snapshot()).toEqual({ calls: 1, spent: 0 });
+  });
+
+  it("of tokens go on with as many gone", () => {
+    const before = tokenBudget();
+    before.spend(0);
+    const next = tokenBudget();
+    next.restore(json(before.snapshot()));
+    expect(next.snapshot()).toEqual({ gone: 5 });
+    expect(next.available(0)).toBe(99);
+  });
+
+  it("refuse the snapshot of another kind, and stay as they were", () => {
+    const [ratio, tokens] = [retryBudget(), tokenBudget()];
+    expect(() => ratio.restore(tokens.snapshot())).toThrow("restore: calls must be a number");
+    expect(() => ratio.restore({ calls: 1 })).toThrow("restore: spent must be a number");
+    expect(() => tokens.restore(ratio.snapshot())).toThrow("restore: gone must be a number");
+    expect(tokens.snapshot()).toEqual({ gone: 0 });
+  });
+});
