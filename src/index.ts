@@ -57,7 +57,7 @@ export {
   sequence,
 } from "./policies/backoff.ts";
 export {
-  type BudgetSnapshot,
+  type Purse,
   type RetryBudgetOptions,
   retryBudget,
   type SharedBudget,
@@ -118,7 +118,7 @@ export type { CircuitSnapshot } from "./state/circuit.ts";
 export type { ConcurrencyLimit, LimitBounds } from "./state/concurrency-limit.ts";
 export type { Rate, RateLimiter, RateLimiterSnapshot } from "./state/rate-limiter.ts";
 export type { LatenciesSnapshot } from "./state/recent-latencies.ts";
-export type { RetryBudget } from "./state/retry-budget.ts";
+export type { BudgetSnapshot, RetryBudget } from "./state/retry-budget.ts";
 export type { RatioSnapshot } from "./state/success-ratio.ts";
 export type {
   CircuitReport,

@@ -3,18 +3,10 @@ import { span, within } from "../core/check.ts";
 import type { Chosen, DescribedCall } from "../core/description.ts";
 import type { Duration } from "../core/duration.ts";
 import { between, oneOf, rulesOf, type Table } from "../core/options.ts";
-import { RatioBudget, type RetryBudget, TokenBudget } from "../state/retry-budget.ts";
+import { type BudgetSnapshot, RatioBudget, type RetryBudget, TokenBudget } from "../state/retry-budget.ts";
 
 /** A retry budget that may be shared: pass the same value to every retry and hedge of one destination. */
-export interface SharedBudget extends RetryBudget, DescribedCall {
-  /** Plain JSON to restore from, without times. */
-  snapshot(): BudgetSnapshot;
-  /** @throws RangeError for what is no snapshot of such a budget; all then stays as it was */
-  restore(snapshot: BudgetSnapshot): void;
-}
-
-/** What a budget's window holds (`calls`, `spent`), or how many tokens of a purse are gone (`gone`). */
-export type BudgetSnapshot = Readonly<Record<string, number>>;
+export type SharedBudget = RetryBudget & DescribedCall;
 
 export interface RetryBudgetOptions {
   /** Repetitions by calls, 0 to 1. Default 0.2. */
@@ -37,7 +29,7 @@ export interface RetryBudgetOptions {
  */
 export function retryBudget(options: RetryBudgetOptions = {}): SharedBudget {
   const { rules, recipe } = rulesOf("retryBudget", options, ratioTable);
-  return described(new RatioBudget(rules), recipe, ["calls", "spent"]);
+  return described(new RatioBudget(rules), recipe);
 }
 
 const ratioTable = {
@@ -48,6 +40,14 @@ const ratioTable = {
 
 /** @internal The options of `retryBudget`, for tools. */
 export const retryBudgetTable: Table = ratioTable;
+
+/** A purse of tokens outlives its process, where a window of seconds need not. */
+export interface Purse extends SharedBudget {
+  /** Plain JSON to restore from. */
+  snapshot(): BudgetSnapshot;
+  /** @throws RangeError for what is no snapshot; all then stays as it was */
+  restore(snapshot: BudgetSnapshot): void;
+}
 
 export interface TokenBudgetOptions {
   /** `aws`: a repetition costs, a success brings back. `grpc`: a failure costs, and half must be left. Default `"aws"`. */
@@ -68,10 +68,17 @@ export interface TokenBudgetOptions {
  * @example
  * const policy = retry({ attempts: 4, budget: tokenBudget({ kind: "grpc" }) });
  */
-export function tokenBudget(options: TokenBudgetOptions = {}): SharedBudget {
+export function tokenBudget(options: TokenBudgetOptions = {}): Purse {
   const grpc = options.kind === "grpc";
   const { rules, recipe } = rulesOf("tokenBudget", options, tokenTable(grpc));
-  return described(new TokenBudget(rules, grpc), recipe, ["gone"]);
+  const budget = new TokenBudget(rules, grpc);
+  return Object.assign(budget, {
+    recipe,
+    restore(snapshot: BudgetSnapshot) {
+      within(Object(snapshot).gone, "restore: gone", 0, 1e15);
+      TokenBudget.prototype.restore.call(budget, snapshot);
+    },
+  });
 }
 
 const positive = between(0.000001, 1_000_000);
@@ -88,23 +95,6 @@ function tokenTable(grpc: boolean) {
 /** @internal The options of `tokenBudget`, for tools, with the defaults of `aws`. */
 export const tokenBudgetTable: Table = tokenTable(false);
 
-interface Kept<S> extends RetryBudget {
-  snapshot(): S;
-  restore(snapshot: S): void;
-}
-
-/** A budget with its recipe, which refuses what is no snapshot of one: it may come from anywhere. */
-function described<S extends Record<string, number>>(
-  budget: Kept<S>,
-  recipe: Chosen<"call">,
-  fields: readonly (keyof S & string)[],
-): SharedBudget {
-  const restore = budget.restore.bind(budget);
-  return Object.assign(budget, {
-    recipe,
-    restore(snapshot: BudgetSnapshot) {
-      for (const field of fields) within(Object(snapshot)[field], `restore: ${field}`, 0, 1e15);
-      restore(snapshot as S);
-    },
-  });
+function described(budget: RetryBudget, recipe: Chosen<"call">): SharedBudget {
+  return Object.assign(budget, { recipe });
 }

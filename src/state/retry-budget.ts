@@ -39,10 +39,6 @@ export class RatioBudget implements RetryBudget {
   readonly #rules: RatioBudgetRules;
   readonly #calls: RollingSum;
   readonly #spent: RollingSum;
-  /** When it was used last. */
-  #latest = 0;
-  /** What was restored, until it is used again: before the first call nobody knows by which clock. */
-  #restored: { readonly calls: number; readonly spent: number } | undefined;
 
   constructor(rules: RatioBudgetRules) {
     this.#rules = rules;
@@ -51,7 +47,6 @@ export class RatioBudget implements RetryBudget {
   }
 
   begin(now: number): void {
-    this.#resume(now);
     this.#calls.add(1, now);
   }
 
@@ -67,32 +62,16 @@ export class RatioBudget implements RetryBudget {
 
   available(now: number): number {
     const { ratio, minimum, window } = this.#rules;
-    this.#resume(now);
     this.#calls.resize(window, now);
     this.#spent.resize(window, now);
     const allowed = Math.max(minimum, ratio * this.#calls.sum(now));
     return Math.max(0, Math.floor(allowed - this.#spent.sum(now)));
   }
+}
 
-  snapshot(): { calls: number; spent: number } {
-    const { calls, spent } = this.#restored ?? { calls: 0, spent: 0 };
-    const at = this.#latest;
-    return { calls: calls + this.#calls.sum(at), spent: spent + this.#spent.sum(at) };
-  }
-
-  /** Adds what was known elsewhere, as if it happened when this is used next. */
-  restore(snapshot: { readonly calls: number; readonly spent: number }): void {
-    this.#restored = snapshot;
-  }
-
-  #resume(now: number): void {
-    this.#latest = now;
-    if (this.#restored === undefined) return;
-    const { calls, spent } = this.#restored;
-    this.#restored = undefined;
-    this.#calls.add(calls, now);
-    this.#spent.add(spent, now);
-  }
+/** Plain JSON: the tokens that are gone. */
+export interface BudgetSnapshot {
+  readonly gone: number;
 }
 
 /** Read at each use, so that they may change while it runs. */
@@ -147,11 +126,11 @@ export class TokenBudget implements RetryBudget {
     return Math.max(0, Math.floor((tokens - this.#gone) / cost));
   }
 
-  snapshot(): { gone: number } {
+  snapshot(): BudgetSnapshot {
     return { gone: this.#gone };
   }
 
-  restore({ gone }: { readonly gone: number }): void {
+  restore({ gone }: BudgetSnapshot): void {
     this.#gone = gone;
   }
 

@@ -1,13 +1,4 @@
-import {
-  adaptiveLimit,
-  aimd,
-  compose,
-  environment,
-  percentile,
-  retryBudget,
-  throttle,
-  tokenBudget,
-} from "ninelives";
+import { adaptiveLimit, aimd, compose, environment, percentile, throttle, tokenBudget } from "ninelives";
 import { ManualClock } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
 
@@ -113,23 +104,8 @@ describe("percentile", () => {
   );
 });
 
-describe("retry budgets", () => {
-  it("of a ratio go on from what the window held, by the clock of the next call", () => {
-    const before = retryBudget({ ratio: 0.1, minimum: 0 });
-    for (let each = 0; each < 100; each++) before.begin(1_000);
-    for (let each = 0; each < 4; each++) before.spend(1_000);
-    const kept = json(before.snapshot());
-    expect(kept).toEqual({ calls: 100, spent: 4 });
-    const next = retryBudget({ ratio: 0.1, minimum: 0 });
-    next.restore(kept);
-    expect(next.snapshot()).toEqual(kept);
-    expect(next.available(5e8)).toBe(6);
-    expect(next.snapshot()).toEqual(kept);
-    next.begin(5e8 + 20_000);
-    expect(next.snapshot()).toEqual({ calls: 1, spent: 0 });
-  });
-
-  it("of tokens go on with as many gone", () => {
+describe("tokenBudget", () => {
+  it("goes on with as many tokens gone", () => {
     const before = tokenBudget();
     before.spend(0);
     const next = tokenBudget();
@@ -138,11 +114,11 @@ describe("retry budgets", () => {
     expect(next.available(0)).toBe(99);
   });
 
-  it("refuse the snapshot of another kind, and stay as they were", () => {
-    const [ratio, tokens] = [retryBudget(), tokenBudget()];
-    expect(() => ratio.restore(tokens.snapshot())).toThrow("restore: calls must be a number");
-    expect(() => ratio.restore({ calls: 1 })).toThrow("restore: spent must be a number");
-    expect(() => tokens.restore(ratio.snapshot())).toThrow("restore: gone must be a number");
+  it("refuses what is no snapshot, and stays as it was", () => {
+    const tokens = tokenBudget();
+    for (const bad of [undefined, {}, { gone: -1 }, { gone: "5" }]) {
+      expect(() => tokens.restore(bad as never)).toThrow("restore: gone must be a number");
+    }
     expect(tokens.snapshot()).toEqual({ gone: 0 });
   });
 });
