@@ -77,12 +77,13 @@ export async function verify(entries: readonly AuditEntry[], before: string = ge
 
 function draft(command: Command, outcome: AuditOutcome, reason: string | null): AuditDraft {
   const args = JSON.stringify(command.args);
+  // Half of a character is no text: a store would write down another one, and the chain would not hold.
   return {
-    command: command.name,
-    id: command.id,
-    identity: command.identity.name,
-    args: args.length > argumentsKept ? `${args.slice(0, argumentsKept)}…` : args,
+    command: command.name.toWellFormed(),
+    id: command.id.toWellFormed(),
+    identity: command.identity.name.toWellFormed(),
+    args: args.length > argumentsKept ? `${args.slice(0, argumentsKept).toWellFormed()}…` : args,
     outcome,
-    reason,
+    reason: reason?.toWellFormed() ?? null,
   };
 }

@@ -128,7 +128,8 @@ export function commandService(options: CommandServiceOptions): Wrapped<Command,
 export function readCommand(input: unknown, identity: Identity): Command {
   if (!isRecord(input)) throw new CommandError("invalid-arguments", "a command must be a JSON object");
   const { id, name, args = {} } = input;
-  if (typeof id !== "string" || id.length < 1 || id.length > 100) {
+  // Of halves of characters a store makes one and the same.
+  if (typeof id !== "string" || id.length < 1 || id.length > 100 || !id.isWellFormed()) {
     throw new CommandError("invalid-arguments", "id must be a text of 1 to 100 characters");
   }
   if (typeof name !== "string" || name === "" || name.length > 100) {

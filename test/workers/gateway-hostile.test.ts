@@ -1,5 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { gatewayPaths, lyingHeaders, redirects, strangeHosts } from "./hostile-cases.ts";
 import { problemIn, testWorker, toldToOwner } from "./test-worker.ts";
 
 /** Where a request to this path went, and how it was answered. */
@@ -12,87 +13,27 @@ async function tried(path: string, init?: RequestInit) {
 }
 
 describe("gateway against paths that lead elsewhere", () => {
-  const inside = "http://prices.upstream/v2";
-
-  it.each([
-    // What is written, and what is asked for, which is under the upstream's own path, or how it is refused.
-    ["//evil.test/a", `${inside}//evil.test/a`],
-    ["/https://evil.test/", `${inside}/https://evil.test/`],
-    ["/@evil.test/", `${inside}/@evil.test/`],
-    ["/x@evil.test:80/", `${inside}/x@evil.test:80/`],
-    ["/%40evil.test", `${inside}/%40evil.test`],
-    ["/:80/", `${inside}/:80/`],
-    ["/\\\\evil.test", `${inside}///evil.test`],
-    ["/%5C%5Cevil.test", `${inside}/%5C%5Cevil.test`],
-    ["/%2f%2fevil.test", `${inside}/%2f%2fevil.test`],
-    ["/a%0d%0ahost:evil.test", `${inside}/a%0d%0ahost:evil.test`],
-    ["/a%00b", `${inside}/a%00b`],
-    ["/?url=http://169.254.169.254/", `${inside}?url=http://169.254.169.254/`],
-    ["/..?x=1", 404],
-    ["?@evil.test", `${inside}?@evil.test`],
-    ["/.%2e/%2e./admin", 404],
-    ["/a/..;/admin", 400],
-    ["/a/%2e%2e%2fadmin", 400],
-    ["/..%5cadmin", 400],
-    ["/%2e%2e%5cadmin", 400],
-    ["/..%2f..%2f..%2fetc%2fpasswd", 400],
-    ["/a/%2E%2E;jsession=1/admin", 400],
-  ])("of %s", async (path, target) => {
+  it.each(gatewayPaths)("of %s", async (path, target) => {
     const { status, urls } = await tried(`/gateway/prices${path}`);
     expect([status, urls]).toEqual(typeof target === "string" ? [200, [target]] : [target, []]);
   });
 
-  it.each([
-    "/gateway/evil.test/",
-    "/gateway/http:%2f%2fevil.test/",
-    "/gateway/..%2fprices/",
-    "/gateway/prices.evil.test/",
-  ])("asks nobody for %s", async (path) => {
+  it.each(strangeHosts)("asks nobody for %s", async (path) => {
     const { status, urls } = await tried(path);
     expect([status, urls]).toEqual([404, []]);
   });
 
-  it.each(["http://169.254.169.254/", "//evil.test/", "https://prices.upstream@evil.test/", "/\\evil.test"])(
-    "hands a redirect to %s to the caller, and goes nowhere",
-    async (location) => {
-      const { fetch, seen } = await testWorker({
-        origin: () => new Response(null, { status: 302, headers: { location } }),
-      });
-      const response = await fetch("/gateway/prices/");
-      expect([response.status, response.headers.get("location"), seen.length]).toEqual([302, location, 1]);
-    },
-  );
+  it.each(redirects)("hands a redirect to %s to the caller, and goes nowhere", async (location) => {
+    const { fetch, seen } = await testWorker({
+      origin: () => new Response(null, { status: 302, headers: { location } }),
+    });
+    const response = await fetch("/gateway/prices/");
+    expect([response.status, response.headers.get("location"), seen.length]).toEqual([302, location, 1]);
+  });
 });
 
 describe("gateway against headers that lie", () => {
-  it.each([
-    ["host", "evil.test", undefined],
-    ["forwarded", "for=10.0.0.1;host=evil.test", undefined],
-    ["x-forwarded-for", "10.0.0.1", undefined],
-    ["x-forwarded-host", "evil.test", "edge.test"],
-    ["x-forwarded-proto", "http", "https"],
-    ["x-forwarded-port", "22", undefined],
-    ["x-forwarded-prefix", "/admin", undefined],
-    ["x-forwarded-anything", "1", undefined],
-    ["x-real-ip", "10.0.0.1", undefined],
-    ["x-client-ip", "10.0.0.1", undefined],
-    ["true-client-ip", "10.0.0.1", undefined],
-    ["x-original-url", "/admin", undefined],
-    ["x-rewrite-url", "/admin", undefined],
-    ["cf-ray", "1", undefined],
-    ["cf-worker", "evil.test", undefined],
-    ["cf-access-jwt-assertion", "ey", undefined],
-    ["x-ninelives-attempts", "9", undefined],
-    ["connection", "close", undefined],
-    ["keep-alive", "timeout=5", undefined],
-    ["te", "trailers", undefined],
-    ["upgrade", "h2c", undefined],
-    ["proxy-authorization", "Basic eDp5", undefined],
-    ["proxy-connection", "keep-alive", undefined],
-    ["cdn-loop", "cloudflare", "cloudflare"],
-    ["authorization", "Bearer mine", "Bearer mine"],
-    ["x-mine", "1", "1"],
-  ])("%s: %s", async (name, value, expected) => {
+  it.each(lyingHeaders)("%s: %s", async (name, value, expected) => {
     const { status, headers } = await tried("/gateway/prices/", { headers: { [name]: value } });
     expect([status, headers?.get(name) ?? undefined]).toEqual([200, expected]);
   });

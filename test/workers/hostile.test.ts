@@ -1,5 +1,6 @@
 import { sha256 } from "ninelives/control";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { cases, open } from "./hostile-cases.ts";
 import { problemIn, testWorker } from "./test-worker.ts";
 
 const issuer = "https://id.test";
@@ -48,78 +49,6 @@ async function hostileScene() {
     });
   return { worker, jwt, send };
 }
-
-type Scene = Awaited<ReturnType<typeof hostileScene>>;
-
-const open = '{"circuit":"acme-prices"}';
-const seconds = () => Math.floor(Date.now() / 1_000);
-
-/** What is tried, with which token, command and body, and the answer that it gets. */
-const cases: readonly (readonly [
-  string,
-  (scene: Scene) => string | Promise<string>,
-  string,
-  string,
-  number,
-  string,
-])[] = [
-  ["a wrong token", () => "wrong", "circuit.open", open, 401, "unauthenticated"],
-  ["the hash of a token", () => sha256("acme-token"), "circuit.open", open, 401, "unauthenticated"],
-  ["an expired JWT", ({ jwt }) => jwt({ exp: seconds() - 60 }), "circuit.open", open, 401, "unauthenticated"],
-  [
-    "a JWT of the future",
-    ({ jwt }) => jwt({ nbf: seconds() + 90 }),
-    "circuit.open",
-    open,
-    401,
-    "unauthenticated",
-  ],
-  ["a JWT for another", ({ jwt }) => jwt({ aud: "shop" }), "circuit.open", open, 401, "unauthenticated"],
-  ["alg none", ({ jwt }) => jwt({}, { alg: "none" }), "circuit.open", open, 401, "unauthenticated"],
-  ["another alg", ({ jwt }) => jwt({}, { alg: "HS256" }), "circuit.open", open, 401, "unauthenticated"],
-  ["an unknown key", ({ jwt }) => jwt({}, { kid: "two" }), "circuit.open", open, 401, "unauthenticated"],
-  ["another scope", () => "opener-token", "circuit.close", open, 403, "forbidden"],
-  ["a JWT of another scope", ({ jwt }) => jwt({ scope: "read" }), "circuit.open", open, 403, "forbidden"],
-  ["another tenant's circuit", () => "acme-token", "circuit.open", '{"circuit":"other"}', 403, "forbidden"],
-  ["another tenant's policy", () => "acme-token", "policy.get", '{"name":"other"}', 403, "forbidden"],
-  [
-    "another tenant's parameter",
-    () => "acme-token",
-    "parameter.write",
-    '{"path":"other/retry.attempts","value":9}',
-    403,
-    "forbidden",
-  ],
-  ["a tenant who wants all", () => "acme-token", "control.snapshot", "{}", 403, "forbidden"],
-  ["no JSON", () => "acme-token", "circuit.open", "{", 400, "bad-json"],
-  ["a list", () => "acme-token", "circuit.open", "[]", 422, "invalid-arguments"],
-  [
-    "__proto__",
-    () => "acme-token",
-    "circuit.open",
-    '{"__proto__":{"circuit":"other"}}',
-    422,
-    "invalid-arguments",
-  ],
-  ["constructor", () => "acme-token", "circuit.open", '{"constructor":1}', 422, "invalid-arguments"],
-  [
-    "deep nesting",
-    () => "acme-token",
-    "circuit.open",
-    `${'{"a":'.repeat(9_000)}1${"}".repeat(9_000)}`,
-    422,
-    "invalid-arguments",
-  ],
-  [
-    "too much",
-    () => "acme-token",
-    "circuit.open",
-    `{"circuit":"${"x".repeat(70_000)}"}`,
-    413,
-    "command-too-large",
-  ],
-  ["a name of Object's", () => "acme-token", "toString", "{}", 404, "unknown-command"],
-];
 
 describe("the control plane, when somebody means harm", () => {
   it.each(cases)(

@@ -23,7 +23,7 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", a
     return problem({
       status: 404,
       type: "unknown-upstream",
-      detail: `there is no upstream ${JSON.stringify(name)}`,
+      detail: `there is no upstream ${JSON.stringify(name.slice(0, 100))}`,
     });
   }
   const url = new URL(request.url);

@@ -1,0 +1,57 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { cases, gatewayPaths, lyingHeaders, redirects, strangeHosts } from "./workers/hostile-cases.ts";
+
+const path = fileURLToPath(new URL("../docs/hostile.md", import.meta.url));
+
+const code = (text: string) => `\`${text.replaceAll("|", "\\|")}\``;
+const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+  [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |\n`).join("");
+
+/** What the page must have, of the cases that are tried against the Worker. */
+const tables = {
+  commands: table(
+    ["what is tried", "command", "answer", "type"],
+    cases.map(([what, , command, , status, type]) => [what, code(command), `${status}`, code(type)]),
+  ),
+  paths: table(
+    ["`/gateway/prices` and then", "answer"],
+    gatewayPaths.map(([given, target]) => [
+      code(given),
+      typeof target === "number"
+        ? `${target}`
+        : `200, asked for ${code(target.replace("http://prices.upstream", ""))}`,
+    ]),
+  ),
+  hosts: table(
+    ["what is asked for, or where the upstream redirects to", "answer"],
+    [
+      ...strangeHosts.map((given) => [code(given), "404, nobody is asked"]),
+      ...redirects.map((given) => [code(given), "302 to the caller, nobody else is asked"]),
+    ],
+  ),
+  headers: table(
+    ["header", "says", "reaches the upstream as"],
+    lyingHeaders.map(([name, value, reached]) => [
+      code(name),
+      code(value),
+      reached === undefined ? "nothing" : code(reached),
+    ]),
+  ),
+};
+
+// `WRITE=1 vitest run --project node test/hostile-page.test.ts` writes them anew.
+it.each(Object.entries(tables))(
+  "the page of what harm comes to has all %s, and their answers",
+  (name, text) => {
+    const page = readFileSync(path, "utf8");
+    const found = new RegExp(`(<!-- ${name} -->\n\n)(.*?)(\n<!-- end -->)`, "s");
+    if (process.env.WRITE)
+      writeFileSync(
+        path,
+        page.replace(found, (_, before, __, after) => before + text + after),
+      );
+    else expect(found.exec(page)?.[2]).toBe(text);
+  },
+);
