@@ -100,6 +100,7 @@ export function passInTime<Q, S>(
 ): unknown {
   if (context.aborted) return exit.fail(context.leg.reason);
   const now = context.environment.clock.now();
+  context.call.looked = now;
   const at = Math.min(now + ms, context.deadline);
   const within = Math.round(at - now);
   if (within <= 0) return exit.fail(new RejectedError("timeout", "timeout", "no time left", { context }));

@@ -63,6 +63,8 @@ export class Call {
   leg: Leg | undefined;
   /** What the last attempt came to that another one followed: an error, or a failing value. */
   cause: unknown = undefined;
+  /** When a layer looked at the clock last: for those that need not know the time of this moment. */
+  looked: number | undefined = undefined;
   /** How often the request has gone out so far, over all branches and attempts. */
   sends = 0;
   /** Where notes for whoever tells of its end go, if anybody does. */

@@ -207,6 +207,7 @@ export class Context {
       const left = deadline === ends ? (allowed as number) : this.remaining();
       deadline = environment.clock.now() + left;
     }
+    if (environment.clock !== this.environment.clock) this.call.looked = undefined;
     const { attempt, bounded } = this;
     return new Context(environment, this.call, this.#leg, deadline, attempt, bounded, this.#repeats);
   }

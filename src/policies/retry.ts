@@ -104,7 +104,7 @@ class Tries<Q, S> implements Exit<S> {
     const within = read.within(context);
     this.#ends = within === undefined ? undefined : context.environment.clock.now() + within;
     this.#counts = this.#budget !== undefined && context.isNewTo(this.#budget);
-    if (this.#counts) this.#budget?.begin(context.environment.clock.now());
+    if (this.#counts) this.#budget?.begin(context.call.looked ?? context.environment.clock.now());
   }
 
   attempt(): unknown {
