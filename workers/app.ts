@@ -4,7 +4,7 @@ import { readTokens } from "ninelives/control";
 import { readAlerts } from "./alerting.ts";
 import { collectorOf } from "./collector.ts";
 import type { OwnCommands } from "./commands.ts";
-import type { Surroundings } from "./env.ts";
+import type { Env, Surroundings } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
 import { readIngestKeys } from "./ingest-keys.ts";
 import { problem, problemOf } from "./middleware/problem.ts";
@@ -12,7 +12,7 @@ import { readShards } from "./observers.ts";
 import { controlRoutes } from "./routes/control.ts";
 import { docsRoutes } from "./routes/docs.tsx";
 import { eventRoutes } from "./routes/events.ts";
-import { gatewayRoutes } from "./routes/gateway.ts";
+import { forwarded, gatewayRoutes } from "./routes/gateway.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { observerRoutes } from "./routes/observer.ts";
 import { registryRoutes } from "./routes/registry.ts";
@@ -31,8 +31,8 @@ export interface AppOptions {
  * @example
  * export default createApp({ commands: (env) => [drain(env)] });
  */
-export const createApp = ({ commands }: AppOptions = {}) =>
-  new Hono<Surroundings>()
+export const createApp = ({ commands }: AppOptions = {}) => {
+  const app = new Hono<Surroundings>()
     .route("/gateway", gatewayRoutes)
     // Before the headers that keep pages safe: what no page shows needs few of them, and batches come often.
     .route("/v1/events", eventRoutes)
@@ -63,5 +63,9 @@ export const createApp = ({ commands }: AppOptions = {}) =>
     .route("/docs", docsRoutes)
     .notFound(() => problem({ status: 404, type: "not-found", detail: "there is nothing at this path" }))
     .onError((error) => problemOf(error));
+  const { fetch } = app;
+  app.fetch = (request, env, context) => forwarded(request, env as Env) ?? fetch(request, env, context);
+  return app;
+};
 
 export const app = createApp();

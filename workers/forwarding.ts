@@ -9,25 +9,40 @@ const hopByHop =
 const claims =
   /^(?:forwarded|x-forwarded-.*|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|x-original-(?:url|host)|x-rewrite-url|x-ninelives-.*|cf-.*)$/;
 
+/** Some frameworks then do what another method says. */
+const otherMethod = /^x-(?:http-method-override|http-method|method-override)$/;
+
 const pseudonym = "ninelives";
 /** Times that one request may come by here before it is taken for a loop. */
 const mostHops = 8;
 
+/**
+ * Headers as names in lower case with their values. They are read once and handed on as a list: each question to Headers
+ * crosses from JavaScript into the platform, and costs more than one to a pattern.
+ */
+export type HeaderList = [name: string, value: string][];
+
+/** The headers that a request came with. */
+export function headerList({ headers }: Request | Response): HeaderList {
+  return [...headers];
+}
+
 /** A request's headers for the next hop, or nothing when it goes round in circles. */
-export function requestHeaders(request: Request, url: URL): Headers | undefined {
-  const from = request.headers;
-  const headers = endToEnd(from, claims);
-  const via = headers.get("via");
+export function requestHeaders(
+  from: HeaderList,
+  method: string,
+  { host, protocol }: URL,
+): HeaderList | undefined {
+  const headers = endToEnd(from, claims).filter(([name]) => name !== "via");
+  const via = headerIn(from, "via");
   const hops = via?.split(",").filter((entry) => entry.trim().endsWith(pseudonym)).length ?? 0;
   if (hops >= mostHops) return undefined;
-  headers.set("via", via === null ? `1.1 ${pseudonym}` : `${via}, 1.1 ${pseudonym}`);
-  const { host, protocol } = url;
+  headers.push(["via", via === undefined ? `1.1 ${pseudonym}` : `${via}, 1.1 ${pseudonym}`]);
   // Set by Cloudflare, which lets nobody else's through.
-  const client = from.get("cf-connecting-ip");
-  if (client !== null) headers.set("x-forwarded-for", client);
-  headers.set("x-forwarded-host", host);
-  headers.set("x-forwarded-proto", protocol.slice(0, -1));
-  if (wantsSocket(request)) headers.set("upgrade", "websocket");
+  const client = headerIn(from, "cf-connecting-ip");
+  if (client !== undefined) headers.push(["x-forwarded-for", client]);
+  headers.push(["x-forwarded-host", host], ["x-forwarded-proto", protocol.slice(0, -1)]);
+  if (wantsSocket(from, method)) headers.push(["upgrade", "websocket"]);
   return headers;
 }
 
@@ -37,22 +52,23 @@ export function requestHeaders(request: Request, url: URL): Headers | undefined 
  *
  * @returns false when it ends here
  */
-export function mayGoOn({ method }: Request, headers: Headers): boolean {
+export function mayGoOn(method: string, headers: HeaderList): boolean {
   if (method !== "OPTIONS" && method !== "TRACE") return true;
-  const left = headers.get("max-forwards") ?? "";
-  if (!/^\d+$/.test(left)) return true;
-  headers.set("max-forwards", String(Math.max(0, Number(left) - 1)));
-  return Number(left) > 0;
+  const header = headers.find(([name]) => name === "max-forwards");
+  if (header === undefined || !/^\d+$/.test(header[1])) return true;
+  const left = Number(header[1]);
+  header[1] = String(Math.max(0, left - 1));
+  return left > 0;
 }
 
 /** Whether it asks for a WebSocket, the one upgrade that is passed through. */
-export function wantsSocket({ headers, method }: Request): boolean {
-  return method === "GET" && headers.get("upgrade")?.trim().toLowerCase() === "websocket";
+export function wantsSocket(from: HeaderList, method: string): boolean {
+  return method === "GET" && headerIn(from, "upgrade")?.trim().toLowerCase() === "websocket";
 }
 
-/** Some frameworks then do what another method says: such a request must not be sent again. */
-export function overridesMethod({ headers }: Request): boolean {
-  return ["x-http-method-override", "x-http-method", "x-method-override"].some((name) => headers.has(name));
+/** Whether somebody may do what another method says: such a request must not be sent again. */
+export function overridesMethod(from: HeaderList): boolean {
+  return from.some(([name]) => otherMethod.test(name));
 }
 
 /** What was done for an answer. */
@@ -71,14 +87,14 @@ export interface Doing {
  * @param total milliseconds from when the request came
  */
 export function passOn(response: Response, doing: Doing | undefined, total: number): Response {
-  const headers = endToEnd(response.headers, ours);
+  const headers = endToEnd(headerList(response), ours);
   const timing = [`ninelives;dur=${total.toFixed(1)}`];
   if (doing !== undefined) {
-    headers.set("x-ninelives-attempts", String(doing.attempts));
-    if (doing.member !== undefined) headers.set("x-ninelives-member", doing.member);
+    headers.push(["x-ninelives-attempts", String(doing.attempts)]);
+    if (doing.member !== undefined) headers.push(["x-ninelives-member", doing.member]);
     timing.push(`upstream;dur=${doing.upstream.toFixed(1)};desc="attempt ${doing.attempts}"`);
   }
-  headers.append("server-timing", timing.join(", "));
+  headers.push(["server-timing", timing.join(", ")]);
   const { body, status, statusText, webSocket } = response;
   return new Response(body, { status, statusText, headers, ...(webSocket !== null && { webSocket }) });
 }
@@ -87,11 +103,15 @@ export function passOn(response: Response, doing: Doing | undefined, total: numb
 const ours = /^x-ninelives-/;
 
 /** The headers but for those of the connection and some others. */
-function endToEnd(from: Headers, others: RegExp): Headers {
-  const headers = new Headers(from);
-  // By what is there, and not by all that might be: each question to Headers costs more than one to a pattern.
-  for (const name of [...headers.keys()]) if (hopByHop.test(name) || others.test(name)) headers.delete(name);
-  const named = from.get("connection")?.split(",") ?? [];
-  for (const name of named.map((each) => each.trim())) if (name !== "") headers.delete(name);
-  return headers;
+function endToEnd(from: HeaderList, others: RegExp): HeaderList {
+  const named =
+    headerIn(from, "connection")
+      ?.toLowerCase()
+      .split(",")
+      .map((each) => each.trim()) ?? [];
+  return from.filter(([name]) => !hopByHop.test(name) && !others.test(name) && !named.includes(name));
+}
+
+function headerIn(headers: HeaderList, wanted: string): string | undefined {
+  return headers.find(([name]) => name === wanted)?.[1];
 }
