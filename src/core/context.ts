@@ -202,12 +202,13 @@ export class Context {
   /** The same call in another environment; what is left of its time is measured by the new clock. */
   within(environment: Environment): Context {
     let deadline = this.#deadline;
-    if (deadline !== undefined && environment.clock !== this.environment.clock) {
+    if (environment.clock !== this.environment.clock) {
       const { allowed, ends } = this.call;
-      const left = deadline === ends ? (allowed as number) : this.remaining();
-      deadline = environment.clock.now() + left;
+      this.call.looked = undefined;
+      if (deadline !== undefined) {
+        deadline = environment.clock.now() + (deadline === ends ? (allowed as number) : this.remaining());
+      }
     }
-    if (environment.clock !== this.environment.clock) this.call.looked = undefined;
     const { attempt, bounded } = this;
     return new Context(environment, this.call, this.#leg, deadline, attempt, bounded, this.#repeats);
   }

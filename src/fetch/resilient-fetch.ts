@@ -1,10 +1,11 @@
 import type { CallOptions } from "../core/call.ts";
 import { known } from "../core/check.ts";
+import { byChoice } from "../core/choice.ts";
 import type { Classify } from "../core/classify.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Context } from "../core/context.ts";
 import { type EnvironmentOptions, environment } from "../core/environment.ts";
-import { type Exit, type Passage, pass, passageOf, through } from "../core/exit.ts";
+import { type Exit, through } from "../core/exit.ts";
 import { compose, definePolicyFor, type Policy, type Service } from "../core/policy.ts";
 import { callerError, classifierBy } from "./classify.ts";
 import { perOrigin } from "./per-origin.ts";
@@ -87,7 +88,7 @@ export function resilientFetch(options: ResilientFetchOptions = {}): ResilientFe
 
   const call = compose(
     environment({ classify, ...surroundings }),
-    typeof policy === "function" ? chosenBy(policy) : policy,
+    typeof policy === "function" ? definePolicyFor("chosen", byChoice(policy)) : policy,
     heardBy(hear),
   ).wrap(send);
   const originOf = origins();
@@ -184,24 +185,6 @@ function isSpent(call: FetchCall): boolean {
   return body === undefined
     ? requestOf(call)?.bodyUsed === true
     : body instanceof ReadableStream && body.locked;
-}
-
-/** Goes by the policy that a function chooses, which is linked once however often it is chosen. */
-function chosenBy(choose: (call: FetchCall) => Policy<FetchCall, Response>): Policy<FetchCall, Response> {
-  return definePolicyFor<FetchCall, Response>("chosen", (next: Service<FetchCall, Response>) => {
-    const linked = new WeakMap<object, Passage<FetchCall, Response>>();
-    function chosen(call: FetchCall, context: Context, exit: Exit<Response>): unknown {
-      const policy = choose(call);
-      let passage = linked.get(policy);
-      if (passage === undefined) {
-        passage = passageOf(policy.layer(next));
-        linked.set(policy, passage);
-      }
-      return pass(passage, call, context, exit);
-    }
-    // Any policy may let a caller go early.
-    return through(next, () => chosen, true);
-  });
 }
 
 /**

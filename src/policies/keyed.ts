@@ -1,10 +1,9 @@
 import { type Changeable, changeable } from "../core/adaptive.ts";
 import { known, whole } from "../core/check.ts";
-import type { Context } from "../core/context.ts";
+import { byChoice } from "../core/choice.ts";
 import { refuse } from "../core/duration.ts";
-import { type Exit, type Passage, pass, passageOf, through } from "../core/exit.ts";
 import { having } from "../core/options.ts";
-import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
+import { definePolicyFor, type Policy } from "../core/policy.ts";
 
 export interface KeyedOptions {
   /** Keys that are remembered; past it the one that was used longest ago is forgotten, with its state. Default 1000. */
@@ -62,22 +61,9 @@ export function keyed<Req = unknown, Res = unknown>(
   }
 
   const recipe = { policy: "keyed", given: { factory, ...options }, table: { factory: {}, maximumKeys: {} } };
-  const policy = definePolicyFor(recipe, (next: Service<Req, Res>) => {
-    const linked = new WeakMap<object, Passage<Req, Res>>();
-    /** That of the call before, which is nearly always the same one. */
-    let last: Policy<Req, Res> | undefined;
-    let passage: Passage<Req, Res> | undefined;
-    function keyed(request: Req, context: Context, exit: Exit<Res>): unknown {
-      const chosen = of(context.key ?? "");
-      if (chosen !== last) {
-        last = chosen;
-        passage = linked.get(chosen) ?? passageOf(chosen.layer(next));
-        linked.set(chosen, passage);
-      }
-      return pass(passage as Passage<Req, Res>, request, context, exit);
-    }
-    // Any of its policies may let a caller go early.
-    return through(next, () => keyed, true);
-  });
+  const policy = definePolicyFor<Req, Res>(
+    recipe,
+    byChoice((_, context) => of(context.key ?? "")),
+  );
   return Object.assign(policy, { of, keys: () => [...policies.keys()] });
 }
