@@ -22,6 +22,14 @@ export interface GroupOptions<Req, Res> {
   readonly maximumEjectFor?: Tunable<Duration>;
   /** The share of the members that may be left out at a time; one may in any case. Default 0.1. */
   readonly maximumEjectedRatio?: Tunable<number>;
+  /** How often success rates are compared. Default `"10s"`. */
+  readonly compareEvery?: Tunable<Duration>;
+  /** Members that must have had enough calls, or none is compared. Default 5. */
+  readonly comparedMembers?: Tunable<number>;
+  /** Calls that a member must have had in that time to be compared. Default 100. */
+  readonly comparedCalls?: Tunable<number>;
+  /** How many standard deviations below the mean of all a member's success rate may be. Default 1.9. */
+  readonly deviations?: Tunable<number>;
   /** How long a member that is new or comes back takes to get its whole share, from a tenth of it on. Default 0. */
   readonly slowStart?: Tunable<Duration>;
   /** How long a health check may take. Default `"1s"`. */
@@ -50,6 +58,10 @@ const table = {
   ejectFor: { check: duration, initial: "30s" },
   maximumEjectFor: { check: duration, initial: "300s" },
   maximumEjectedRatio: { check: between(0, 1), initial: 0.1 },
+  compareEvery: { check: duration, initial: "10s" },
+  comparedMembers: { check: count(), initial: 5 },
+  comparedCalls: { check: count(), initial: 100 },
+  deviations: { check: between(0, 100), initial: 1.9 },
   slowStart: { check: duration, initial: 0 },
   checkTimeout: { check: duration, initial: "1s" },
   unhealthyAfter: { check: count(), initial: 3 },
@@ -107,18 +119,28 @@ export function group<Req, Res>(options: GroupOptions<Req, Res>): Group<Req, Res
     return current;
   }
 
+  const ejection = (context: Context) => ({
+    ejectFor: read.ejectFor(context),
+    longest: read.maximumEjectFor(context),
+    share: read.maximumEjectedRatio(context),
+  });
+
   function ended(member: Member<Req, Res>, failed: boolean | undefined, context: Context): void {
     const now = context.environment.clock.now();
     if (failed === undefined) return;
     if (!failed) outliers.succeed(member.outlier, now);
-    else {
+    else
       outliers.fail(member.outlier, now, {
         failures: read.consecutiveFailures(context),
-        ejectFor: read.ejectFor(context),
-        longest: read.maximumEjectFor(context),
-        share: read.maximumEjectedRatio(context),
+        ...ejection(context),
       });
-    }
+    if (!outliers.isDue(now, read.compareEvery(context))) return;
+    outliers.compare(now, {
+      hosts: read.comparedMembers(context),
+      calls: read.comparedCalls(context),
+      deviations: read.deviations(context),
+      ...ejection(context),
+    });
   }
 
   async function group(request: Req, context: Context): Promise<Res> {

@@ -41,6 +41,61 @@ describe("Outliers", () => {
     expect(fail(0, 30_000, 1)).toBe(60_000);
   });
 
+  describe("compared", () => {
+    const limits = { hosts: 5, calls: 100, deviations: 1.9, ejectFor: 30_000, longest: 300_000, share: 0.5 };
+    /** Hosts after so many calls each, of which so many failed, never five in a row. */
+    const compared = (calls: readonly number[], failed: readonly number[], more: object = {}) => {
+      const { outliers, all, out } = hosts(calls.length);
+      expect(outliers.isDue(0, 10_000)).toBe(false);
+      for (const [index, host] of all.entries()) {
+        for (let call = 0; call < (calls[index] as number); call++) {
+          if (call < (failed[index] as number)) outliers.fail(host, 0, { ...envoy, failures: 1_000 });
+          else outliers.succeed(host, 0);
+        }
+      }
+      expect([outliers.isDue(9_999, 10_000), outliers.isDue(10_000, 10_000)]).toEqual([false, true]);
+      outliers.compare(10_000, { ...limits, ...more });
+      expect(outliers.isDue(19_999, 10_000)).toBe(false);
+      return { outliers, all, out: out(10_000).flatMap((isOut, index) => (isOut ? [index] : [])) };
+    };
+    const all = (count: number, each: number): number[] => Array(count).fill(each);
+
+    it.each<[string, number[], number[], object, number[]]>([
+      ["one that fails far more often than the others", all(6, 100), [1, 2, 1, 40, 2, 1], {}, [3]],
+      ["nobody where all are alike", all(7, 110), all(7, 11), {}, []],
+      ["nobody where they differ a little", all(5, 100), [3, 5, 4, 6, 5], {}, []],
+      ["nobody where there are too few", all(4, 100), [0, 0, 0, 90], {}, []],
+      ["nobody who had too few calls, nor does it count", [100, 100, 100, 100, 99], [0, 0, 0, 0, 99], {}, []],
+      [
+        "by other limits, if there are",
+        all(4, 50),
+        [0, 0, 0, 40],
+        { hosts: 4, calls: 50, deviations: 1 },
+        [3],
+      ],
+      ["no more than may be out", all(20, 100), [...all(18, 0), 90, 95], { share: 0.05 }, [18]],
+    ])("leave out %s", (_, calls, failed, more, expected) => {
+      expect(compared(calls, failed, more).out).toEqual(expected);
+    });
+
+    it("begin anew each time, and leave alone who is out already", () => {
+      const { outliers, all: each, out } = compared(all(6, 100), [1, 2, 1, 40, 2, 1]);
+      expect(out).toEqual([3]);
+      expect(each.map(({ calls }) => calls)).toEqual(all(6, 0));
+      outliers.succeed(each[3] as Outlier, 10_001);
+      expect(each[3]?.calls).toBe(0);
+      outliers.compare(20_000, limits);
+      expect(each.map((host) => host.ejections)).toEqual([0, 0, 0, 1, 0, 0]);
+    });
+
+    it("count for how long one is left out, as failures in a row do", () => {
+      const { outliers, all: each } = compared(all(6, 100), [1, 2, 1, 40, 2, 1]);
+      const host = each[3] as Outlier;
+      expect(host.until).toBe(40_000);
+      expect(outliers.fail(host, 40_000, { ...envoy, failures: 1 })).toBe(60_000);
+    });
+  });
+
   it.each([
     ["at once", [0, 0, 0], [30_000, 60_000, 90_000]],
     ["an interval later each time", [0, 10_000, 10_000], [30_000, 30_000, 30_000]],

@@ -243,6 +243,18 @@ describe("group", () => {
     expect(seen().a).toBeGreaterThan(10);
   });
 
+  it("leaves out one that fails far more often than the others, though never five times in a row", async () => {
+    const members = Object.fromEntries(["a", "b", "c", "d", "e"].map((name) => [name, {}]));
+    const { calls, states, clock } = setting({ members });
+    let count = 0;
+    const unlucky = (name: string) => (name === "c" && ++count % 3 !== 0 ? bad : ok);
+    await calls(900, unlucky);
+    expect(Object.values(states())).toEqual(["in", "in", "in", "in", "in"]);
+    await clock.advance(10_000);
+    await calls(1);
+    expect(states()).toEqual({ a: "in", b: "in", c: "ejected", d: "in", e: "in" });
+  });
+
   it("tries all when none is left", async () => {
     const { calls, seen, states } = setting({ members: { a: {} } });
     await calls(5, () => bad);
