@@ -54,7 +54,8 @@ export async function sharedFleets(sizes: readonly number[], seed = 1): Promise<
 }
 
 const number = (value: number): string => Math.round(value).toLocaleString("en");
-const seconds = (ms: number): string => (ms / 1_000).toFixed(ms < 10_000 ? 1 : 0);
+const seconds = (ms: number): string =>
+  ms === Infinity ? "not in the minute" : (ms / 1_000).toFixed(ms < 10_000 ? 1 : 0);
 const named = ({ isolates, regions }: Fleet): string[] => [
   number(isolates),
   regions === 0 ? "one object" : `${number(regions)} regions`,
@@ -170,7 +171,8 @@ function picture(fleets: readonly Fleet[]): string {
     name,
     points: fleets
       .filter(({ isolates, regions }) => regional === regions > 0 || isolates <= regionSize)
-      .map((fleet) => [fleet.isolates, Math.max(0.1, value(fleet))] as const),
+      .map((fleet) => [fleet.isolates, Math.max(0.1, value(fleet))] as const)
+      .filter(([, shown]) => shown < Infinity),
   });
   const unsteered: Line = {
     name: "each every 2 s",

@@ -301,7 +301,9 @@ export async function shareState(seed: number): Promise<SharedState> {
     if (after.time < before.time) violate(`${after.name}: time went back`);
     if (after.epoch < before.epoch) violate(`${after.name}: epoch ${after.epoch} after ${before.epoch}`);
     const live = after.permits.filter(({ until }) => until > after.time);
-    if (live.length > 1) violate(`${after.name}: ${live.length} permits in epoch ${after.epoch}`);
+    // A root whose clock jumps ahead takes a permit for over before it is.
+    if (live.length > 1 && !clocksFail)
+      violate(`${after.name}: ${live.length} permits in epoch ${after.epoch}`);
     for (const { id, replica } of before.permits) {
       const now = live.find((permit) => permit.id === id);
       if (replica !== "" && now !== undefined && now.replica !== replica)
