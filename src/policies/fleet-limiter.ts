@@ -3,7 +3,7 @@ import { kindOf } from "../core/events.ts";
 import { LeasedLimiter } from "../state/leased-limiter.ts";
 import type { Rate, RateLimiter } from "../state/rate-limiter.ts";
 import type { Store } from "../state/sync.ts";
-import { isOverloaded } from "./overloaded.ts";
+import { lossOf } from "./loss.ts";
 
 /**
  * A rate limit's share in a fleet's: hands out what is leased, and talks to the home in the background.
@@ -43,7 +43,7 @@ export class FleetLimiter {
       if (view.kind !== "limiter") throw new TypeError("the home holds something else under this name");
       limiter.answered(report, view, sentAt, clock.now(), random());
     } catch (error) {
-      const retryIn = limiter.lost(report, clock.now(), isOverloaded(error), random());
+      const retryIn = limiter.lost(report, clock.now(), lossOf(error), random());
       if (retryIn === undefined) return;
       context.emit({ type: "store.failed", circuit, kind: kindOf(error), retryIn });
     }

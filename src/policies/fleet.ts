@@ -13,7 +13,7 @@ import { Replica } from "../state/replica.ts";
 import type { CircuitView, Store, View } from "../state/sync.ts";
 
 import { FleetLimiter } from "./fleet-limiter.ts";
-import { isOverloaded } from "./overloaded.ts";
+import { lossOf } from "./loss.ts";
 
 /** The leave to send one probe for the whole fleet, until a time by the replica's clock. */
 export interface Probe {
@@ -186,7 +186,7 @@ export class Fleet {
       if (replica.answered(report, view, sentAt, clock.now(), random()))
         this.#follow(before, view, clock, context);
     } catch (error) {
-      const retryIn = replica.lost(report, clock.now(), isOverloaded(error), random());
+      const retryIn = replica.lost(report, clock.now(), lossOf(error), random());
       if (retryIn === undefined) return;
       context?.emit({ type: "store.failed", circuit: this.#name, kind: kindOf(error), retryIn });
     }

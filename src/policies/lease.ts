@@ -9,7 +9,7 @@ import { platform } from "../core/platform.ts";
 import { compose } from "../core/policy.ts";
 import { LeaseHolder } from "../state/lease-holder.ts";
 import type { LeaseReport, Store, View } from "../state/sync.ts";
-import { isOverloaded } from "./overloaded.ts";
+import { lossOf } from "./loss.ts";
 import { timeout } from "./timeout.ts";
 
 export interface LeaseOptions {
@@ -192,7 +192,7 @@ class Candidate implements Lease {
       this.#tell("taken");
     } catch (error) {
       // No other report is under way, so that this one has not been answered meanwhile.
-      const retryIn = this.#holder.lost(report, clock.now(), isOverloaded(error), random()) as number;
+      const retryIn = this.#holder.lost(report, clock.now(), lossOf(error), random()) as number;
       this.#context.emit({ type: "store.failed", circuit: this.#shared, kind: kindOf(error), retryIn });
     }
   }

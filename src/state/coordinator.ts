@@ -65,6 +65,7 @@ export type ViewFor<R extends Report> = R extends LimiterReport
  *
  * @param stored what the home keeps under the name, if anything; that of an older version is brought up to date
  * @param now the home's clock in milliseconds; a step back counts as nothing
+ * @param rate reports a second that the home asks for, however many replicas there are. Default 100
  * @throws TypeError for a report on one kind of thing under the name of another
  */
 export function coordinate<R extends Report>(
@@ -72,8 +73,9 @@ export function coordinate<R extends Report>(
   report: R,
   now: number,
   quorum: Quorum = "majority",
+  rate?: number,
 ): [RecordFor<R>, ViewFor<R>] {
-  const decided = decide(expected(stored, report.kind ?? "circuit"), report, now, quorum);
+  const decided = decide(expected(stored, report.kind ?? "circuit"), report, now, quorum, rate);
   // The kinds of record, report and view are one.
   return decided as [RecordFor<R>, ViewFor<R>];
 }
@@ -135,14 +137,15 @@ function decide(
   report: Report,
   now: number,
   quorum: Quorum,
+  rate: number | undefined,
 ): [SharedRecord, View] {
   switch (report.kind) {
     case "limiter":
-      return coordinateLimiter(record as LimiterRecord | undefined, report, now);
+      return coordinateLimiter(record as LimiterRecord | undefined, report, now, rate);
     case "lease":
-      return coordinateLease(record as LeaseRecord | undefined, report, now);
+      return coordinateLease(record as LeaseRecord | undefined, report, now, rate);
     default:
-      return coordinateCircuit(record as CircuitRecord | undefined, report, now, quorum);
+      return coordinateCircuit(record as CircuitRecord | undefined, report, now, quorum, rate);
   }
 }
 
@@ -150,7 +153,8 @@ function decide(
 function expected(stored: SharedRecord | undefined, kind: SharedRecord["kind"]): SharedRecord | undefined {
   const record = stored === undefined ? undefined : current(stored);
   if (record === undefined || record.kind === kind) return record;
-  throw new TypeError(`this is the name of a ${record.kind}, and not of a ${kind}`);
+  const error = new TypeError(`this is the name of a ${record.kind}, and not of a ${kind}`);
+  throw Object.assign(error, { refused: true });
 }
 
 /** A record of this version: the first one knew circuits only, and booked no slots. */

@@ -1,4 +1,4 @@
-import { Reporting } from "./reporting.ts";
+import { type Loss, Reporting } from "./reporting.ts";
 import type { LeaseReport, LeaseView } from "./sync.ts";
 
 /** One replica's side of a lease: whether it holds it, by its own clock, and when to report. No promise, no timer. */
@@ -81,7 +81,7 @@ export class LeaseHolder {
     this.hasten(now);
   }
 
-  lost(report: LeaseReport, now: number, overloaded: boolean, chance: number): number | undefined {
-    return this.#reporting.lost(report, now, overloaded, chance);
+  lost(report: LeaseReport, now: number, why: Loss, chance: number): number | undefined {
+    return this.#reporting.lost(report, now, why, chance);
   }
 }

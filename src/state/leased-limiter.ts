@@ -1,5 +1,5 @@
 import type { Rate, RateLimiter, RateLimiterSnapshot } from "./rate-limiter.ts";
-import { leaseFor, Reporting } from "./reporting.ts";
+import { type Loss, leaseFor, Reporting } from "./reporting.ts";
 import type { LimiterReport, LimiterView } from "./sync.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
@@ -115,8 +115,8 @@ export class LeasedLimiter implements RateLimiter {
     this.#resets = resets;
   }
 
-  lost(report: LimiterReport, now: number, overloaded: boolean, chance: number): number | undefined {
-    return this.#reporting.lost(report, now, overloaded, chance);
+  lost(report: LimiterReport, now: number, why: Loss, chance: number): number | undefined {
+    return this.#reporting.lost(report, now, why, chance);
   }
 
   /** What it could use, as a share of the limit: an average of what was asked for since the last report and before. */

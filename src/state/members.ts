@@ -96,12 +96,17 @@ export function enrol<M extends Member, R extends Shared<M>>(
   return { ...enrolled, fleet: Math.max(record.fleet, present(enrolled)) };
 }
 
-/** Asks a replica to report again, after `pause` at the soonest. Gives the milliseconds until then. */
+/**
+ * Asks a replica to report again, after `pause` at the soonest. Gives the milliseconds until then.
+ *
+ * @param rate reports a second that the home asks for
+ */
 export function ask<R extends Shared>(
   record: R,
   replica: string,
   repeated: boolean,
   pause: number,
+  rate?: number,
 ): [R, number] {
   const known = record.members.find((member) => member.replica === replica);
   const kept = known?.next ?? -1;
@@ -109,6 +114,7 @@ export function ask<R extends Shared>(
   const [slots, at] = book(
     kept > record.time ? cancel(record.slots, kept) : record.slots,
     record.time + pause,
+    rate,
   );
   const members = record.members.map((member) => (member === known ? { ...member, next: at } : member));
   const asked = { ...record, members, slots };

@@ -1,4 +1,4 @@
-import { leaseFor, Reporting } from "./reporting.ts";
+import { type Loss, leaseFor, Reporting } from "./reporting.ts";
 import type { CircuitReport as Report, SharedRules, CircuitView as View } from "./sync.ts";
 
 /**
@@ -193,8 +193,8 @@ export class Replica {
   }
 
   /** No answer: the same report goes again, in so many milliseconds, or not when it has been answered meanwhile. */
-  lost(report: Report, now: number, overloaded: boolean, chance = 0): number | undefined {
-    return this.#reporting.lost(report, now, overloaded, chance);
+  lost(report: Report, now: number, why: Loss, chance = 0): number | undefined {
+    return this.#reporting.lost(report, now, why, chance);
   }
 }
 

@@ -8,6 +8,16 @@ const longestInterval = 30_000;
 /** Milliseconds: a sum of fractions, less one of them, may be more than the other. */
 const rounding = 1;
 
+/** Milliseconds after which a new report is sent to a home that refused one; longer each time, up to the other. */
+const refusedFor = 30_000;
+const longestRefusal = 600_000;
+
+/**
+ * What became of a report that got no answer: nobody knows, the home has too much to do, or it will never take this one (it
+ * is too large, malformed, or its sender may not).
+ */
+export type Loss = "lost" | "overloaded" | "refused";
+
 /** What every report begins with. */
 export type Head = Pick<Report, "replica" | "seq" | "epoch">;
 
@@ -26,6 +36,7 @@ export class Reporting<R extends Report> {
   #nextSync = 0;
   #pause = 0;
   #lost = 0;
+  #refusals = 0;
 
   /** When the next report is due. */
   get nextSync(): number {
@@ -84,24 +95,33 @@ export class Reporting<R extends Report> {
     this.#unanswered = undefined;
     this.#underWay = false;
     this.#leaseUntil = 0;
-    this.#lost = 0;
+    this.#lost = this.#refusals = 0;
     this.#wait(now, nextSync);
     return true;
   }
 
   /**
-   * No answer. The same report goes again, later and later; `overloaded` asks for four times the pause.
+   * No answer. The same report goes again, later and later; `overloaded` asks for four times the pause. One that was
+   * `refused` is dropped, with what it said, and the next one goes much later.
    *
    * @param chance 0 to 1: what makes replicas that lost their home together come back one by one
    * @returns in how many milliseconds, or nothing when the report has been answered meanwhile
    */
-  lost(report: R, now: number, overloaded: boolean, chance = 0): number | undefined {
+  lost(report: R, now: number, why: Loss, chance = 0): number | undefined {
     if (report !== this.#unanswered) return undefined;
     this.#underWay = false;
     this.#leaseUntil = 0;
     this.#lost++;
-    const pause = firstInterval * 2 ** Math.min(this.#lost, 10) * (overloaded ? 4 : 1);
-    const retryIn = Math.round(Math.min(longestInterval, pause) * (1 + chance / 2));
+    const refused = why === "refused";
+    if (refused) this.#unanswered = undefined;
+    this.#refusals = refused ? this.#refusals + 1 : 0;
+    const pause = refused
+      ? Math.min(longestRefusal, refusedFor * 2 ** Math.min(this.#refusals - 1, 10))
+      : Math.min(
+          longestInterval,
+          firstInterval * 2 ** Math.min(this.#lost, 10) * (why === "overloaded" ? 4 : 1),
+        );
+    const retryIn = Math.round(pause * (1 + chance / 2));
     this.#wait(now, retryIn);
     return retryIn;
   }

@@ -59,6 +59,7 @@ export function coordinateCircuit(
   report: CircuitReport,
   now: number,
   quorum: Quorum,
+  rate?: number,
 ): [CircuitRecord, CircuitView] {
   let record = pass(stored ?? newRecord(now), now);
   // A replica that is ahead shows that the record was lost: it leaps past, so that nobody ignores its views.
@@ -71,7 +72,7 @@ export function coordinateCircuit(
     record = openWhenMostSaySo(record, report, quorum);
   }
   record = openWhenProbesFailed(record, report, quorum);
-  return answer(record, report, repeated);
+  return answer(record, report, repeated, rate);
 }
 
 /** What a person can make of a circuit. */
@@ -201,9 +202,10 @@ function answer(
   record: CircuitRecord,
   report: CircuitReport,
   repeated: boolean,
+  rate: number | undefined,
 ): [CircuitRecord, CircuitView] {
   const { replica } = report;
-  const [asked, nextSync] = ask(record, replica, repeated, pauseIn(record.state, remaining(record)));
+  const [asked, nextSync] = ask(record, replica, repeated, pauseIn(record.state, remaining(record)), rate);
   const view: CircuitView = { ...circuitView(asked), nextSync };
   if (record.state !== "half-open") return [asked, view];
   const live = record.permits.filter((permit) => permit.until > record.time);

@@ -28,6 +28,7 @@ export function coordinateLease(
   stored: LeaseRecord | undefined,
   report: LeaseReport,
   now: number,
+  rate?: number,
 ): [LeaseRecord, LeaseView] {
   let record = expireLease(stored ?? newRecord(now), now);
   // The record was lost, and with it who holds the lease: the token of the next one must be past all before.
@@ -38,7 +39,7 @@ export function coordinateLease(
     record = decide(record, report);
   }
   const held = record.holder === report.replica;
-  const [asked, nextSync] = ask(record, report.replica, repeated, pause(record, report, held));
+  const [asked, nextSync] = ask(record, report.replica, repeated, pause(record, report, held), rate);
   const left = record.until - record.time;
   return [asked, { ...leaseView(asked), nextSync, held, remaining: held ? left * safety : left }];
 }

@@ -46,6 +46,7 @@ export function coordinateLimiter(
   stored: LimiterRecord | undefined,
   report: LimiterReport,
   now: number,
+  rate?: number,
 ): [LimiterRecord, LimiterView] {
   let record = pass(stored ?? newRecord(now), now);
   if (report.epoch > record.epoch) {
@@ -61,7 +62,7 @@ export function coordinateLimiter(
     const { time } = record;
     record = enrol(record, report, known, says, ({ leases }) => leases.some(({ until }) => until > time));
   }
-  const [asked, nextSync] = ask(record, report.replica, repeated, interval);
+  const [asked, nextSync] = ask(record, report.replica, repeated, interval, rate);
   const [leased, lease] = grant(asked, report);
   const view: LimiterView = {
     ...limiterView(leased),

@@ -12,8 +12,8 @@ export interface Slots {
 }
 
 const second = 1_000;
-/** Reports a second that a home asks for. */
-const targetRate = 100;
+/** Reports a second that a home asks for, unless it says otherwise. */
+const usualRate = 100;
 /** Seconds ahead that a report is asked for at most; past that they crowd. */
 const farthest = 3_600;
 
@@ -25,12 +25,16 @@ export function passed({ first, counts }: Slots, time: number): Slots {
   return now <= first ? { first, counts } : { first: now, counts: counts.slice(now - first) };
 }
 
-/** Books the first free slot that is not before `wanted`, and tells its time. */
-export function book({ first, counts }: Slots, wanted: number): [Slots, number] {
+/**
+ * Books the first free slot that is not before `wanted`, and tells its time.
+ *
+ * @param rate reports a second that the home asks for
+ */
+export function book({ first, counts }: Slots, wanted: number, rate: number = usualRate): [Slots, number] {
   let index = Math.max(0, Math.floor(wanted / second) - first);
-  while ((counts[index] ?? 0) >= targetRate && index < farthest) index++;
+  while ((counts[index] ?? 0) >= rate && index < farthest) index++;
   const taken = counts[index] ?? 0;
-  const at = Math.max(wanted, (first + index) * second + Math.min(second, (taken * second) / targetRate));
+  const at = Math.max(wanted, (first + index) * second + Math.min(second, (taken * second) / rate));
   return [{ first, counts: counted(counts, index, 1) }, at];
 }
 

@@ -142,7 +142,8 @@ export interface Store {
   /**
    * @param name of the circuit, limit or lease; a name holds one thing of one kind
    * @param onNews hears views that come unasked, where the home can push
-   * @throws when the home cannot be reached; `overloaded` on the error asks for a longer pause
+   * @throws when the home cannot be reached; `overloaded: true` on the error asks for a longer pause, `refused: true` says
+   *   that this report will never be taken
    */
   sync(name: string, report: Report, onNews: (view: View) => void): Promise<View>;
 }

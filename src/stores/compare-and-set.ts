@@ -1,4 +1,4 @@
-import { known } from "../core/check.ts";
+import { known, whole } from "../core/check.ts";
 import { systemClock } from "../core/clock.ts";
 import { oneOf } from "../core/options.ts";
 import { compose } from "../core/policy.ts";
@@ -18,6 +18,11 @@ export type { CompareAndSet, Kept };
 export interface CompareAndSetStoreOptions {
   /** Who must vote for opening. Default `majority`. */
   readonly quorum?: Quorum;
+  /**
+   * Reports a second that are asked for of each name, however many replicas there are. Default 20: each reads and writes,
+   * and those that meet begin anew.
+   */
+  readonly rate?: number;
 }
 
 /** Somebody else was faster: what was read is no longer what stands there. */
@@ -34,7 +39,8 @@ const longestPause = 4;
  * Makes a home for shared state of anything that can keep a text and replace it only if it is unchanged.
  *
  * Two writers at once never lose a report: the later one reads again and decides again. What `get` and `set` throw goes to
- * the policy, which goes on by itself and reports again later; `overloaded: true` on the error makes that much later.
+ * the policy, which goes on by itself and reports again later; `overloaded: true` on the error makes that much later, and `refused: true`
+ * drops the report.
  *
  * @example
  * const shared = compareAndSetStore({
@@ -46,8 +52,9 @@ export function compareAndSetStore<V>(
   home: CompareAndSet<V>,
   options: CompareAndSetStoreOptions = {},
 ): SharedStore {
-  known(options, "compareAndSetStore", ["quorum"]);
+  known(options, "compareAndSetStore", ["quorum", "rate"]);
   const quorum = oneOf("majority", "any")(options.quorum ?? "majority", "compareAndSetStore: quorum");
+  const rate = whole(options.rate ?? 20, "compareAndSetStore: rate");
   // The waits of those who met differ, else they would meet again.
   const again = retry({
     attempts: 10,
@@ -62,7 +69,7 @@ export function compareAndSetStore<V>(
   const sync = compose(timeout("4s"), inTurn, timeout("4s"), again).wrap(
     async ({ name, report }: { readonly name: string; readonly report: Report }, { signal, attempt }) => {
       const { text, version, now = systemClock.wall() } = await home.get(name, signal);
-      const [record, view] = coordinate(recordIn(text), report, now, quorum);
+      const [record, view] = coordinate(recordIn(text), report, now, quorum, rate);
       if (!(await home.set(name, JSON.stringify(record), version, signal))) throw new Contended(name);
       // Where writers meet there are too many for this home: they come less often, save a leader who must renew.
       const less = report.kind === "lease" ? 1 : Math.min(attempt, longestPause);
@@ -73,8 +80,8 @@ export function compareAndSetStore<V>(
 }
 
 /** Of the options of a store that is built on this one, those that are this one's. */
-export function quorumOf({ quorum }: CompareAndSetStoreOptions): CompareAndSetStoreOptions {
-  return quorum === undefined ? {} : { quorum };
+export function sharingOf({ quorum, rate }: CompareAndSetStoreOptions): CompareAndSetStoreOptions {
+  return { ...(quorum !== undefined && { quorum }), ...(rate !== undefined && { rate }) };
 }
 
 function recordIn(text: string | undefined): SharedRecord | undefined {

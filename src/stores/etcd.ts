@@ -6,7 +6,7 @@ import {
   type CompareAndSet,
   type CompareAndSetStoreOptions,
   compareAndSetStore,
-  quorumOf,
+  sharingOf,
 } from "./compare-and-set.ts";
 import { baseUrl, HttpStoreError, postJson } from "./post-json.ts";
 
@@ -42,9 +42,9 @@ interface Lease {
  * const circuit = circuitBreaker({ name: "prices", shared: etcdStore({ url: "http://localhost:2379" }) });
  */
 export function etcdStore(options: EtcdStoreOptions): SharedStore {
-  known(options, "etcdStore", ["url", "prefix", "forgetAfter", "headers", "fetch", "quorum"]);
+  known(options, "etcdStore", ["url", "prefix", "forgetAfter", "headers", "fetch", "quorum", "rate"]);
   const forgetAfter = milliseconds(options.forgetAfter ?? "168h", "etcdStore: forgetAfter");
-  return compareAndSetStore(homeIn(options, "etcdStore", forgetAfter), quorumOf(options));
+  return compareAndSetStore(homeIn(options, "etcdStore", forgetAfter), sharingOf(options));
 }
 
 /**

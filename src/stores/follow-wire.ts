@@ -10,7 +10,12 @@ export interface FollowRequest {
 /** What the home says: the answer to a report, or without an `id` what everybody is to know. */
 export type FollowMessage =
   | { readonly id?: number; readonly view: View }
-  | { readonly id: number; readonly error: string };
+  | {
+      readonly id: number;
+      readonly error: string;
+      /** The report will never be taken: it is to be dropped. */
+      readonly refused?: boolean;
+    };
 
 /** The WebSocket subprotocol. A follower shows its token as `token.<token>` beside it. */
 export const followProtocol = "ninelives.follow.v1";

@@ -77,8 +77,10 @@ export class FollowerLine {
     if (message === undefined) return;
     const asked = this.#asked.get(message.id ?? 0);
     this.#asked.delete(message.id ?? 0);
-    if ("error" in message) asked?.reject(new Error(message.error));
-    else if (message.id === undefined) this.#hear(message.view);
+    if ("error" in message) {
+      const { error, refused = false } = message;
+      asked?.reject(Object.assign(new Error(error), { refused }));
+    } else if (message.id === undefined) this.#hear(message.view);
     else asked?.resolve(message.view);
   }
 

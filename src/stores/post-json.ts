@@ -6,11 +6,14 @@ export class HttpStoreError extends Error {
   readonly status: number;
   /** The other side wants fewer calls, so the next one comes much later. */
   readonly overloaded: boolean;
+  /** The other side will never take this, however often it is sent. */
+  readonly refused: boolean;
 
   constructor(status: number, message: string) {
     super(message);
     this.status = status;
     this.overloaded = status === 429 || status === 503;
+    this.refused = status >= 400 && status < 500 && ![408, 425, 429].includes(status);
   }
 }
 

@@ -7,6 +7,8 @@ export const largestReport = 4_096;
 /** What came is no report. The home's record is untouched. */
 export class ReportError extends Error {
   override readonly name = "ReportError";
+  /** Whoever sent it drops it. Own properties cross the wire of RPC. */
+  readonly refused = true;
 }
 
 const mostCharacters = 64;

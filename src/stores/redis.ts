@@ -6,7 +6,7 @@ import {
   type CompareAndSet,
   type CompareAndSetStoreOptions,
   compareAndSetStore,
-  quorumOf,
+  sharingOf,
 } from "./compare-and-set.ts";
 import { baseUrl, postJson } from "./post-json.ts";
 
@@ -44,10 +44,10 @@ return 1`;
  * const circuit = circuitBreaker({ name: "prices", shared: redisStore(client) });
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): SharedStore {
-  known(options, "redisStore", ["prefix", "forgetAfter", "quorum"]);
+  known(options, "redisStore", ["prefix", "forgetAfter", "quorum", "rate"]);
   const { prefix = "ninelives:" } = options;
   const forgetAfter = milliseconds(options.forgetAfter ?? "168h", "redisStore: forgetAfter");
-  return compareAndSetStore(homeIn(client, prefix, String(forgetAfter)), quorumOf(options));
+  return compareAndSetStore(homeIn(client, prefix, String(forgetAfter)), sharingOf(options));
 }
 
 /**

@@ -49,7 +49,7 @@ describe("Replica", () => {
       exchange(closed, 0);
       machine.count(1, false, false);
       const first = send(2_000);
-      machine.lost(first, 2_100, false);
+      machine.lost(first, 2_100, "lost");
       machine.count(1, false, false);
       expect(send(9_000)).toBe(first);
       machine.answered(first, closed, 9_000, 9_000);
@@ -384,7 +384,7 @@ describe("Replica", () => {
 
     it("no sooner for news than the first failure to reach the home allows", () => {
       const { machine, send } = replica();
-      const retryIn = machine.lost(send(0), 0, false);
+      const retryIn = machine.lost(send(0), 0, "lost");
       machine.tell(10);
       expect(retryIn).toBe(2_000);
       expect([machine.due(1_999), machine.due(2_000)]).toEqual([false, true]);
@@ -393,25 +393,39 @@ describe("Replica", () => {
 
   describe("a failure to reach the home", () => {
     it.each([
-      [false, [2_000, 4_000, 8_000, 16_000, 30_000, 30_000]],
-      [true, [8_000, 16_000, 30_000, 30_000, 30_000, 30_000]],
-    ])("(overloaded: %s) makes the pauses longer and longer", (overloaded, pauses) => {
+      ["lost", [2_000, 4_000, 8_000, 16_000, 30_000, 30_000]],
+      ["overloaded", [8_000, 16_000, 30_000, 30_000, 30_000, 30_000]],
+      ["refused", [30_000, 60_000, 120_000, 240_000, 480_000, 600_000, 600_000]],
+    ] as const)("(%s) makes the pauses longer and longer", (why, pauses) => {
       const { machine, send } = replica();
-      expect(pauses.map(() => machine.lost(send(0), 0, overloaded))).toEqual(pauses);
+      expect(pauses.map(() => machine.lost(send(0), 0, why))).toEqual(pauses);
+    });
+
+    it("drops a report that was refused, with what it said, and sends a new one later", () => {
+      const { machine, send } = replica();
+      machine.count(0, false, false);
+      const first = send(0);
+      machine.lost(first, 0, "refused");
+      machine.tell(1_000);
+      expect([machine.due(29_999), machine.due(30_000)]).toEqual([false, true]);
+      const next = send(30_000);
+      expect(next).toMatchObject({ seq: first.seq + 1, fail: 0 });
+      machine.answered(next, closed, 30_000, 30_050);
+      expect(machine.lost(send(40_000), 40_000, "refused")).toBe(30_000);
     });
 
     it("makes those that it hit together come back one by one", () => {
       const { machine, send } = replica();
-      expect([0, 0.5, 1].map((chance) => machine.lost(send(0), 0, false, chance))).toEqual([
+      expect([0, 0.5, 1].map((chance) => machine.lost(send(0), 0, "lost", chance))).toEqual([
         2_000, 5_000, 12_000,
       ]);
     });
 
     it("is forgotten at the first answer", () => {
       const { machine, send, exchange } = replica();
-      machine.lost(send(0), 0, false);
+      machine.lost(send(0), 0, "lost");
       exchange(closed, 2_000);
-      expect(machine.lost(send(4_000), 4_000, false)).toBe(2_000);
+      expect(machine.lost(send(4_000), 4_000, "lost")).toBe(2_000);
     });
   });
 
@@ -431,7 +445,7 @@ describe("Replica", () => {
       const { machine, send } = replica();
       const first = send(0);
       machine.answered(send(5_000), closed, 5_000, 5_100);
-      expect(machine.lost(first, 5_200, false)).toBeUndefined();
+      expect(machine.lost(first, 5_200, "lost")).toBeUndefined();
       expect(machine.due(7_100)).toBe(true);
     });
   });

@@ -40,6 +40,23 @@ describe("compareAndSetStore", () => {
     expect(asked).toEqual({ gets: 1, sets: 1, refused: 0 });
   });
 
+  it.each([
+    [{}, 20],
+    [{ rate: 5 }, 5],
+  ])(
+    "asks for so many reports a second of each name, however many replicas there are: %j",
+    async (options, rate) => {
+      const store = compareAndSetStore(table({ clock: () => 0 }).home, options);
+      const views: number[] = [];
+      for (let each = 0; each < 200; each++) {
+        views.push((await store.sync("prices", report({ replica: `replica ${each}` }), deaf)).nextSync);
+      }
+      const seconds = Map.groupBy(views, (nextSync) => Math.floor(nextSync / 1_000));
+      expect(Math.max(...[...seconds.values()].map(({ length }) => length))).toBe(rate);
+      expect(() => compareAndSetStore(table().home, { rate: 0 })).toThrow("compareAndSetStore: rate must be");
+    },
+  );
+
   it("decides again on what is there when another writer was faster, and loses no report", async () => {
     const { home, kept, asked } = table();
     const stores = Array.from({ length: 8 }, () => compareAndSetStore(home));

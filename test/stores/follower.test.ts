@@ -166,13 +166,16 @@ describe("followerStore", () => {
     const answer = store.sync("prices", report({ seq: 2 }), deaf);
     await clock.advance(0);
     last().says({ id: 1, error: "seq must be" });
-    await expect(answer).rejects.toMatchObject({ status: 422, overloaded: false });
+    await expect(answer).rejects.toMatchObject({ status: 422, overloaded: false, refused: true });
   });
 
   it("an overloaded home says so", async () => {
     const { store, wire } = edge();
     wire.status = 503;
-    await expect(store.sync("prices", report(), deaf)).rejects.toMatchObject({ overloaded: true });
+    await expect(store.sync("prices", report(), deaf)).rejects.toMatchObject({
+      overloaded: true,
+      refused: false,
+    });
   });
 
   it("connects again with the next report, and tries a few times", async () => {

@@ -68,3 +68,8 @@ describe("readRegionReport", () => {
     expect(() => readRegionReport(report)).toThrow(ReportError);
   });
 });
+
+it("a report that is none is marked, so that its sender drops it", () => {
+  const refusal = () => readReport({});
+  expect(refusal).toThrow(expect.objectContaining({ refused: true }));
+});

@@ -139,8 +139,8 @@ export class CircuitObject extends DurableObject<CircuitEnv> {
     } catch (error) {
       if (error instanceof SyntaxError) this.#refused++;
       // What is not ours may hold what nobody should see.
-      const why = error instanceof ReportError || error instanceof SyntaxError ? error.message : "it failed";
-      send(socket, { id, error: why });
+      const refused = error instanceof ReportError || error instanceof SyntaxError;
+      send(socket, { id, error: refused ? error.message : "it failed", ...(refused && { refused }) });
     }
   }
 
