@@ -1,6 +1,7 @@
 import {
   CommandError,
   defineCommand,
+  type HeldCircuits,
   object,
   optional,
   type RegisteredCommand,
@@ -54,4 +55,27 @@ async function turned(env: Env, circuit: string, what: "open" | "close" | "reset
   } else gateway.sink.emit({ ...stamp, type: "circuit.closed", openFor: 0 });
   await gateway.sink.flush();
   return { circuit, state: view.state, epoch: view.epoch };
+}
+
+/** The circuits that are held open in the fleet. */
+export function heldCircuits(env: Env): HeldCircuits {
+  const known = () => [...gatewayOf(env).routes.values()].flatMap(({ circuits }) => [...circuits.keys()]);
+  const held = async () => {
+    const states = await Promise.all(
+      known().map(
+        async (circuit) => [circuit, (await env.CIRCUITS.getByName(circuit).view())?.state] as const,
+      ),
+    );
+    return states.filter(([, state]) => state === "forced-open").map(([circuit]) => circuit);
+  };
+  return {
+    held,
+    async hold(circuits) {
+      const before = await held();
+      const there = known();
+      const open = circuits.filter((circuit) => there.includes(circuit) && !before.includes(circuit));
+      for (const circuit of open) await turned(env, circuit, "open");
+      for (const circuit of before) if (!circuits.includes(circuit)) await turned(env, circuit, "close");
+    },
+  };
 }

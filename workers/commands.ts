@@ -10,7 +10,7 @@ import {
   snapshotCommands,
 } from "ninelives/control";
 import { auditCommands } from "./audit-commands.ts";
-import { circuitCommands } from "./circuit-commands.ts";
+import { circuitCommands, heldCircuits } from "./circuit-commands.ts";
 import { planeOf } from "./document-plane.ts";
 import type { Env } from "./env.ts";
 import { limiterCommands } from "./limiter-commands.ts";
@@ -57,7 +57,7 @@ export function definitions(env: Env, own: OwnCommands = () => []): RegisteredCo
     ...limiterCommands(env),
     ...stateCommands(env),
     ...weightCommands(env),
-    ...snapshotCommands(plane),
+    ...snapshotCommands(plane, heldCircuits(env)),
     ...auditCommands(env),
     ...own(env),
   ];

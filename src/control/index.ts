@@ -83,7 +83,7 @@ export {
   text,
   wholeNumber,
 } from "./schema.ts";
-export { snapshotCommands } from "./snapshot-commands.ts";
+export { type HeldCircuits, snapshotCommands } from "./snapshot-commands.ts";
 export {
   allows,
   anonymous,

@@ -27,35 +27,61 @@ const versions = list(
   { most: versionsKept },
 );
 
-/** The whole control plane as one file, out and in. */
-export function snapshotCommands(plane: DocumentPlane): RegisteredCommand[] {
+/** The circuits that somebody's hand holds open. */
+export interface HeldCircuits {
+  /** Their names. */
+  held(): Promise<readonly string[]>;
+  /** Opens these of the circuits that there are, and closes the others that are held. */
+  hold(circuits: readonly string[]): Promise<void>;
+}
+
+const none: HeldCircuits = { held: async () => [], hold: async () => {} };
+
+/**
+ * The whole control plane as one file, out and in.
+ *
+ * @param circuits those that a hand may hold open, where the plane has some
+ */
+export function snapshotCommands(plane: DocumentPlane, circuits: HeldCircuits = none): RegisteredCommand[] {
   return [
     defineCommand({
       name: "control.snapshot",
-      description: "Gives all policy documents with their versions, as one file for control.restore.",
+      description:
+        "Gives all policy documents with their versions, and which circuits are held open, as one file for control.restore.",
       readOnly: true,
       input: object({}),
       output: {
         type: "object",
-        required: ["format", "documents"],
-        properties: { format: { const: formatVersion }, documents: { type: "array", items: historySchema } },
+        required: ["format", "documents", "circuits"],
+        properties: {
+          format: { const: formatVersion },
+          documents: { type: "array", items: historySchema },
+          circuits: { type: "array", items: { type: "string" } },
+        },
       },
-      run: async () => ({ format: formatVersion, documents: await plane.store.histories() }),
+      run: async () => ({
+        format: formatVersion,
+        documents: await plane.store.histories(),
+        circuits: await circuits.held(),
+      }),
     }),
     defineCommand({
       name: "control.restore",
       description:
-        "Puts the documents of a file from control.snapshot in the place of all. Nothing changes unless all will do.",
+        "Puts what a file from control.snapshot has in the place of all. Nothing changes unless all documents will do.",
       input: object({
         format: wholeNumber({ least: formatVersion, most: formatVersion }),
         documents: list(versions),
+        circuits: optional(
+          list(text({ most: 200, description: "those to hold open; left as they are without it" })),
+        ),
       }),
       output: {
         type: "object",
         required: ["restored"],
         properties: { restored: { type: "integer" } },
       },
-      run: async ({ documents }) => {
+      run: async ({ documents, circuits: held }) => {
         for (const history of documents) {
           if (history.length === 0)
             throw new CommandError("invalid-arguments", "documents must have versions");
@@ -74,6 +100,7 @@ export function snapshotCommands(plane: DocumentPlane): RegisteredCommand[] {
         const originals = plane.policies().map(({ name, text }) => configured(name, text));
         const restored = await plane.store.restore(histories, originals);
         await Promise.all(restored.map((document) => plane.apply(document)));
+        if (held !== undefined) await circuits.hold(held);
         return { restored: restored.length };
       },
     }),

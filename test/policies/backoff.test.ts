@@ -1,10 +1,14 @@
 import {
   type AnyBackoff,
+  adaptive,
   type Backoff,
   constant,
+  type Duration,
   exponential,
+  format,
   type Jitter,
   linear,
+  retry,
   sequence,
 } from "ninelives";
 import { seededRandom } from "ninelives/testing";
@@ -150,4 +154,12 @@ describe("jitter", () => {
     expect(check).toThrow(`but is ${quoted}`);
     expect(check).toThrow("retry: jitter");
   });
+});
+
+it("a sequence is described as its waits are now, and asks for one at least", () => {
+  const last = adaptive<Duration>("5ms");
+  const policy = retry({ backoff: sequence("1ms", last) });
+  last.set("7ms");
+  expect(format(policy)).toBe("retry(backoff: sequence(1ms, 7ms))");
+  expect(() => sequence()).toThrow("sequence: delays must be one duration or more");
 });
