@@ -1,5 +1,6 @@
 import { judgeValue } from "./classify.ts";
 import type { Context } from "./context.ts";
+import { degrade } from "./degrade.ts";
 import { AllFailedError, RejectedError } from "./errors.ts";
 import { kindOf } from "./events.ts";
 import type { Environment } from "./platform.ts";
@@ -37,7 +38,10 @@ export async function tryInTurn<Q, S>(
     try {
       const value = await service(request, context);
       const failed = index < count - 1 && judgeValue(context.environment, value).kind === "failure";
-      if (!failed || context.leg.aborted) return value;
+      if (!failed || context.leg.aborted) {
+        if (causes.length) degrade(context);
+        return value;
+      }
       index = nextIn(services, index + 1, context);
       if (index === count) return value;
       context.environment.discard(value);

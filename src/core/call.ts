@@ -45,6 +45,7 @@ export interface Trace {
 export interface CallNotes {
   circuits: CircuitCall[] | undefined;
   inTime: number | undefined;
+  degraded: true | undefined;
 }
 
 /** What all contexts of one call share: what its caller said of it, and what layers note. */

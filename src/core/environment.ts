@@ -4,7 +4,7 @@ import type { Classify } from "./classify.ts";
 import { judgeValue } from "./classify.ts";
 import type { Clock } from "./clock.ts";
 import type { Context } from "./context.ts";
-import { type CircuitCall, type EventSink, kindOf } from "./events.ts";
+import { type CircuitCall, type EventDraft, type EventSink, kindOf } from "./events.ts";
 import { type Exit, pass, through } from "./exit.ts";
 import { callable, having, text } from "./options.ts";
 import type { Environment } from "./platform.ts";
@@ -77,6 +77,7 @@ export function environment(chosen: EnvironmentOptions): Policy {
 class Report<S> implements Exit<S>, CallNotes {
   circuits: CircuitCall[] | undefined;
   inTime: number | undefined;
+  declare degraded: true | undefined;
   readonly #around: CallNotes | undefined;
   readonly #context: Context;
   readonly #exit: Exit<S>;
@@ -91,14 +92,10 @@ class Report<S> implements Exit<S>, CallNotes {
   }
 
   succeed(value: S): unknown {
-    const context = this.#context;
+    const context = this.#end();
     try {
-      const { circuits, inTime } = this.#end();
-      const duration = this.#duration();
-      const attempts = context.sends;
-      if (judgeValue(context.environment, value).kind === "failure") {
-        context.emit({ type: "request.failed", duration, attempts, circuits, inTime, kind: "value" });
-      } else context.emit({ type: "request.succeeded", duration, attempts, circuits, inTime });
+      if (judgeValue(context.environment, value).kind === "failure") this.#tell("request.failed", "value");
+      else this.#tell("request.succeeded");
     } catch (thrown) {
       return this.#exit.fail(thrown);
     }
@@ -106,22 +103,28 @@ class Report<S> implements Exit<S>, CallNotes {
   }
 
   fail(error: unknown): unknown {
-    const context = this.#context;
-    const { circuits, inTime } = this.#end();
-    const duration = this.#duration();
-    const attempts = context.sends;
-    if (context.leg.aborted) context.emit({ type: "request.aborted", duration, attempts, circuits, inTime });
-    else context.emit({ type: "request.failed", duration, attempts, circuits, inTime, kind: kindOf(error) });
+    if (this.#end().leg.aborted) this.#tell("request.aborted");
+    else this.#tell("request.failed", kindOf(error));
     return this.#exit.fail(error);
   }
 
-  #duration(): number {
-    return this.#context.environment.clock.now() - this.#began;
+  /** From here on notes are somebody else's. */
+  #end(): Context {
+    this.#context.call.notes = this.#around;
+    return this.#context;
   }
 
-  /** From here on notes are somebody else's. */
-  #end(): CallNotes {
-    this.#context.call.notes = this.#around;
-    return this;
+  /** One shape for all three, which is less to compile and to carry. */
+  #tell(type: EventDraft["type"], kind?: string): void {
+    const context = this.#context;
+    context.emit({
+      type,
+      duration: context.environment.clock.now() - this.#began,
+      attempts: context.sends,
+      circuits: this.circuits,
+      inTime: this.inTime,
+      degraded: kind ? undefined : this.degraded,
+      kind,
+    } as EventDraft);
   }
 }

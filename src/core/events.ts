@@ -39,8 +39,11 @@ export interface CallMeasures {
 
 /** What happened, by type. A new type may come at any time: readers skip what they do not know. */
 export interface EventDetails {
-  /** The call succeeded, after all policies. Emitted by `environment`. */
-  "request.succeeded": CallMeasures;
+  /**
+   * The call succeeded, after all policies. Emitted by `environment`. It is `degraded` when the service failed and another
+   * branch or what a cache had kept answered in its place; else that is absent.
+   */
+  "request.succeeded": CallMeasures & { readonly degraded?: true | undefined };
   /** The call failed, after all policies. `kind` is a rejection's kind, an error's name, or `value` for a failing value. */
   "request.failed": CallMeasures & { readonly kind: string };
   /** The caller gave the call up, which is neither success nor failure. Emitted by `environment`. */

@@ -1,5 +1,6 @@
 import { judgeValue } from "../core/classify.ts";
 import { Context } from "../core/context.ts";
+import { degrade } from "../core/degrade.ts";
 import type { Duration } from "../core/duration.ts";
 import { count, duration, flag, settings, type Table } from "../core/options.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
@@ -94,7 +95,9 @@ export function staleIfError(options: StaleIfErrorOptions = {}): Policy<FetchCal
       const find = async () => (await open()).match(url);
       const found = await inTime.execute(find, own).catch(() => undefined);
       const response = found && standIn(call, found, environment.clock.wall());
-      if (response !== undefined) context.emit({ type: "cache.hit", freshness: "stale-if-error" });
+      if (response === undefined) return undefined;
+      degrade(context);
+      context.emit({ type: "cache.hit", freshness: "stale-if-error" });
       return response;
     }
 

@@ -1,5 +1,8 @@
+import type { CircuitState } from "../core/events.ts";
 import type { HistogramSample, MetricFamily, Sample } from "../state/metric-family.ts";
 import type { PolicyTotals } from "./observer.ts";
+
+const refusing: readonly CircuitState[] = ["open", "half-open", "forced-open"];
 
 /** What metrics are made of: an observer, or the sum of several. */
 export interface Counted {
@@ -23,7 +26,8 @@ export function metricsOf(observer: Counted): MetricFamily[] {
       help: "Calls that ended, after all policies.",
       type: "counter",
       samples: each(({ policy, counts }) => [
-        [{ policy, result: "success" }, counts.requests - counts.failures],
+        [{ policy, result: "success" }, counts.requests - counts.failures - counts.degraded],
+        [{ policy, result: "degraded" }, counts.degraded],
         [{ policy, result: "failure" }, counts.failures],
         [{ policy, result: "aborted" }, counts.aborted],
       ]),
@@ -116,10 +120,10 @@ function circuitMetrics(policies: readonly PolicyTotals[]): MetricFamily[] {
     },
     {
       name: "resilience_circuit_breaker_open",
-      help: "1 while a circuit refuses calls or probes, 0 while it is closed.",
+      help: "1 while a circuit refuses calls or probes, 0 while it lets all of them through.",
       type: "gauge",
       samples: policies.flatMap(({ policy, circuits }) =>
-        circuits.map(({ circuit, state }): Sample => [{ policy, circuit }, state === "closed" ? 0 : 1]),
+        circuits.map(({ circuit, state }): Sample => [{ policy, circuit }, refusing.includes(state) ? 1 : 0]),
       ),
     },
   ];

@@ -14,6 +14,7 @@ const slotsKept = 180;
 const counters = [
   "requests",
   "failures",
+  "degraded",
   "aborted",
   "attempts",
   "retries",
@@ -48,6 +49,7 @@ class Slot implements Counts {
   number: number;
   requests = 0;
   failures = 0;
+  degraded = 0;
   aborted = 0;
   attempts = 0;
   retries = 0;
@@ -96,6 +98,7 @@ export class Slots {
     if (type !== "request.succeeded" && type !== "request.failed") return;
     this.#count(slot, "attempts", event.attempts);
     if (type === "request.failed") this.#count(slot, "failures", 1);
+    else if (event.degraded === true) this.#count(slot, "degraded", 1);
     // A refused call took no time of the service; it would make a failing service look fast.
     if (event.attempts === 0) return;
     slot.latencies ??= new LatencySketch();

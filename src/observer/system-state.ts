@@ -11,6 +11,8 @@ export interface WindowState {
   /** Calls that ended, save those that their callers gave up. */
   readonly requests: number;
   readonly failures: number;
+  /** Calls that succeeded because something else answered in place of a service that failed; older observers do not tell. */
+  readonly degraded?: number;
   readonly aborted: number;
   /** Calls a second, over the part of the window that the observer was there for. */
   readonly rate: number;

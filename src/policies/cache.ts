@@ -1,6 +1,7 @@
 import type { Adaptive, Changeable, Tunable } from "../core/adaptive.ts";
 import { judgeValue } from "../core/classify.ts";
 import { Context } from "../core/context.ts";
+import { degrade } from "../core/degrade.ts";
 import type { Duration } from "../core/duration.ts";
 import { callable, count, duration, settings, type Table } from "../core/options.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
@@ -98,8 +99,10 @@ export function cache<Req = unknown, Res = unknown>(chosen: CacheOptions<Req, Re
       function lastKnown(): Kept<Res> | undefined {
         if (context.leg.aborted) return undefined;
         const entry = entries.get(key, context.environment.clock.now(), read.staleIfError(context));
-        if (entry !== undefined) context.emit({ type: "cache.hit", freshness: "stale-if-error" });
-        return entry?.value;
+        if (entry === undefined) return undefined;
+        degrade(context);
+        context.emit({ type: "cache.hit", freshness: "stale-if-error" });
+        return entry.value;
       }
       return next(request, context).then(
         (value) => {

@@ -81,7 +81,7 @@ const measures = { duration: number, attempts: number, circuits: circuitCalls, i
 
 /** The fields of each event, and what they must be. */
 const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
-  "request.succeeded": measures,
+  "request.succeeded": { ...measures, degraded: (value) => value === undefined || value === true },
   "request.failed": { ...measures, kind: label },
   "request.aborted": measures,
   "retry.attempted": { attempt: number, delay: number, kind: label },

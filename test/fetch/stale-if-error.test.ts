@@ -88,6 +88,7 @@ describe("staleIfError", () => {
     });
     expect([...response.headers.keys()].join()).not.toContain("kept");
     expect(sink.of("cache.hit")).toMatchObject([{ freshness: "stale-if-error", key: "https://api.test" }]);
+    expect(sink.of("request.succeeded").at(-1)?.degraded).toBe(true);
     expect(clock.pending).toBe(0);
   });
 

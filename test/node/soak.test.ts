@@ -22,6 +22,7 @@ describe("soak > growthOf", () => {
   it.each<[string, readonly number[], boolean]>([
     ["what stays", hour(() => 10), false],
     ["what saws", hour((sample) => 10 + (sample % 4) / 5), false],
+    ["what has more under way late", hour((sample) => (sample > 25 && sample % 4 > 0 ? 14 : 10)), false],
     ["what fills its windows", hour((sample) => 10 + Math.min(sample, 10)), false],
     ["an hour's leak of 8 bytes an event", leak(8), true],
     ["an hour's leak of 100 bytes an event", leak(100), true],

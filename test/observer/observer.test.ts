@@ -645,6 +645,7 @@ describe("metricsOf", () => {
     const { observer, tell, succeed, opened, fold } = stage();
     succeed();
     succeed();
+    tell("request.succeeded", { duration: 10, attempts: 1, degraded: true });
     tell("request.failed", {
       duration: 10,
       attempts: 1,
@@ -665,6 +666,7 @@ describe("metricsOf", () => {
       .filter((line) => line !== "" && !line.startsWith("#"));
     expect(samples.filter((line) => !/_bucket|_sum|_count/.test(line))).toEqual([
       'resilience_requests_total{policy="prices",result="success"} 2',
+      'resilience_requests_total{policy="prices",result="degraded"} 1',
       'resilience_requests_total{policy="prices",result="failure"} 1',
       'resilience_requests_total{policy="prices",result="aborted"} 0',
       'resilience_retries_total{policy="prices"} 1',
@@ -683,10 +685,10 @@ describe("metricsOf", () => {
     ]);
     expect(samples).toEqual(
       expect.arrayContaining([
-        'resilience_request_duration_seconds_bucket{policy="prices",le="0.01"} 3',
-        'resilience_request_duration_seconds_count{policy="prices"} 3',
-        'resilience_retry_attempts_bucket{policy="prices",le="1"} 3',
-        'resilience_retry_attempts_sum{policy="prices"} 3',
+        'resilience_request_duration_seconds_bucket{policy="prices",le="0.01"} 4',
+        'resilience_request_duration_seconds_count{policy="prices"} 4',
+        'resilience_retry_attempts_bucket{policy="prices",le="1"} 4',
+        'resilience_retry_attempts_sum{policy="prices"} 4',
         'resilience_circuit_breaker_open_duration_seconds_bucket{policy="prices",circuit="prices",le="5"} 0',
         'resilience_circuit_breaker_open_duration_seconds_bucket{policy="prices",circuit="prices",le="10"} 1',
         'resilience_circuit_breaker_open_duration_seconds_sum{policy="prices",circuit="prices"} 7',
@@ -720,6 +722,20 @@ describe("metricsOf", () => {
       `resilience_request_duration_seconds_bucket{policy="prices",le="0.025"} 2 # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736"} 0.021 ${now / 1_000}`,
     );
     expect(lines.filter((line) => line.includes("trace_id"))).toHaveLength(1);
+  });
+
+  it("says that a circuit refuses only where it does", () => {
+    const { observer, fold, now } = stage();
+    const call = { type: "request.succeeded", policy: "prices", at: now, attempts: 1, duration: 1 } as const;
+    const states = ["closed", "open", "half-open", "forced-open", "disabled", "metrics-only"] as const;
+    fold(
+      states.map((state) => ({ ...call, circuits: [{ circuit: state, state, result: "success" as const }] })),
+    );
+    const text = prometheusText(metricsOf(observer));
+    const refuses = states.filter((state) =>
+      text.includes(`resilience_circuit_breaker_open{policy="prices",circuit="${state}"} 1`),
+    );
+    expect(refuses).toEqual(["open", "half-open", "forced-open"]);
   });
 
   it("counts on when a window has forgotten", () => {

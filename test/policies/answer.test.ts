@@ -16,6 +16,11 @@ import { stage } from "./stage.ts";
 
 const down = new Error("down");
 
+async function settled<T>(clock: { advance(ms: number): Promise<void> }, called: T): Promise<T> {
+  await clock.advance(0);
+  return called;
+}
+
 describe("answer", () => {
   it("answers by itself and never calls its service", async () => {
     const { clock, origin, sink, call } = stage(answer<unknown>("static"));
@@ -91,6 +96,30 @@ describe("fallback", () => {
     const { sink, fail } = stage(fallback<unknown>("instead"));
     expect((await fail(error)).seen).toEqual({ value: "instead" });
     expect(sink.of("fallback.used")[0]?.kind).toBe(kind);
+    expect(sink.of("request.succeeded")).toMatchObject([{ degraded: true }]);
+  });
+
+  it("marks the calls that it answered, and no others", async () => {
+    const { clock, origin, sink, call } = stage(compose(retry(2), orElse(timeout("1s"), timeout("1s"))));
+    origin.script(
+      () => Promise.resolve("fine"),
+      () => Promise.reject(down),
+      () => Promise.reject(down),
+      () => Promise.resolve("fine again"),
+    );
+    for (let each = 0; each < 2; each++) {
+      call();
+      await clock.advance(1_000);
+    }
+    // The second call's branches both failed at first; what its retry got came from the service itself.
+    expect(sink.of("fallback.used")).toHaveLength(1);
+    expect(sink.of("request.succeeded").map(({ degraded }) => degraded)).toEqual([undefined, undefined]);
+    origin.script(
+      () => Promise.reject(down),
+      () => Promise.resolve("the other"),
+    );
+    expect((await settled(clock, call())).seen).toEqual({ value: "the other" });
+    expect(sink.of("request.succeeded").at(-1)?.degraded).toBe(true);
   });
 
   it("fallback > timeout: answers for a call that takes too long", async () => {

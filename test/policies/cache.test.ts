@@ -284,6 +284,12 @@ describe("cache", () => {
       expect(sink.of("cache.hit").map(({ freshness }) => freshness)).toEqual(
         Array.from({ length: 3 }, () => "stale-if-error"),
       );
+      expect(sink.of("request.succeeded").map(({ degraded }) => degraded)).toEqual([
+        undefined,
+        true,
+        true,
+        true,
+      ]);
       expect((await ask(staged, 404)).seen).toEqual({ value: 404 });
       expect((await ask(staged, "new")).seen).toEqual({ value: "new" });
       expect(origin.calls.length).toBe(6);

@@ -196,6 +196,7 @@ describe("otlp > metrics", () => {
         [
           { ...call, type: "request.succeeded", circuits },
           { ...call, type: "request.succeeded", circuits },
+          { ...call, type: "request.succeeded", inTime: 0, degraded: true },
           { ...call, type: "request.failed", kind: "timeout" },
           { ...call, type: "request.aborted" },
           { ...stamp, type: "retry.attempted", attempt: 1, delay: 5, kind: "TypeError" },
@@ -228,6 +229,7 @@ describe("otlp > metrics", () => {
       );
     expect(counted("resilience.requests")).toEqual([
       { "resilience.result": "succeeded", asInt: "2" },
+      { "resilience.result": "degraded", asInt: "1" },
       { "resilience.result": "failed", "error.type": "timeout", asInt: "1" },
       { "resilience.result": "aborted", asInt: "1" },
     ]);

@@ -62,7 +62,10 @@ export function countsOf(event: PolicyEvent): readonly Counted[] {
     case "request.aborted":
       return [
         ...one("resilience.requests", {
-          "resilience.result": event.type.slice("request.".length),
+          "resilience.result":
+            event.type === "request.succeeded" && event.degraded === true
+              ? "degraded"
+              : event.type.slice("request.".length),
           ...(event.type === "request.failed" && { "error.type": event.kind }),
         }),
         ...(event.circuits ?? []).map(({ circuit, state, result }) => circuitCall(circuit, state, result)),
