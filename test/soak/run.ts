@@ -5,6 +5,7 @@
  * --minutes=<number>   Default 8; an hour, after which no window is filling any more, is 60
  * --rate=<number>      events a second. Default 200
  * --policies=<number>  Default 20
+ * --shards=<number>    of the observer. Default 1
  *
  * Needs what `npm run build` makes.
  */
@@ -36,6 +37,7 @@ const { values: flags } = parseArgs({
     minutes: { type: "string", default: "8" },
     rate: { type: "string", default: "200" },
     policies: { type: "string", default: "20" },
+    shards: { type: "string", default: "1" },
   },
 });
 const [minutes, rate, policies] = [flags.minutes, flags.rate, flags.policies].map(positive) as [
@@ -58,6 +60,7 @@ const edge = await BareWorkerd.start({
   port: await freePort(),
   vars: {
     UPSTREAMS: "{}",
+    OBSERVER_SHARDS: flags.shards,
     PUBLIC_READS: "true",
     INGEST_KEYS: JSON.stringify({ [key]: ["*"] }),
     ALERTS: JSON.stringify({ rules: [{ name: "errors", when: "error-rate", above: 0.5 }] }),

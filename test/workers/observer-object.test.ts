@@ -183,6 +183,23 @@ describe.concurrent("ObserverObject", () => {
     await vi.waitFor(() => expect(texts).toEqual(["pong"]));
   });
 
+  it("keeps a viewer's connection through load, and answers each ping", { timeout: 20_000 }, async () => {
+    const observer = fresh();
+    const { socket, messages, texts } = await watch(observer);
+    const closed = vi.fn();
+    socket.addEventListener("close", closed);
+    const load = Array.from({ length: 500 }, (_, index) => `policy ${index}`);
+    const rounds = 40;
+    for (let round = 1; round <= rounds; round++) {
+      socket.send("ping");
+      await Promise.all([observer.ingest(batch(load)), observer.ingest(batch(load))]);
+    }
+    const events = rounds * 2 * load.length;
+    await vi.waitFor(() => expect(texts.filter((text) => text === "pong")).toHaveLength(rounds), 10_000);
+    await vi.waitFor(() => expect(messages.at(-1)).toMatchObject({ totals: { events } }), 10_000);
+    expect(closed).not.toHaveBeenCalled();
+  });
+
   it("goes on telling a viewer whom it knew before it slept", async () => {
     const observer = fresh();
     const { messages } = await watch(observer);
