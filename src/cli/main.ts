@@ -30,9 +30,11 @@ async function read(path: string): Promise<string> {
 function keys(listener: (key: string) => void): () => void {
   if (!stdin.isTTY) return () => {};
   const pressed = (bytes: Buffer) => {
-    const key = bytes.toString();
-    if (key === "\u0003") enough();
-    else listener(key);
+    // Those that were pressed together come together.
+    for (const key of bytes.toString()) {
+      if (key === "\u0003") enough();
+      else listener(key);
+    }
   };
   stdin.setRawMode(true).resume().on("data", pressed);
   return () => {
