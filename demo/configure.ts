@@ -17,6 +17,16 @@ const upstreams = {
   knobs: { service: "ORIGIN", path: "/knobs", policy: "timeout(5s)", quiet: true },
 };
 
+/** What the dashboard's view of alerts has to show; nobody is told, since there is no webhook. */
+const alerts = {
+  rules: [
+    { name: "callers see errors", when: "error-rate", above: 0.05, window: "1m", for: "5s" },
+    { name: "a circuit stays open", when: "circuit-open", for: "15s" },
+    { name: "slow calls", when: "latency", above: "800ms", window: "1m" },
+    { name: "a storm of retries", when: "amplification", above: 1.5, window: "1m" },
+  ],
+};
+
 /**
  * Writes the product's configuration as the demo runs it: with the shop's upstreams, its page and its secrets.
  *
@@ -41,6 +51,7 @@ export function configure(port: number, { token, ingestKey }: Secrets): string {
       UPSTREAMS: JSON.stringify(upstreams),
       PUBLIC_READS: "true",
       TOKENS: JSON.stringify([{ name: "demo", sha256: sha256(token), scopes: ["*"] }]),
+      ALERTS: JSON.stringify(alerts),
       INGEST_KEYS: JSON.stringify({ [ingestKey]: origins }),
     },
   };

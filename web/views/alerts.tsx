@@ -5,6 +5,14 @@ import { Empty } from "../parts/empty.tsx";
 import { href } from "../route.ts";
 import { Nothing } from "./nothing.tsx";
 
+const sample = `{
+  "rules": [
+    { "name": "errors", "when": "error-rate", "above": 0.05 },
+    { "name": "open", "when": "circuit-open", "for": "5m" }
+  ],
+  "webhook": { "url": "https://chat.example.com/hooks/1" }
+}`;
+
 const order = ["firing", "pending", "ok"] as const;
 
 /** The rules on the windows, and what they found: what fires first. */
@@ -26,9 +34,11 @@ export function AlertsView() {
       {rules.length === 0 ? (
         <Empty title="There are no rules for alerts">
           <p>
-            They stand in <code>ALERTS</code> of the Worker: a circuit open for longer than, an error rate, a
-            latency or an amplification above, over a window.
+            A rule says when somebody is to be told: a circuit open for longer than, or an error rate, a
+            latency or an amplification above, over a window. They stand in <code>ALERTS</code> of the Worker,
+            with the webhook that hears of what fires:
           </p>
+          <pre class="sample">{sample}</pre>
         </Empty>
       ) : (
         <ul class="alerts">

@@ -8,6 +8,10 @@ export function Nothing() {
     return (
       <Empty whole title="No calls yet">
         <p>
+          Each policy that guards calls gets a card here: whether its circuit lets them pass, how many there
+          are, how many fail and how long they take.
+        </p>
+        <p>
           The observer is listening. Send a request through <code>/gateway/&lt;upstream&gt;/</code>, or let a
           page send its events to <code>/v1/events</code>: the policy shows up here within a second.
         </p>
