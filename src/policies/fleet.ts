@@ -205,8 +205,8 @@ export class Fleet {
     switch (view.state) {
       case "open":
       case "forced-open": {
-        // The fleet opened on this circuit's own evidence, which has been told.
-        if (view.state === "open" && this.#circuit.state === "open") return;
+        // The fleet opened on this circuit's own evidence, which has been told; that a probe failed has not.
+        if (view.state === "open" && this.#circuit.state === "open" && from !== "half-open") return;
         const { failureRate } = this.#circuit;
         const { reason, openFor } = view;
         const until = view.state === "open" ? { openFor } : {};

@@ -148,6 +148,28 @@ describe("circuitBreaker with a shared home", () => {
     ]);
   });
 
+  it("tells of each probe that fails, by whose failure the fleet opened again", async () => {
+    const { replicas, clock, meet } = fleet(1);
+    await meet();
+    const { fail, sink } = member(replicas, first);
+    await fail();
+    for (let probes = 0; probes < 2; probes++) {
+      // Past the open time, which grows, and past the next slot to report.
+      for (let seconds = 0; seconds < 8; seconds++) {
+        await clock.advance(1_000);
+        await fail();
+      }
+    }
+    const told = sink.events
+      .map(({ type }) => type)
+      .filter((type) => /^circuit.(opened|half-opened|closed)$/.test(type));
+    const turns = told.length;
+    expect(turns).toBeGreaterThanOrEqual(5);
+    expect(told).toEqual(
+      Array.from({ length: turns }, (_, turn) => (turn % 2 === 0 ? "circuit.opened" : "circuit.half-opened")),
+    );
+  });
+
   it("opens in one replica of three without the fleet, and closes there by itself", async () => {
     const { shared, replicas, clock, meet } = fleet(3);
     await meet();
