@@ -10,7 +10,7 @@ import { token } from "./token.ts";
 const tooQuiet = 15_000;
 
 /** Milliseconds between looks at the policies that may be steered. */
-const lookAgain = 10_000;
+const lookAgain = 30_000;
 
 /** The page's ties to the server: what it shows comes in through the store, what it wants goes out through here. */
 export class Dashboard {

@@ -18,9 +18,9 @@ export class RunningDemo {
     this.token = token;
   }
 
-  /** Starts it as the README says, and settles when it says that it is up. */
-  static async start(port: number, scratch: string): Promise<RunningDemo> {
-    const process = spawn("npm", ["run", "demo", "--", "--no-traffic"], {
+  /** Starts it as the README says, by default without its own traffic, and settles when it says that it is up. */
+  static async start(port: number, scratch: string, options = ["--no-traffic"]): Promise<RunningDemo> {
+    const process = spawn("npm", ["run", "demo", "--", ...options], {
       cwd: root,
       env: { ...globalThis.process.env, PORT: String(port), DEMO_SCRATCH: scratch },
       // A group of its own, so that Ctrl-C reaches npm and what it runs, as in a terminal.
