@@ -73,6 +73,8 @@ export class Gateway {
   readonly #env: Env;
   readonly #home: SharedStore;
   readonly #versions = new Map<string, number>();
+  /** The versions that could not be put in force here. */
+  readonly #refused = new Map<string, number>();
   readonly #doings = new WeakMap<Response, Doing>();
   #followedAt = -Infinity;
   #checkedAt = -Infinity;
@@ -149,9 +151,19 @@ export class Gateway {
     const documents = await this.#env.CONTROL.getByName("control")
       .documents()
       .catch(told("policy documents"));
-    await Promise.all(
-      (documents ?? []).map((document) => this.apply(document).catch(told(`policy ${document.name}`))),
-    );
+    await Promise.all((documents ?? []).map((document) => this.#try(document)));
+  }
+
+  /** Puts a document in force, or tells its owner once why not: the one before stays. */
+  async #try(document: PolicyDocument): Promise<void> {
+    const { name, version } = document;
+    if (this.#refused.get(name) === version) return;
+    try {
+      await this.apply(document);
+    } catch (error) {
+      this.#refused.set(name, version);
+      console.warn(`version ${version} of policy ${name} is refused`, error);
+    }
   }
 
   #route(upstream: Upstream): Route {

@@ -1,6 +1,6 @@
 import { describe, expect, inject, it, vi } from "vitest";
 import { gatewayOf } from "../../workers/gateway.ts";
-import { testWorker } from "./test-worker.ts";
+import { testWorker, toldToOwner } from "./test-worker.ts";
 
 /** Policies that let every good answer through, one after the other: circuits come, go, and come back. */
 const texts = (change: number) =>
@@ -92,5 +92,37 @@ describe("gateway whose policy changes under load", () => {
     expect((await write("prices/circuitBreaker.window", "30s")).status).toBe(200);
     expect((await fetch("/gateway/prices/")).status).toBe(503);
     expect(seen).toHaveLength(2);
+  });
+
+  it("keeps what is in force where a document is refused, and tells its owner why, once", async () => {
+    const told = toldToOwner("warn");
+    const { env, fetch, control } = await testWorker({
+      upstreams: { prices: { service: "ORIGIN", policy: "retry(2)" } },
+    });
+    const now = vi.spyOn(Date, "now");
+    let at = Date.now();
+    /** A request that comes along when it is time to ask again, and what its isolate then goes by. */
+    const followed = async () => {
+      at += 2_000;
+      now.mockReturnValue(at);
+      expect((await fetch("/gateway/prices/")).status).toBe(200);
+      return gatewayOf(env).routes.get("prices")?.policy.text;
+    };
+    try {
+      // As by a Worker that is newer and knows more.
+      await control.setDocument("prices", "retry(3) + unheardOf(5)", 0, "ann", { original: "retry(2)" });
+      await followed();
+      await vi.waitFor(() => expect(told).toHaveLength(1));
+      for (let time = 0; time < 3; time++) expect(await followed()).toBe("retry(2)");
+      expect(told).toMatchObject([
+        ["version 1 of policy prices is refused", { message: expect.stringContaining("line 1, column 12") }],
+      ]);
+      await control.setDocument("prices", "retry(4)", 1, "ann");
+      await followed();
+      await vi.waitFor(() => expect(gatewayOf(env).routes.get("prices")?.policy.text).toBe("retry(4)"));
+      expect(told).toHaveLength(1);
+    } finally {
+      now.mockRestore();
+    }
   });
 });
