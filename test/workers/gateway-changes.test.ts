@@ -1,3 +1,4 @@
+import { sha256 } from "ninelives/control";
 import { describe, expect, inject, it, vi } from "vitest";
 import { gatewayOf } from "../../workers/gateway.ts";
 import { testWorker, toldToOwner } from "./test-worker.ts";
@@ -19,8 +20,16 @@ describe("gateway whose policy changes under load", () => {
   const each = 20;
 
   it("fails no request that would have succeeded, and sends none twice", { timeout: 300_000 }, async () => {
-    const { env, fetch, command, seen } = await testWorker({
+    // Each sender may send 300 commands a minute.
+    const senders = await Promise.all(
+      Array.from({ length: Math.ceil(changes / 250) }, async (_, number) => {
+        const token = `sender-${number}`;
+        return { token, record: { name: token, sha256: await sha256(token), scopes: ["*"] } };
+      }),
+    );
+    const { env, fetch, seen } = await testWorker({
       upstreams: { prices: { service: "ORIGIN", policy: "standard" } },
+      env: { TOKENS: JSON.stringify(senders.map(({ record }) => record)) },
       origin: async () => {
         // Changes come while calls are under way.
         await new Promise((resolve) => setTimeout(resolve, 2));
@@ -36,7 +45,11 @@ describe("gateway whose policy changes under load", () => {
     for (let version = 0; version < changes; version++) {
       const asked = Array.from({ length: each }, ask);
       const args = { name: "prices", text: texts(version), version };
-      const changed = await command("admin", "policy.set", args);
+      const changed = await fetch("/v1/commands/policy.set", {
+        method: "POST",
+        headers: { authorization: `Bearer ${senders[version % senders.length]?.token}` },
+        body: JSON.stringify(args),
+      });
       expect(changed.status).toBe(200);
       // The calls that the change found under way end after it, some of them after the next one.
       await under;
