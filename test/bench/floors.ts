@@ -40,14 +40,13 @@ export function floors(service: (request?: unknown, context?: unknown) => Promis
       { name: "an AbortController's signal", call: () => service(new AbortController().signal) },
       { name: leastBreakerName, call: leastBreaker(service) },
       { name: leastStackName, call: leastStack(service, false) },
-      { name: leastFetchName, call: leastStack(service, true) },
+      { name: "the least stack with a signal", call: leastStack(service, true) },
     ],
   };
 }
 
 export const leastBreakerName = "the least breaker";
 export const leastStackName = "the least stack";
-export const leastFetchName = "the least stack with a signal";
 
 type Call = Contestant["call"];
 type Bare = (request?: unknown, context?: unknown) => Promise<unknown>;

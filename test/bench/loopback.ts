@@ -6,6 +6,7 @@ import * as ffetch from "@fetchkit/ffetch";
 import ky from "ky";
 import { identity } from "ninelives";
 import { resilientFetch } from "ninelives/fetch";
+import { leastFetch, leastFetchName } from "./least-fetch.ts";
 import { type Effort, median } from "./measure.ts";
 import { table } from "./report.ts";
 
@@ -41,6 +42,7 @@ export async function overLoopback({ rounds }: Effort): Promise<OverLoopback[]> 
   const thread = new Worker(server, { eval: true });
   const [port] = await once(thread, "message");
   const url = `http://127.0.0.1:${port}/prices`;
+  const least = leastFetch(fetch);
   const resilient = resilientFetch();
   const bare = resilientFetch({ policy: identity });
   const kyFetch = ky.create({ timeout: 10_000, retry: 2 });
@@ -50,6 +52,7 @@ export async function overLoopback({ rounds }: Effort): Promise<OverLoopback[]> 
     ["native fetch, again", () => fetch(url)],
     // What any timeout costs at the least: undici follows the signal that it is given.
     ["native fetch, with a signal", () => fetch(url, { signal: new AbortController().signal })],
+    [leastFetchName, () => least(url)],
     ["ninelives resilientFetch, no policy", () => bare(url)],
     ["ninelives resilientFetch", () => resilient(url)],
     ["ky, retry and timeout", () => kyFetch(url)],

@@ -1,4 +1,6 @@
-import { leastBreakerName, leastFetchName, leastStackName } from "./floors.ts";
+import { leastBreakerName, leastStackName } from "./floors.ts";
+import { leastFetchName } from "./least-fetch.ts";
+import type { OverLoopback } from "./loopback.ts";
 import type { Timing } from "./measure.ts";
 
 export interface Measured extends Timing {
@@ -15,6 +17,7 @@ export interface Results {
   readonly node: string;
   readonly rounds: number;
   readonly sections: readonly SectionResult[];
+  readonly loopback: readonly OverLoopback[];
   /** Nanoseconds that one event into a ring costs. */
   readonly event: number;
   /** Bytes of heap by kind of instance. */
@@ -61,7 +64,7 @@ export function sectionTable({ title, measured }: SectionResult): string {
 }
 
 /** The targets of the design, beside what was measured. */
-export function targets({ sections, event, instances }: Results): Target[] {
+export function targets({ sections, loopback, event, instances }: Results): Target[] {
   const overhead = (title: string, name: string): number => {
     const section = sections.find((each) => each.title.startsWith(title));
     const row = section?.measured.find((each) => each.name.startsWith(name));
@@ -87,7 +90,8 @@ export function targets({ sections, event, instances }: Results): Target[] {
   const leastBreaker = least(leastBreakerName);
   const whole = overhead(stack, "ninelives");
   const leastStack = least(leastStackName);
-  const leastFetch = least(leastFetchName);
+  const leastFetch = overhead("fetch", leastFetchName);
+  const toNative = (name: string): number => loopback.find((row) => row.name === name)?.ratio ?? Number.NaN;
   const refusal = overhead("refusal by an open", "ninelives");
   const peersRefusal = Math.min(
     ...["cockatiel", "opossum", "alfred"].map((name) => overhead("refusal by an open", name)),
@@ -112,6 +116,19 @@ export function targets({ sections, event, instances }: Results): Target[] {
       overhead("fetch", "ninelives resilientFetch, retry"),
       ky,
       leastFetch,
+    ),
+    ratio(
+      "resilientFetch over loopback, to native",
+      1.01,
+      toNative("ninelives resilientFetch"),
+      1,
+      toNative(leastFetchName),
+    ),
+    ratio(
+      "resilientFetch without policy over loopback, to native",
+      1.01,
+      toNative("ninelives resilientFetch, no policy"),
+      1,
     ),
     nanoseconds("an event into a ring", 100, event),
     {

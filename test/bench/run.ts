@@ -17,6 +17,7 @@ import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { bundled, reports, root } from "./bundle.ts";
 import { flameGraph, profile } from "./flame.ts";
+import type { OverLoopback } from "./loopback.ts";
 import type { Effort } from "./measure.ts";
 import { memory } from "./memory.ts";
 import {
@@ -68,12 +69,10 @@ for (const section of chosen) {
   sections.push({ title: section.title, measured });
   console.log(`\n${sectionTable({ title: section.title, measured })}`);
 }
-let loopback = "";
+let loopback: readonly OverLoopback[] = [];
 if (suite.loopbackTitle.includes(flags.only)) {
-  const rows = await suite.overLoopback({ ...effort, rounds: Math.ceil(effort.rounds / 5) });
-  loopback = suite.loopbackTable(rows);
-  writeFileSync(`${reports}loopback.json`, `${JSON.stringify(rows, undefined, 2)}\n`);
-  console.log(`\n${loopback}`);
+  loopback = await suite.overLoopback({ ...effort, rounds: Math.ceil(effort.rounds / 5) });
+  console.log(`\n${suite.loopbackTable(loopback)}`);
 }
 if (flags.only !== "") process.exit();
 
@@ -85,6 +84,7 @@ const results: Results = {
   node: process.version,
   rounds: effort.rounds,
   sections,
+  loopback,
   event: (emitting?.overhead ?? Number.NaN) / suite.eventsPerCall,
   instances,
 };
@@ -109,7 +109,7 @@ function writeTables(): void {
     machine,
     targetTable(reached),
     ...sections.map(sectionTable),
-    loopback,
+    suite.loopbackTable(loopback),
     instanceTable(instances),
   ];
   const tables = parts.join("\n\n");

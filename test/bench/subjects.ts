@@ -33,6 +33,7 @@ import Opossum from "opossum";
 import pRetry from "p-retry";
 
 import { floors } from "./floors.ts";
+import { leastFetch, leastFetchName } from "./least-fetch.ts";
 import type { Contestant, Section } from "./measure.ts";
 
 const answer = { ok: true };
@@ -325,6 +326,7 @@ function fetches(): Section {
   const response = new Response(null, { status: 204 });
   const stub = async (): Promise<Response> => response;
   const url = "https://api.example.com/prices?of=boots";
+  const least = leastFetch(stub);
   const standardFetch = resilientFetch({ fetch: stub });
   const smaller = resilientFetch({ fetch: stub, policy: compose(retry(3), timeout(shorter)) });
   const kyFetch = ky.create({ fetch: stub, timeout: shorter, retry: 2 });
@@ -333,6 +335,7 @@ function fetches(): Section {
     title: "fetch (a stub answers)",
     contestants: [
       { name: "bare call", call: () => stub() },
+      { name: leastFetchName, call: () => least(url) },
       { name: "ninelives resilientFetch", call: () => standardFetch(url) },
       { name: "ninelives resilientFetch, retry > timeout", call: () => smaller(url) },
       { name: "ky, retry and timeout", most: 200, call: () => kyFetch(url) },
