@@ -16,7 +16,7 @@ const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
  * @throws RangeError that names the option and quotes the value when it is not a finite duration of zero or more
  */
 export function milliseconds(value: Duration, option: string): number {
-  if (typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY) return value;
+  if (typeof value === "number" && value >= 0 && value < Infinity) return value;
   const match = typeof value === "string" && form.exec(value);
   return match
     ? Number(match[1]) * (units[match[2] as string] as number)

@@ -56,6 +56,8 @@ export interface TokenBudgetOptions {
   readonly tokens?: Changeable<number>;
   /** Of one repetition (`aws`) or one failure (`grpc`). Default 5, or 1. */
   readonly cost?: Changeable<number>;
+  /** Of one repetition after a timeout, when the service may still be at it; of `aws` only. Default: twice `cost`. */
+  readonly timeoutCost?: Changeable<number>;
   /** Of one success. Default 1, or 0.1. */
   readonly gain?: Changeable<number>;
 }
@@ -88,6 +90,8 @@ function tokenTable(grpc: boolean) {
     kind: { check: oneOf("aws", "grpc"), initial: "aws", named: true, fixed: true },
     tokens: { check: positive, initial: grpc ? 10 : 500 },
     cost: { check: positive, initial: grpc ? 1 : 5 },
+    // gRPC charges failures, whatever they are.
+    ...(!grpc && { timeoutCost: { check: positive } }),
     gain: { check: between(0, 1_000_000), initial: grpc ? 0.1 : 1 },
   } as const;
 }

@@ -86,6 +86,8 @@ class Tries<Q, S> implements Exit<S> {
   /** When no further wait may end, if that is bounded. */
   readonly #ends: number | undefined;
   #made = 0;
+  /** Whether the repetition that was spent last followed a timeout. */
+  #afterTimeout = false;
   #waited = 0;
 
   constructor(
@@ -158,7 +160,8 @@ class Tries<Q, S> implements Exit<S> {
     const { clock } = context.environment;
     const left = this.#ends === undefined ? Infinity : this.#ends - clock.now();
     if (delay >= Math.min(left, context.remaining())) return this.#exhausted("time");
-    if (this.#budget?.spend(clock.now()) === false) return this.#exhausted("budget");
+    this.#afterTimeout = kind === "timeout";
+    if (this.#budget?.spend(clock.now(), this.#afterTimeout) === false) return this.#exhausted("budget");
     context.emit({ type: "retry.attempted", attempt: this.#made, delay, kind });
     return delay;
   }
@@ -196,6 +199,7 @@ class Tries<Q, S> implements Exit<S> {
   /** Tells the budget how an attempt ended, unless that says nothing of the service. */
   #settle({ kind, retryable }: Verdict): void {
     const ok = kind === "success";
-    if ((ok || retryable) && !this.#context.aborted) this.#budget?.settle(ok, this.#made > 1);
+    if ((ok || retryable) && !this.#context.aborted)
+      this.#budget?.settle(ok, this.#made > 1, this.#afterTimeout);
   }
 }

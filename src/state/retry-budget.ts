@@ -8,14 +8,19 @@ import { RollingSum } from "./rolling-sum.ts";
 export interface RetryBudget {
   /** A call went out for the first time. */
   begin(now: number): void;
-  /** Whether one more may be sent; takes it from the budget. */
-  spend(now: number): boolean;
+  /**
+   * Whether one more may be sent; takes it from the budget.
+   *
+   * @param afterTimeout whether the one before was cut off by a timeout, so that the service may still be at it
+   */
+  spend(now: number, afterTimeout?: boolean): boolean;
   /**
    * What was sent ended well, or badly in a way that may pass.
    *
    * @param repeated whether it had been taken from the budget
+   * @param afterTimeout as it had been taken
    */
-  settle(ok: boolean, repeated: boolean): void;
+  settle(ok: boolean, repeated: boolean, afterTimeout?: boolean): void;
   /** Repetitions that could be sent now. */
   available(now: number): number;
 }
@@ -80,6 +85,8 @@ export interface TokenBudgetRules {
   readonly tokens: number;
   /** Of one repetition, or of one failure. */
   readonly cost: number;
+  /** Of one repetition after a timeout. Missing: twice `cost`. */
+  readonly timeoutCost?: number | undefined;
   /** Of one success. */
   readonly gain: number;
 }
@@ -89,7 +96,7 @@ export interface TokenBudgetRules {
  * repeated.
  *
  * Sources: gRPC A6 (10 tokens, a failure costs 1, a success brings 0.1, none at or below half) and the AWS SDKs' retry
- * quota (500 tokens, a retry costs 5 and brings them back when it succeeds, any other success brings 1).
+ * quota (500 tokens, a retry costs 5, after a timeout 10, and brings them back when it succeeds; any other success brings 1).
  */
 export class TokenBudget implements RetryBudget {
   readonly #rules: TokenBudgetRules;
@@ -107,15 +114,17 @@ export class TokenBudget implements RetryBudget {
     // What is begun costs nothing; how it ends does.
   }
 
-  spend(): boolean {
-    if (this.available() < 1) return false;
-    if (!this.#failureCosts) this.#gone += this.#rules.cost;
+  spend(_now?: number, afterTimeout?: boolean): boolean {
+    if (this.#failureCosts) return this.available() > 0;
+    const price = this.#price(afterTimeout);
+    if (this.#rules.tokens - this.#gone < price) return false;
+    this.#gone += price;
     return true;
   }
 
-  settle(ok: boolean, repeated: boolean): void {
+  settle(ok: boolean, repeated: boolean, afterTimeout?: boolean): void {
     const { tokens, cost, gain } = this.#rules;
-    if (ok) this.#fill(repeated && !this.#failureCosts ? cost : gain);
+    if (ok) this.#fill(repeated && !this.#failureCosts ? this.#price(afterTimeout) : gain);
     else if (this.#failureCosts) this.#gone = Math.min(tokens, this.#gone + cost);
   }
 
@@ -124,6 +133,11 @@ export class TokenBudget implements RetryBudget {
     // gRPC wants more than half of them left.
     if (this.#failureCosts) return tokens - this.#gone > tokens / 2 ? Infinity : 0;
     return Math.max(0, Math.floor((tokens - this.#gone) / cost));
+  }
+
+  #price(afterTimeout: boolean | undefined): number {
+    const { cost, timeoutCost = 2 * cost } = this.#rules;
+    return afterTimeout ? timeoutCost : cost;
   }
 
   snapshot(): BudgetSnapshot {

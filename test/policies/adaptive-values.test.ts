@@ -386,6 +386,15 @@ const rows: readonly Row[] = [
     const budget = tokenBudget({ cost });
     return () => budget.available(0);
   }),
+  row("tokenBudget.timeoutCost", 5, 50, 0, [100, 10], (timeoutCost) => {
+    const budget = tokenBudget({ timeoutCost });
+    return () => {
+      let spent = 0;
+      while (budget.spend(0, true)) spent++;
+      for (let call = 0; call < spent; call++) budget.settle(true, true, true);
+      return spent;
+    };
+  }),
   row("tokenBudget.gain", 5, 10, -1, [1, 2], (gain) => {
     const budget = tokenBudget({ gain });
     return () => {

@@ -9,6 +9,7 @@ import {
   retry,
   retryBudget,
   type SharedBudget,
+  timeout,
   tokenBudget,
   type Verdict,
 } from "ninelives";
@@ -82,13 +83,37 @@ describe("retry with a budget", () => {
     expect(await failing(staged, 2)).toBe(4);
   });
 
+  it("retry > timeout: tells the budget that a timeout came before", async () => {
+    const spent: unknown[] = [];
+    const settled: unknown[] = [];
+    const budget: RetryBudget = {
+      begin: () => {},
+      spend: (_, afterTimeout) => spent.push(afterTimeout) > 0,
+      settle: (...how) => settled.push(how),
+      available: () => 1,
+    };
+    const { clock, origin, call } = stage(compose(eager({ budget }), timeout(50)));
+    const seen = call();
+    await clock.advance(50);
+    await clock.advance(10);
+    origin.last.succeed("ok");
+    await clock.advance(0);
+    expect(seen.seen).toEqual({ value: "ok" });
+    expect(spent).toEqual([true]);
+    expect(settled).toEqual([
+      [false, false, false],
+      [true, true, true],
+    ]);
+    expect(clock.pending).toBe(0);
+  });
+
   it("retry > retry: counts a call once where the same budget stands twice", async () => {
     const begun: number[] = [];
     const settled: unknown[] = [];
     const budget: RetryBudget = {
       begin: (now) => begun.push(now),
       spend: () => true,
-      settle: (...how) => settled.push(how),
+      settle: (ok, repeated) => settled.push([ok, repeated]),
       available: () => 1,
     };
     const policy = compose(eager({ attempts: 2, budget }), eager({ attempts: 2, budget }));

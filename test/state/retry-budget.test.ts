@@ -73,6 +73,16 @@ describe("token budget of AWS", () => {
     expect(budget.spend()).toBe(false);
   });
 
+  it("takes 10 for a repetition after a timeout, and gives them back when that succeeds", () => {
+    const budget = new TokenBudget({ tokens: 20, cost: 5, gain: 1 }, false);
+    expect(budget.spend(0, true)).toBe(true);
+    expect(budget.spend(0, true)).toBe(true);
+    expect(budget.spend(0, true)).toBe(false);
+    expect(budget.spend(0, false)).toBe(false);
+    budget.settle(true, true, true);
+    expect(budget.available()).toBe(2);
+  });
+
   it("loses no part of a token", () => {
     const budget = new TokenBudget({ tokens: 10, cost: 1, gain: 0.1 }, false);
     expect(spendAll(budget, 0)).toBe(10);
