@@ -40,7 +40,10 @@ const rows: readonly (readonly [name: string, code: string])[] = [
 /** What the parts are for, by the names of their files. */
 const purposes: readonly (readonly [purpose: string, files: RegExp])[] = [
   ["abort: one leg for each part of a call, signals made when read, listeners let go", /core\/leg/],
-  ["the context: deadline, attempt, key, environment, events' stamps", /core\/(context|call|events|environment)/],
+  [
+    "the context: deadline, attempt, key, environment, events' stamps",
+    /core\/(context|call|events|environment)/,
+  ],
   ["time-outs and deadlines: a shared timer, what comes too late", /core\/(bound|deadlines|clock)|timeout/],
   [
     "linking: layers, exits, compose, what a call begins with",
@@ -52,7 +55,10 @@ const purposes: readonly (readonly [purpose: string, files: RegExp])[] = [
     /core\/(options|check|duration|adaptive)/,
   ],
   ["retry: back-offs, jitter, time bound, budget", /retry\.js|backoff|budget/],
-  ["circuit: states, probes, growing open time, both kinds of windows, snapshots", /circuit|window|announce|admission/],
+  [
+    "circuit: states, probes, growing open time, both kinds of windows, snapshots",
+    /circuit|window|announce|admission/,
+  ],
   [
     "bulkhead: a bounded queue with priorities and a live limit",
     /bulkhead|compartment|waiter|line\.js|queue/,
