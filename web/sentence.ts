@@ -49,7 +49,7 @@ const chaos: Readonly<Record<string, string>> = {
 export function sentence(event: ObservedEvent): string {
   switch (event.type) {
     case "request.succeeded":
-      return `${event.policy} answered in ${latency(event.duration)}${attempts(event.attempts)}`;
+      return `${event.policy} answered in ${latency(event.duration)}${attempts(event.attempts)}${event.degraded ? ", in the place of a service that failed" : ""}`;
     case "request.failed":
       return `${event.policy} failed: ${because(event.kind)}${attempts(event.attempts)}`;
     case "request.aborted":
@@ -140,6 +140,7 @@ const refusals = ["circuit-open", "bulkhead-full"];
 export function weightOf(event: ObservedEvent): Weight {
   switch (event.type) {
     case "request.succeeded":
+      return event.degraded ? "notable" : "routine";
     case "bulkhead.acquired":
     case "circuit.called":
     case "rate-limit.waited":

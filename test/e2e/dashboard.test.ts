@@ -183,6 +183,8 @@ describe("the dashboard", () => {
     const page = await visit(alive());
     const card = (name: string) => page.locator(`article[aria-labelledby="card-${name}"]`);
     await card("reviews").getByText("not heard of").waitFor();
+    expect(await card("products").locator(".degraded").textContent()).toMatch(/^5\s% degraded$/);
+    expect(await card("never-called").locator(".degraded").count()).toBe(0);
     await eventually(() => page.locator(".totals > div").nth(1).textContent()).toBe("Circuits open1");
     // Its card comes with the list of policies, which is asked for by itself.
     const unseen = () => card("never-called").locator("dd").allTextContents();

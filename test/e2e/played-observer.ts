@@ -157,6 +157,7 @@ const entry = {
 const seen: WindowState = {
   requests: 120,
   failures: 12,
+  degraded: 6,
   aborted: 1,
   rate: 2,
   errorRate: 0.1,

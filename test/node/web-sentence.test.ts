@@ -24,6 +24,7 @@ describe("sentence", () => {
       "circuit products opened again because its probe failed: refuses for 10 s",
     ],
     [{ ...succeeded, attempts: 3 }, "products answered in 12 ms, at attempt 3"],
+    [{ ...succeeded, degraded: true }, "products answered in 12 ms, in the place of a service that failed"],
     [
       { type: "circuit.closed", circuit: "products", from: "half-open", openFor: 61_000, ...stamp },
       "circuit products closed after 1 min 1 s: calls pass again",
@@ -114,6 +115,7 @@ describe("sentence", () => {
       openFor: 1,
       ...stamp,
     };
+    expect([weightOf(succeeded), weightOf({ ...succeeded, degraded: true })]).toEqual(["routine", "notable"]);
     expect([opened, closed, succeeded].map(toneOf)).toEqual(["bad", "good", "plain"]);
   });
 });

@@ -40,6 +40,11 @@ export function PolicyCard({ state }: { state: PolicyState }) {
       </dl>
       <p class="asides">
         <span>{known ? rate(perSecond(seen, seen.rejected, windowSpans[window])) : unknown} refused</span>
+        {(seen.degraded ?? 0) > 0 && (
+          <span class="degraded" title="answered by a fallback or an old answer, since the service failed">
+            {percent((seen.degraded ?? 0) / seen.requests)} degraded
+          </span>
+        )}
         <span>{known ? plural(seen.retries, "retry", "retries") : `${unknown} retries`}</span>
         <span title="pages and workers that told of it within the last minute">
           {known ? plural(state.reporters, "reporter") : `${count(null)} reporters`}

@@ -14,6 +14,8 @@ const measures: readonly Measure[] = [
   ["Rate", (window) => rate(window.rate)],
   ["Failures", ({ failures }) => count(failures)],
   ["Error rate", ({ errorRate }) => percent(errorRate)],
+  // Answered by a fallback or an old answer: older observers do not tell.
+  ["Degraded", ({ degraded }) => count(degraded)],
   ["p50", ({ p50 }) => latency(p50)],
   ["p90", ({ p90 }) => latency(p90)],
   ["p99", ({ p99 }) => latency(p99)],
