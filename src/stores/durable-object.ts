@@ -67,7 +67,13 @@ export {
 } from "../state/coordinator.ts";
 export type { RegionRecord } from "../state/region.ts";
 export type { CircuitReport, CircuitView, Report, View } from "../state/sync.ts";
-export { type FollowMessage, type FollowRequest, followPath, followProtocol } from "./follow-wire.ts";
+export {
+  type FollowMessage,
+  type FollowRequest,
+  followPath,
+  followProtocol,
+  followUntil,
+} from "./follow-wire.ts";
 export { largestReport, ReportError, readRegionReport, readReport } from "./read-report.ts";
 export { Region, type RegionOptions, RootLostError, regionName } from "./region.ts";
 

@@ -20,5 +20,8 @@ export type FollowMessage =
 /** The WebSocket subprotocol. A follower shows its token as `token.<token>` beside it. */
 export const followProtocol = "ninelives.follow.v1";
 
+/** The header by which a Worker tells the object until when a follower's token holds, in milliseconds since 1970. */
+export const followUntil = "x-ninelives-until";
+
 /** Where a shared thing is followed on a Worker, and reported to by `POST`. */
 export const followPath = (name: string): string => `/v1/shared/${encodeURIComponent(name)}`;

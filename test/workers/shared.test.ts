@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { circuitBreaker, compose, environment } from "ninelives";
 import type { FollowMessage, Report, View } from "ninelives/stores/durable-object";
-import { followPath, followProtocol } from "ninelives/stores/durable-object";
+import { followPath, followProtocol, followUntil } from "ninelives/stores/durable-object";
 import { followerStore } from "ninelives/stores/follower";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { sha256 } from "../../src/control/tokens.ts";
@@ -250,7 +250,11 @@ describe("a follower's socket", () => {
     socket.send("{");
     socket.send(JSON.stringify({ id: 77, report: { ...report(), open: "yes" } }));
     await vi.waitFor(() => expect(heard).toHaveLength(2));
-    expect(heard[1]).toEqual({ id: 77, error: 'open must be true or false, but is "yes"' });
+    expect(heard[1]).toEqual({
+      id: 77,
+      error: 'open must be true or false, but is "yes"',
+      refused: true,
+    });
     expect(await worker.circuit("shop/prices").refused()).toBe(2);
     expect(await ask(report())).toMatchObject({ state: "closed" });
   });
@@ -261,5 +265,85 @@ describe("a follower's socket", () => {
     socket.send("x".repeat(5_000));
     await vi.waitFor(() => expect(closed).toEqual([1009]));
     expect(await worker.circuit("shop/prices").refused()).toBe(1);
+  });
+
+  it("closes on more messages than a follower has to send", async () => {
+    const worker = await sharedWorker();
+    const { socket, closed, heard } = await follow(worker, "shop/prices");
+    for (let id = 1; id <= 300; id++)
+      socket.send(JSON.stringify({ id, report: { ...report(), replica: `one ${id}` } }));
+    await vi.waitFor(() => expect(closed).toEqual([1008]), { timeout: 10_000 });
+    expect(heard.length).toBeLessThan(300);
+    // Who comes back is heard again.
+    const again = await follow(worker, "shop/prices");
+    expect(await again.ask(report())).toMatchObject({ state: "closed" });
+  });
+
+  it.each<[string, (worker: SharedWorker, socket: WebSocket) => unknown]>([
+    ["by its next message", (_, socket) => socket.send(JSON.stringify({ id: 1, report: report() }))],
+    ["by the next news", (worker) => worker.circuit("shop/prices").command("open")],
+  ])("ends when its token has, %s, and hears no more", async (_, happens) => {
+    const worker = await sharedWorker();
+    const { socket, closed, heard } = await follow(worker, "shop/prices");
+    const home = worker.circuit("shop/prices");
+    await runInDurableObject(home, (__, state) => {
+      for (const each of state.getWebSockets()) {
+        const { until } = each.deserializeAttachment();
+        expect(until).toBeGreaterThan(Date.now() + 3_000_000);
+        expect(until).toBeLessThanOrEqual(Date.now() + 3_600_000);
+        each.serializeAttachment({ until: Date.now() });
+      }
+    });
+    await happens(worker, socket);
+    await vi.waitFor(() => expect(closed).toEqual([1008]));
+    expect(heard).toEqual([]);
+  });
+
+  it("of a JWT holds until that ends", async () => {
+    const pair = (await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
+      "sign",
+      "verify",
+    ])) as CryptoKeyPair;
+    const jwk = { ...((await crypto.subtle.exportKey("jwk", pair.publicKey)) as object), kid: "one" };
+    const fetched = vi
+      .spyOn(globalThis, "fetch")
+      .mockImplementation(async () => Response.json({ keys: [jwk] }));
+    onTestFinished(() => fetched.mockRestore());
+    const [issuer, jwks] = ["https://id.test", `https://id.test/${crypto.randomUUID()}`];
+    const worker = await testWorker({
+      env: { JWT: JSON.stringify({ alg: "ES256", issuer, audience: "ninelives", jwks }) },
+    });
+    const url = (text: string) => btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    const exp = Math.floor(Date.now() / 1_000) + 60;
+    const claims = { iss: issuer, aud: "ninelives", sub: "shop", scope: "share.shop/*", exp };
+    const text = `${url(JSON.stringify({ alg: "ES256", kid: "one" }))}.${url(JSON.stringify(claims))}`;
+    const signature = await crypto.subtle.sign(
+      { name: "ECDSA", hash: "SHA-256" },
+      pair.privateKey,
+      new TextEncoder().encode(text),
+    );
+    const jwt = `${text}.${url(String.fromCharCode(...new Uint8Array(signature)))}`;
+    expect((await upgrade(worker, "shop/prices", jwt)).status).toBe(101);
+    const until = await runInDurableObject(worker.circuit("shop/prices"), (_, state) =>
+      state.getWebSockets().map((each) => each.deserializeAttachment().until),
+    );
+    expect(until).toEqual([exp * 1_000]);
+  });
+
+  it("holds as long as the Worker says, whatever the follower says of itself", async () => {
+    const worker = await sharedWorker();
+    const untilOf = (name: string) =>
+      runInDurableObject(worker.circuit(name), (_, state) =>
+        state.getWebSockets().map((each) => each.deserializeAttachment().until),
+      );
+    const headers = {
+      upgrade: "websocket",
+      "sec-websocket-protocol": `${followProtocol}, token.${token}`,
+      [followUntil]: "7",
+    };
+    await worker.circuit("shop/prices").fetch("https://edge.test", { headers });
+    expect(await untilOf("shop/prices")).toEqual([7]);
+    expect((await worker.fetch(followPath("shop/reviews"), { headers })).status).toBe(101);
+    expect((await untilOf("shop/reviews"))[0]).toBeGreaterThan(Date.now());
   });
 });

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { type Policy, rateLimit } from "ninelives";
 import {
   type CircuitCommand,
   type CircuitReport,
@@ -9,6 +10,7 @@ import {
   expire,
   type FollowMessage,
   followProtocol,
+  followUntil,
   isNews,
   largestReport,
   mustStore,
@@ -30,6 +32,16 @@ import {
 const snapshotEvery = 5_000;
 /** The platform takes 32,768 sockets; telling them all must not take long. */
 const mostFollowers = 10_000;
+/** Messages a second of one follower; a report goes every two seconds, and every half while a circuit is half-open. */
+const mostMessages = 20;
+/** Milliseconds after which a follower has to show its token again: one that was revoked must not be followed for ever. */
+const longestConnection = 3_600_000;
+
+/** What is kept of a follower's socket while the object sleeps. */
+interface Connection {
+  /** Until when its token holds, by the object's clock. */
+  readonly until: number;
+}
 
 interface CircuitEnv {
   /** Where the home of a region finds the root. */
@@ -49,6 +61,7 @@ export class CircuitObject extends DurableObject<CircuitEnv> {
   #storedAt = 0;
   #refused = 0;
   #wakesAt = Infinity;
+  readonly #rates = new WeakMap<WebSocket, Policy>();
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env as CircuitEnv);
@@ -115,6 +128,9 @@ export class CircuitObject extends DurableObject<CircuitEnv> {
     if (this.ctx.getWebSockets().length >= mostFollowers) return new Response(null, { status: 503 });
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     this.ctx.acceptWebSocket(server);
+    const holds = Number(request.headers.get(followUntil) ?? Infinity);
+    const until = Math.min(holds, Date.now() + longestConnection);
+    server.serializeAttachment({ until } satisfies Connection);
     // What it missed while it was away.
     if (this.#record !== undefined) send(server, { view: viewOf(this.#record) });
     const offered = request.headers.get("sec-websocket-protocol") !== null;
@@ -125,12 +141,25 @@ export class CircuitObject extends DurableObject<CircuitEnv> {
     });
   }
 
-  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+  override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    if (expired(socket)) return;
     if (typeof message !== "string" || message.length > largestReport) {
       this.#refused++;
       socket.close(1009, `a report is text of at most ${largestReport} characters`);
       return;
     }
+    const rate = this.#rates.get(socket) ?? rateLimit({ limit: mostMessages, per: "1s" });
+    this.#rates.set(socket, rate);
+    try {
+      await rate.execute(async () => this.#hear(socket, message));
+    } catch {
+      this.#refused++;
+      socket.close(1008, `a follower sends at most ${mostMessages} messages a second`);
+    }
+  }
+
+  /** A follower's report, and the answer to it. */
+  #hear(socket: WebSocket, message: string): void {
     let id = 0;
     try {
       const request = JSON.parse(message) as { readonly id: number; readonly report: Report };
@@ -206,7 +235,7 @@ export class CircuitObject extends DurableObject<CircuitEnv> {
     this.#wakeAtItsEnd(record, now);
     if (!isNews(before, record)) return;
     const news: FollowMessage = { view: viewOf(record) };
-    for (const follower of this.ctx.getWebSockets()) send(follower, news);
+    for (const follower of this.ctx.getWebSockets()) if (!expired(follower)) send(follower, news);
   }
 
   /** Only a lease that is held ends by itself, and only followers wait to be told. Renewals set no new alarm. */
@@ -218,6 +247,14 @@ export class CircuitObject extends DurableObject<CircuitEnv> {
     this.#wakesAt = at;
     this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
   }
+}
+
+/** Whether a follower's token holds no more: then its connection ends, and the next one has to show it. */
+function expired(follower: WebSocket): boolean {
+  const { until = Infinity } = (follower.deserializeAttachment() ?? {}) as Partial<Connection>;
+  if (Date.now() < until) return false;
+  follower.close(1008, "the token has to be shown again: connect anew");
+  return true;
 }
 
 function send(follower: WebSocket, message: FollowMessage): void {

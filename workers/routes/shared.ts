@@ -2,9 +2,9 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { allows, CommandError } from "ninelives/control";
-import { largestReport, ReportError, readReport } from "ninelives/stores/durable-object";
+import { followUntil, largestReport, ReportError, readReport } from "ninelives/stores/durable-object";
 import type { Env } from "../env.ts";
-import { identityOf } from "../middleware/access.ts";
+import { identityOf, tokenOf } from "../middleware/access.ts";
 import { problem } from "../middleware/problem.ts";
 
 const longestName = 200;
@@ -33,6 +33,14 @@ const members: MiddlewareHandler<{ Bindings: Env }, "/:name"> = async (c, next) 
   return next();
 };
 
+/** When a token ends, in milliseconds since 1970, if it says so: a JWT, whose claims have been verified. */
+function endOf(token: string): number | undefined {
+  const [, claims, signature] = token.split(".");
+  if (claims === undefined || signature === undefined) return undefined;
+  const { exp } = JSON.parse(atob(claims.replaceAll("-", "+").replaceAll("_", "/")));
+  return exp * 1_000;
+}
+
 const home = (c: Shared) => c.env.CIRCUITS.getByName(c.req.param("name"));
 
 /** `/v1/shared/<name>`: followers report here, by POST, or open a WebSocket and hear of each change. */
@@ -55,7 +63,12 @@ export const sharedRoutes = new Hono<{ Bindings: Env }>()
         headers: { upgrade: "websocket" },
       });
     }
-    const { status, webSocket, headers } = await home(c).fetch(c.req.raw);
+    const request = new Request(c.req.raw);
+    // What a follower says of it itself does not count.
+    request.headers.delete(followUntil);
+    const until = endOf(tokenOf(c.req.raw) ?? "");
+    if (until !== undefined) request.headers.set(followUntil, String(until));
+    const { status, webSocket, headers } = await home(c).fetch(request);
     if (status !== 101)
       return problem({ status: 503, type: "too-many-followers", detail: "there is no room" });
     // A new one, since middleware adds headers and those of a response that was fetched cannot be changed.
