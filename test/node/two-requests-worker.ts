@@ -20,6 +20,8 @@ import {
 import { coalesceGets, type FetchCall } from "ninelives/fetch";
 
 const happened: PolicyEvent["type"][] = [];
+/** Calls that have reached their service. */
+let begun = 0;
 const sink = { emit: ({ type }: PolicyEvent) => void happened.push(type) };
 const told = (policy: Policy<void, unknown>) => compose(environment({ sink }), policy);
 
@@ -71,6 +73,7 @@ async function answer(request: Request): Promise<object> {
   let calls = 0;
   const work = async (context: Context): Promise<string> => {
     calls++;
+    begun++;
     // Timers and I/O are the request's own, and so is its signal: a call that ran in another request would end with that.
     do {
       await wait(20);
@@ -93,8 +96,9 @@ async function answer(request: Request): Promise<object> {
 
 // biome-ignore lint/style/noDefaultExport: the platform wants the handler there
 export default {
-  /** `/<policy>?until=<condition>&fails` makes a call. */
+  /** `/<policy>?until=<condition>&fails` makes a call; `/` tells how many calls have reached their service. */
   async fetch(request: Request): Promise<Response> {
+    if (new URL(request.url).pathname === "/") return Response.json(begun);
     return Response.json(await answer(request));
   },
 };

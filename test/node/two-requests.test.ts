@@ -1,7 +1,7 @@
 // Storyblok's throttle waits for ever when the request whose timer should have freed it has ended. Whatever two requests of
 // one Worker share must bear that a timer, a signal and a call belong to one of them: in a real workerd, at the oldest
 // compatibility date that is supported and at the newest.
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { newestDate, startWorkerd, type Workerd } from "./workerd.ts";
 
 const oldest = "2024-10-14";
@@ -26,26 +26,33 @@ describe.each([oldest, newest])("T10: at compatibility date %s", (date) => {
     expect([response.status, workerd.complaints]).toEqual([200, []]);
     return (await response.json()) as Answer;
   };
-  /** Gives the first request time to be the first. */
-  const ahead = () => new Promise((resolve) => setTimeout(resolve, 50));
+  const begun = async (): Promise<number> => (await fetch(workerd.url)).json() as Promise<number>;
+  /** A request whose call has reached the service, so that others come second; its answer is still to come. */
+  const askFirst = async (path: string): Promise<{ readonly answer: Promise<Answer> }> => {
+    const before = await begun();
+    const answer = ask(path);
+    await vi.waitFor(async () => expect(await begun()).toBeGreaterThan(before), {
+      timeout: 10_000,
+      interval: 10,
+    });
+    return { answer };
+  };
 
   const done: Answer = { value: "done", calls: 1 };
 
   it.each(["bulkhead", "adaptiveLimit"])(
     "%s: a waiter is let in by the end of another request, and runs in its own",
     async (policy) => {
-      const holds = ask(`${policy}?until=queued`);
-      await ahead();
-      expect(await Promise.all([holds, ask(policy), ask(policy)])).toEqual([done, done, done]);
+      const holds = await askFirst(`${policy}?until=queued`);
+      expect(await Promise.all([holds.answer, ask(policy), ask(policy)])).toEqual([done, done, done]);
       expect(await ask(policy)).toEqual(done);
     },
   );
 
   it("bulkhead: a waiter gives up by its own timer while another request holds the slot", async () => {
-    const holds = ask("impatient?until=rejected");
-    await ahead();
+    const holds = await askFirst("impatient?until=rejected");
     expect(await ask("impatient")).toEqual({ error: "bulkhead-full", calls: 0 });
-    expect(await holds).toEqual(done);
+    expect(await holds.answer).toEqual(done);
     expect(await ask("impatient")).toEqual(done);
   });
 
@@ -58,28 +65,25 @@ describe.each([oldest, newest])("T10: at compatibility date %s", (date) => {
 
   it("timeout > coalesce: an answer reaches those who wait for it in other requests", async () => {
     const policy = encodeURIComponent("timeout > coalesce");
-    const first = ask(`${policy}?until=coalesced`);
-    await ahead();
+    const first = await askFirst(`${policy}?until=coalesced`);
     const others = await Promise.all([ask(policy), ask(policy)]);
-    expect(await first).toEqual(done);
+    expect(await first.answer).toEqual(done);
     expect(others).toEqual([1, 2].map(() => ({ value: "done", calls: 0 })));
   });
 
   it("coalesceGets: a body reaches those who wait for it in other requests, each in a Response of its own", async () => {
-    const first = ask("coalesceGets?until=coalesced");
-    await ahead();
+    const first = await askFirst("coalesceGets?until=coalesced");
     const others = await Promise.all([ask("coalesceGets"), ask("coalesceGets")]);
-    expect(await first).toEqual(done);
+    expect(await first.answer).toEqual(done);
     expect(others).toEqual([1, 2].map(() => ({ value: "done", calls: 0 })));
     expect(await ask("coalesceGets")).toEqual(done);
   });
 
   it("timeout > coalesce: a call whose request has ended holds nobody for longer than its timeout", async () => {
     const policy = encodeURIComponent("short timeout > coalesce");
-    const first = ask(`${policy}?until=never`);
-    await ahead();
+    const first = await askFirst(`${policy}?until=never`);
     expect((await ask(policy)).error).toBe("timeout");
-    expect((await first).error).toBe("timeout");
+    expect((await first.answer).error).toBe("timeout");
     expect(await ask(policy)).toEqual(done);
   });
 
