@@ -16,6 +16,7 @@ export {
   type PolicySnapshot,
   type PolicyTotals,
 } from "./observer.ts";
+export { inOwnTime } from "./own-time.ts";
 export {
   type CountedPart,
   mergedAlerts,

@@ -3,6 +3,7 @@ import type { CircuitState, PolicyEvent } from "../core/events.ts";
 import type { HistogramValue } from "../state/metric-family.ts";
 import { type CircuitRecord, Circuits } from "./circuits.ts";
 import type { ObservedEvent } from "./live.ts";
+import { ownTime } from "./own-time.ts";
 import { markOf, Reporters } from "./reporters.ts";
 import { type Counts, type SlotSnapshot, Slots } from "./slots.ts";
 import {
@@ -20,8 +21,6 @@ const mostPolicies = 500;
 export const otherPolicies = "(other)";
 /** A policy that was silent for longer than the longest window makes room for another. */
 const silentFor = windowSpans["15m"];
-/** Events before this many milliseconds ago are counted as of then: a client's clock is not trusted. */
-const oldest = 60_000;
 const unknownLimits: Limits = { concurrency: null, rate: null };
 
 /** What the observer takes: the part of a batch that it needs, as a collector has read it. */
@@ -109,9 +108,8 @@ export class Observer {
     const reporter = markOf(batch.source.id);
     const events = batch.events as (PolicyEvent & Own)[];
     for (const event of events) {
-      const age = Math.min(Math.max(0, batch.sentAt - event.at), oldest);
       if (!this.#toldApart(event.policy, now)) event.policy = otherPolicies;
-      event.at = now - age;
+      event.at = ownTime(event.at, batch.sentAt, now);
       event.source = source;
       this.#take(event as ObservedEvent, reporter, now);
     }
