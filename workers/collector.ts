@@ -11,6 +11,7 @@ import {
   timeout,
   type Wrapped,
 } from "ninelives";
+import { inOwnTime } from "ninelives/observer";
 import { type EventBatch, type RejectedEvent, readBatchText } from "ninelives/telemetry";
 import type { Env } from "./env.ts";
 import { readExports } from "./exports.ts";
@@ -52,9 +53,13 @@ export class Collector {
 
   /** Hands a batch to the observer, and in the background to the others: what they miss, nobody waits for. */
   readonly deliver: Service<EventBatch, void> = async (batch) => {
+    const now = Date.now();
     await observe(this.#env, batch);
+    if (this.#exports.length === 0) return;
+    // The observer sees to this itself; others would take the sender's clock for right.
+    const exported = inOwnTime(batch, now);
     for (const deliver of this.#exports) {
-      waitUntil(deliver(batch).catch((error: unknown) => console.warn("a batch was not exported", error)));
+      waitUntil(deliver(exported).catch((error: unknown) => console.warn("a batch was not exported", error)));
     }
   };
 

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { ingestKey, shop, testWorker, toldToOwner } from "./test-worker.ts";
 
+const day = 86_400_000;
 const event = (policy = "prices") => ({
   type: "request.succeeded",
   policy,
@@ -19,13 +20,13 @@ const failed = {
 
 async function collector(list: readonly object[], env: object = {}) {
   const worker = await testWorker({ env: { EXPORTS: JSON.stringify(list), ...env } });
-  const send = (events: readonly object[], dropped = 0) =>
+  const send = (events: readonly object[], dropped = 0, sentAt = 1_000) =>
     worker.fetch("/v1/events", {
       method: "POST",
       body: JSON.stringify({
         version: 1,
         source: { id: "abcdef", kind: "page" },
-        sentAt: 1_000,
+        sentAt,
         dropped,
         events,
       }),
@@ -71,7 +72,7 @@ describe("exports", () => {
     expect(JSON.stringify(out)).toContain('{"key":"service.name","value":{"stringValue":"shop"}}');
   });
 
-  it("send batches on to a webhook, as they are, and again when it is not well", async () => {
+  it("send batches on to a webhook, whole, and again when it is not well", async () => {
     let answers = 0;
     const out = outside(() => new Response(null, { status: answers++ === 0 ? 503 : 204 }));
     const { send } = await collector([{ to: "webhook", url: "https://hook.test/in" }]);
@@ -81,10 +82,46 @@ describe("exports", () => {
     expect(out[1]?.body).toEqual({
       version: 1,
       source: { id: "abcdef", kind: "page" },
-      sentAt: 1_000,
+      sentAt: expect.any(Number),
       dropped: 3,
-      events: [event()],
+      events: [{ ...event(), at: out[1]?.body.sentAt }],
     });
+  });
+
+  it.each([
+    ["a year ahead", 365 * day],
+    ["a year behind", -365 * day],
+  ])("get the collector's time when the sender's clock is %s", async (_, off) => {
+    const out = outside();
+    const messages: object[] = [];
+    const EVENTS = { sendBatch: () => {}, send: async (body: never) => void messages.push(body) };
+    const { send } = await collector(
+      [
+        { to: "webhook", url: "https://hook.test/in" },
+        { to: "otlp", url: "https://otel.test" },
+        { to: "queue", binding: "EVENTS" },
+      ],
+      { EVENTS },
+    );
+    const before = Date.now();
+    const sentAt = before + off;
+    const events = [300, -5_000, 2 * day].map((age) => ({ ...failed, at: sentAt - age }));
+    expect((await send(events, 0, sentAt)).status).toBe(202);
+    await vi.waitFor(() => expect([out.length, messages.length]).toEqual([3, 1]), { timeout: 5_000 });
+    const after = Date.now();
+    const to = (url: string) => out.find((each) => each.url === url)?.body as never;
+    const hooked: { sentAt: number; events: { at: number }[] } = to("https://hook.test/in");
+    expect(hooked.sentAt).toSatisfy((at: number) => before <= at && at <= after);
+    expect(hooked.events.map(({ at }) => hooked.sentAt - at)).toEqual([300, 0, 60_000]);
+    expect(messages).toEqual([hooked]);
+    const times = (body: never) =>
+      [...JSON.stringify(body).matchAll(/UnixNano":"(\d+)"/g)].map(([, nanos]) => Number(nanos) / 1e6);
+    for (const signal of ["metrics", "logs"]) {
+      const told = times(to(`https://otel.test/v1/${signal}`));
+      expect(told.length).toBeGreaterThan(0);
+      for (const time of told)
+        expect(time).toSatisfy((at: number) => before - 60_001 <= at && at <= after + 1);
+    }
   });
 
   it("put batches into a queue, in messages that are small enough", async () => {
@@ -98,7 +135,8 @@ describe("exports", () => {
     await vi.waitFor(() => expect(messages.flatMap((message) => message.events)).toHaveLength(900));
     expect(messages.length).toBeGreaterThan(1);
     for (const message of messages) expect(JSON.stringify(message).length).toBeLessThan(128_000);
-    expect(messages.flatMap((message) => message.events)).toEqual(events);
+    const at = expect.any(Number);
+    expect(messages.flatMap((message) => message.events)).toEqual(events.map((each) => ({ ...each, at })));
     expect(messages.reduce((sum, { dropped }) => sum + dropped, 0)).toBe(5);
   });
 
