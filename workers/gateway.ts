@@ -19,7 +19,13 @@ import {
   timeout,
   type Wrapped,
 } from "ninelives";
-import { CommandError, type DocumentPolicy, documentPolicy, type PolicyDocument } from "ninelives/control";
+import {
+  CommandError,
+  type DocumentPolicy,
+  documentPolicy,
+  type PolicyDocument,
+  type Prepared,
+} from "ninelives/control";
 import { classifyHttp, deadlineHeader, type FetchCall, staleIfError, traceContext } from "ninelives/fetch";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
@@ -106,10 +112,19 @@ export class Gateway {
     if (route === undefined || !isNews()) return;
     const circuits = new Map<string, CircuitBreaker>();
     const limits = new Set<string>();
-    const prepared = route.policy.prepare(text, this.#scope(circuits, limits));
-    // What the fleet knows of them (that one is forced open, say) they must know before their first call.
-    await Promise.all([...circuits.values()].map((circuit) => circuit.sync()));
-    if (!isNews()) return;
+    let prepared: Prepared;
+    let inForce: number | undefined;
+    do {
+      circuits.clear();
+      limits.clear();
+      inForce = this.#versions.get(name);
+      prepared = route.policy.prepare(text, this.#scope(circuits, limits));
+      // What the fleet knows of them (that one is forced open, say) they must know before their first call.
+      await Promise.all([...circuits.values()].map((circuit) => circuit.sync()));
+      if (!isNews()) return;
+      // What was prepared is a change of what was in force then, and an older version may have come in between.
+      // To wait in line for that one instead would be to wait for another request, which may end and never settle it.
+    } while (this.#versions.get(name) !== inForce);
     for (const [own, circuit] of circuits) {
       const before = route.circuits.get(own);
       if (before !== undefined) circuit.restore(before.snapshot());

@@ -107,6 +107,41 @@ describe("gateway whose policy changes under load", () => {
     expect(seen).toHaveLength(2);
   });
 
+  it.each([
+    { done: "first", order: [0, 1] },
+    { done: "last", order: [1, 0] },
+  ])(
+    "goes by the newest of two documents that wait for their circuits, where the older one is done $done",
+    async ({ order }) => {
+      const held: (() => void)[] = [];
+      let holds = true;
+      const sync = () =>
+        holds
+          ? new Promise((_, reject) => held.push(() => reject(new Error("no home"))))
+          : Promise.reject(new Error("no home"));
+      const retried = (attempts: number) => `retry(${attempts}, backoff: constant(1ms))`;
+      const { env, fetch, seen } = await testWorker({
+        upstreams: { prices: { service: "ORIGIN", policy: retried(3) } },
+        env: { CIRCUITS: { getByName: () => ({ sync }) } },
+        origin: () => new Response("broken", { status: 500 }),
+      });
+      const gateway = gatewayOf(env);
+      const applied = [5, 3].map((attempts, index) => {
+        const text = `${retried(attempts)} + circuitBreaker(consecutiveFailures: 100)`;
+        return gateway.apply({ name: "prices", text, version: index + 1, updatedAt: null, updatedBy: null });
+      });
+      await vi.waitFor(() => expect(held).toHaveLength(2));
+      holds = false;
+      for (const index of order) {
+        held[index]?.();
+        await applied[index];
+      }
+      expect((await fetch("/gateway/prices/")).status).toBe(500);
+      expect(seen).toHaveLength(3);
+      expect(gateway.routes.get("prices")?.policy.text).toContain("retry(3,");
+    },
+  );
+
   it("keeps what is in force where a document is refused, and tells its owner why, once", async () => {
     const told = toldToOwner("warn");
     const { env, fetch, control } = await testWorker({
