@@ -1,8 +1,7 @@
-import { allows } from "ninelives/control";
 import { incomingPriority } from "ninelives/fetch";
 import type { UpstreamPriority } from "ninelives/upstreams";
 import type { Env } from "./env.ts";
-import { identityBy } from "./middleware/access.ts";
+import { identityBy, mayTouch } from "./middleware/access.ts";
 
 /** What it bears whom the gateway should believe; like all headers of that beginning it is not passed on. */
 const tokenHeader = "x-ninelives-token";
@@ -20,5 +19,5 @@ export async function priorityOf(
   const asked = incomingPriority(request, { header });
   if (asked.priority <= 0 || trust === "everybody") return asked;
   const identity = await identityBy(request.headers.get(tokenHeader) ?? undefined, env);
-  return allows(identity, `priority.${name}`) ? asked : { priority: 0 };
+  return mayTouch(identity, "priority", name) ? asked : { priority: 0 };
 }

@@ -14,6 +14,7 @@ async function stage(priority: object | undefined) {
       TOKENS: JSON.stringify([
         { name: "checkout", sha256: await sha256("t1"), scopes: ["priority.prices"] },
         { name: "other", sha256: await sha256("t2"), scopes: ["priority.stock", "read"] },
+        { name: "acme", sha256: await sha256("t3"), scopes: ["*"], policies: ["acme-*"] },
       ]),
     },
   });
@@ -53,6 +54,7 @@ describe("the gateway's priorities", () => {
     ["nobody's", { priority: "u=0" }],
     ["a wrong", { priority: "u=0", "x-ninelives-token": "wrong" }],
     ["another upstream's", { priority: "u=0", "x-ninelives-token": "t2" }],
+    ["another tenant's", { priority: "u=0", "x-ninelives-token": "t3" }],
     ["no urgent", { "x-ninelives-token": "t1" }],
   ])("believe %s word no more than any other", async (_, headers) => {
     const { send, waiting, letGo, seen } = await stage({});

@@ -81,6 +81,26 @@ describe("the control plane, when somebody means harm", () => {
     expect((await worker.fetch("/v1/audit", { headers })).status).toBe(403);
   });
 
+  it.each<[string, string, string, string?]>([
+    ["a report on another tenant's circuit", "POST", "/v1/shared/other", "{}"],
+    ["a report on another tenant's limit", "POST", "/v1/shared/other:limit", "{}"],
+    ["following another tenant's circuit", "GET", "/v1/shared/other"],
+    ["a member for another tenant's service", "PUT", "/v1/registry/other/a", '{"url":"https://evil.test/"}'],
+    ["taking a member from another tenant's service", "DELETE", "/v1/registry/other/a"],
+    ["a look at another tenant's members", "GET", "/v1/registry/other"],
+  ])("refuses a tenant %s", async (_, method, path, body) => {
+    const { worker } = await hostileScene();
+    const headers = { authorization: "Bearer acme-token" };
+    const ask = (where: string) =>
+      worker.fetch(where, { method, headers, ...(body !== undefined && { body }) });
+    const refused = await ask(path);
+    expect([refused.status, (await problemIn(refused)).type]).toEqual([
+      403,
+      "urn:ninelives:problem:forbidden",
+    ]);
+    expect((await ask(path.replace("other", "acme-prices"))).status).not.toBe(403);
+  });
+
   it("does a replayed command once", async () => {
     const { worker } = await hostileScene();
     const replay = () =>

@@ -6,6 +6,7 @@ import {
   documentsProtocol,
   type Identity,
   identify,
+  reaches,
   readTokens,
 } from "ninelives/control";
 import { liveProtocol } from "ninelives/observer";
@@ -37,6 +38,11 @@ export async function identityBy(token: string | undefined, env: Env): Promise<I
   const found = await identify(token, readTokens(env.TOKENS));
   if (found !== anonymous || token?.split(".").length !== 3) return found;
   return (await verifierOf(env)?.(token)) ?? anonymous;
+}
+
+/** Whether an identity has the scope `<does>.<name>`, and a tenant's name or that of its limit is the tenant's own. */
+export function mayTouch(identity: Identity, does: string, name: string): boolean {
+  return allows(identity, `${does}.${name}`) && reaches(identity, name.replace(/:limit$/, ""));
 }
 
 /** Lets those look who may: everybody where reads are public, else whoever has the scope `read`. */

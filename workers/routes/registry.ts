@@ -1,9 +1,9 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { allows, CommandError, object, optional, span, text, wholeNumber } from "ninelives/control";
+import { CommandError, object, optional, span, text, wholeNumber } from "ninelives/control";
 import { type Registered, registeredEndpoint } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
-import { identityOf } from "../middleware/access.ts";
+import { identityOf, mayTouch } from "../middleware/access.ts";
 import { BadJsonError, problem } from "../middleware/problem.ts";
 
 /** Bytes of what a member says of itself. */
@@ -27,7 +27,7 @@ async function registryOf(c: Routed, does: "register" | "discover") {
   const scope = `${does}.${service}`;
   if (identity.scopes.length === 0)
     throw new CommandError("unauthenticated", `this needs a token with the scope ${scope}`);
-  if (!allows(identity, scope))
+  if (!mayTouch(identity, does, service))
     throw new CommandError("forbidden", `${identity.name} may not do this: it needs the scope ${scope}`);
   if (c.env.REGISTRY === undefined)
     throw new CommandError("not-found", "this Worker has no binding REGISTRY for a registry");

@@ -1,10 +1,10 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
-import { allows, CommandError } from "ninelives/control";
+import { CommandError } from "ninelives/control";
 import { followUntil, largestReport, ReportError, readReport } from "ninelives/stores/durable-object";
 import type { Env } from "../env.ts";
-import { identityOf, tokenOf } from "../middleware/access.ts";
+import { identityOf, mayTouch, tokenOf } from "../middleware/access.ts";
 import { problem } from "../middleware/problem.ts";
 
 const longestName = 200;
@@ -18,7 +18,7 @@ const members: MiddlewareHandler<{ Bindings: Env }, "/:name"> = async (c, next) 
   const scope = `share.${name}`;
   if (identity.scopes.length === 0)
     throw new CommandError("unauthenticated", `this needs a token with the scope ${scope}`);
-  if (!allows(identity, scope))
+  if (!mayTouch(identity, "share", name))
     throw new CommandError(
       "forbidden",
       `${identity.name} may not share ${name}: it needs the scope ${scope}`,
