@@ -204,6 +204,7 @@ describe("collector > too many batches", () => {
     expect((await problemIn(refused)).type).toBe("urn:ninelives:problem:rate-limited");
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(10);
     expect(refused.headers.get("access-control-allow-origin")).toBe(shop);
+    expect(refused.headers.get("access-control-expose-headers")).toBe("retry-after");
     expect((await post(body, { authorization: `Bearer ${other}` })).status).toBe(202);
   });
 });

@@ -14,7 +14,7 @@ const tooLarge = () =>
 
 /**
  * Lets pages read the answer, also one that says what is wrong: else they would take it for a lost connection and send
- * the batch again. A preflight bears no key, so any origin will do that some key is bound to.
+ * the batch again; and when to come back. A preflight bears no key, so any origin will do that some key is bound to.
  */
 const readable: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => {
   await next();
@@ -22,6 +22,7 @@ const readable: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => {
   if (origin === undefined || !isBoundTo([...readIngestKeys(c.env.INGEST_KEYS).values()].flat(), origin))
     return;
   c.header("access-control-allow-origin", origin);
+  c.header("access-control-expose-headers", "retry-after");
   c.header("vary", "origin", { append: true });
 };
 
