@@ -1,7 +1,8 @@
 import { known, whole } from "../core/check.ts";
-import type { Outcome } from "../core/classify.ts";
+import { type Classify, classifyThrown, type Outcome } from "../core/classify.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
+import { environment } from "../core/environment.ts";
 import { isRejected } from "../core/errors.ts";
 import type { EventSink, PolicyEvent } from "../core/events.ts";
 import { compose, type Policy, type Service } from "../core/policy.ts";
@@ -24,7 +25,7 @@ export interface BatchOptions {
   readonly maximumAge?: Duration;
   /** Events kept while batches cannot be sent; the oldest are dropped and counted. Default 2000. */
   readonly capacity?: number;
-  /** What delivery survives with. Default `bulkhead(2) + retry(3) + timeout(10s)`. */
+  /** What delivery survives with. Default `bulkhead(2) + retry(3) + timeout(10s)`, which waits up to 30 s as `Retry-After` says. */
   readonly policy?: Policy<EventBatch, unknown>;
   /** Where a page leaves what it cannot send before it is hidden. Default nowhere: the page sends it if it comes back. */
   readonly shelf?: EventShelf;
@@ -77,7 +78,13 @@ export function batch(chosen: BatchOptions): BatchSink {
   const age = milliseconds(chosen.maximumAge ?? "1s", "batch: maximumAge");
   const capacity = whole(chosen.capacity ?? 2000, "batch: capacity");
   const policy =
-    chosen.policy ?? compose(bulkhead(2), retry({ attempts: 3, retryOn: passes }), timeout("10s"));
+    chosen.policy ??
+    compose(
+      environment({ classify: judged }),
+      bulkhead(2),
+      retry({ attempts: 3, retryOn: passes }),
+      timeout("10s"),
+    );
   const deliver = policy.wrap(chosen.deliver);
 
   let source: BatchSource | undefined;
@@ -191,6 +198,13 @@ function fitting(events: readonly PolicyEvent[]): number {
   });
   return tooMuch < 0 ? events.length : tooMuch;
 }
+
+/** What a delivery means: a collector says itself when it takes batches again. */
+const judged: Classify = (outcome) => {
+  const error = "error" in outcome ? outcome.error : undefined;
+  if (!(error instanceof DeliveryError)) return classifyThrown(outcome);
+  return { kind: "failure", retryable: error.retryable, retryAfter: error.retryAfter };
+};
 
 /** Whether another delivery may end otherwise. */
 function passes(outcome: Outcome): boolean {

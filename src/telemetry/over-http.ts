@@ -18,15 +18,23 @@ export class DeliveryError extends Error {
   override readonly name = "DeliveryError";
   readonly status: number;
   readonly retryable: boolean;
+  /** Milliseconds that the collector asked to wait, a day at most. */
+  readonly retryAfter: number | undefined;
 
-  constructor(status: number) {
+  /** @param retryAfter the answer's `Retry-After`, which counts where it is in seconds */
+  constructor(status: number, retryAfter?: string | null) {
     super(`the collector answered ${status}`);
     this.status = status;
     // OTLP's rule, which fits any collector: these pass, the others do not.
     this.retryable = status === 429 || status === 502 || status === 503 || status === 504;
+    this.retryAfter = /^\d+$/.test(retryAfter ?? "")
+      ? Math.min(Number(retryAfter) * 1_000, longestWait)
+      : undefined;
   }
 }
 
+/** Milliseconds: nobody is made to wait longer than a day by a header. */
+const longestWait = 86_400_000;
 /** Bytes that browsers let out after the page is gone, with room for other senders. */
 export const keepaliveLimit = 60_000;
 /** Bytes below which compressing costs more than it saves. */
@@ -51,7 +59,7 @@ export function overHttp(options: OverHttpOptions): Service<EventBatch, void> {
     const response = await send(options.url, init);
     // Nobody reads the body, so nobody minds if it breaks.
     await response.body?.cancel().catch(() => {});
-    if (!response.ok) throw new DeliveryError(response.status);
+    if (!response.ok) throw new DeliveryError(response.status, response.headers.get("retry-after"));
   };
 }
 

@@ -307,6 +307,25 @@ describe("batch > its own policy", () => {
     expect(sink.dropped).toBe(3);
   });
 
+  it("delivers again when the collector said to come back, and after half a minute at the latest", async () => {
+    vi.useFakeTimers();
+    const { collector, emit, sink } = slow();
+    emit(1, 2, 3);
+    collector.last.fail(new DeliveryError(429, "5"));
+    await vi.advanceTimersByTimeAsync(4_990);
+    expect(collector.calls).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(collector.calls).toHaveLength(2);
+    collector.last.fail(new DeliveryError(503, "3600"));
+    await vi.advanceTimersByTimeAsync(29_980);
+    expect(collector.calls).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(40);
+    expect(collector.calls).toHaveLength(3);
+    succeed(collector.last);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sink.dropped).toBe(0);
+  });
+
   it("takes another one in its place", async () => {
     const clock = new ManualClock();
     const { collector, emit, sink } = stage({ clock, policy: compose(environ(clock), retry(2)) });

@@ -134,10 +134,10 @@ describe("otlp > answers", () => {
     [503, true],
   ])("takes %d for a DeliveryError that may pass: %s", async (status, retryable) => {
     const { answers, deliver } = collector();
-    answers.push(() => new Response("no", { status }));
+    answers.push(() => new Response("no", { status, headers: { "retry-after": "7" } }));
     const error = await deliver(both).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DeliveryError);
-    expect(error).toMatchObject({ status, retryable });
+    expect(error).toMatchObject({ status, retryable, retryAfter: 7_000 });
   });
 
   it("sends again only what was not taken", async () => {

@@ -134,6 +134,23 @@ describe("overHttp", () => {
     expect(error).toMatchObject({ status, retryable, message: `the collector answered ${status}` });
   });
 
+  it.each([
+    ["5", 5_000],
+    ["0", 0],
+    ["100000", 86_400_000],
+    ["-5", undefined],
+    ["1.5", undefined],
+    ["", undefined],
+    [undefined, undefined],
+    ["Thu, 01 Jan 2026 00:00:00 GMT", undefined],
+  ])("reads a Retry-After of %j as %s ms", async (value, retryAfter) => {
+    const headers = value === undefined ? {} : { "retry-after": value };
+    const delivering = collector(() => new Response(null, { status: 503, headers })).deliver()(batch);
+    const error = await delivering.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(DeliveryError);
+    expect((error as DeliveryError).retryAfter).toBe(retryAfter);
+  });
+
   it("throws what fetch throws", async () => {
     const lost = new TypeError("Failed to fetch");
     await expect(collector(() => Promise.reject(lost)).deliver()(batch)).rejects.toBe(lost);
