@@ -30,37 +30,30 @@ const entrySchema: JsonSchema = {
   },
 };
 
+/** A list that clients follow: who has it already asks for what has changed. */
+const followable = (name: string, summary: string, items: JsonSchema): DescribedRoute => ({
+  method: "get",
+  path: `/v1/${name}`,
+  operationId: name,
+  summary,
+  parameters: [{ name: "If-None-Match", in: "header", required: false, schema: { type: "string" } }],
+  responses: {
+    "200": json(`the ${name}`, {
+      type: "object",
+      required: [name],
+      properties: { [name]: { type: "array", items } },
+    }),
+    "304": { description: "nothing has changed" },
+  },
+});
+
 const routes: readonly DescribedRoute[] = [
-  {
-    method: "get",
-    path: "/v1/policies",
-    operationId: "policies",
-    summary: "The policies in force. Who follows them sends If-None-Match.",
-    parameters: [{ name: "If-None-Match", in: "header", required: false, schema: { type: "string" } }],
-    responses: {
-      "200": json("the policies", {
-        type: "object",
-        required: ["policies"],
-        properties: { policies: { type: "array", items: documentSchema } },
-      }),
-      "304": { description: "nothing has changed" },
-    },
-  },
-  {
-    method: "get",
-    path: "/v1/parameters",
-    operationId: "parameters",
-    summary: "All that may be set in the policies in force, with bounds and defaults.",
-    parameters: [{ name: "If-None-Match", in: "header", required: false, schema: { type: "string" } }],
-    responses: {
-      "200": json("the parameters", {
-        type: "object",
-        required: ["parameters"],
-        properties: { parameters: { type: "array", items: parameterSchema } },
-      }),
-      "304": { description: "nothing has changed" },
-    },
-  },
+  followable("policies", "The policies in force. Who follows them sends If-None-Match.", documentSchema),
+  followable(
+    "parameters",
+    "All that may be set in the policies in force, with bounds and defaults.",
+    parameterSchema,
+  ),
   {
     method: "get",
     path: "/v1/audit",
