@@ -101,6 +101,17 @@ describe("the control plane, when somebody means harm", () => {
     expect((await ask(path.replace("other", "acme-prices"))).status).not.toBe(403);
   });
 
+  it("tells nobody a long name back", async () => {
+    const { worker } = await hostileScene();
+    const name = "(".repeat(2_048);
+    for (const token of ["acme-token", "opener-token", "wrong"]) {
+      const headers = { authorization: `Bearer ${token}` };
+      const response = await worker.fetch(`/v1/shared/${name}`, { method: "POST", headers, body: "{}" });
+      expect(response.status).toBe(414);
+      expect(await response.text()).not.toContain("((((");
+    }
+  });
+
   it("does a replayed command once", async () => {
     const { worker } = await hostileScene();
     const replay = () =>

@@ -14,6 +14,14 @@ type Shared = Context<{ Bindings: Env }, "/:name">;
 /** Lets in whoever has the scope for this name: `share.shop/*` is for all that begin with `shop/`. */
 const members: MiddlewareHandler<{ Bindings: Env }, "/:name"> = async (c, next) => {
   const name = c.req.param("name");
+  // First, so that no refusal tells a long one back.
+  if (name.length > longestName) {
+    return problem({
+      status: 414,
+      type: "name-too-long",
+      detail: `a name has at most ${longestName} characters`,
+    });
+  }
   const identity = await identityOf(c.req.raw, c.env);
   const scope = `share.${name}`;
   if (identity.scopes.length === 0)
@@ -23,13 +31,6 @@ const members: MiddlewareHandler<{ Bindings: Env }, "/:name"> = async (c, next) 
       "forbidden",
       `${identity.name} may not share ${name}: it needs the scope ${scope}`,
     );
-  if (name.length > longestName) {
-    return problem({
-      status: 414,
-      type: "name-too-long",
-      detail: `a name has at most ${longestName} characters`,
-    });
-  }
   return next();
 };
 
