@@ -240,8 +240,9 @@ describe("whatever is sent", () => {
           "x-forwarded-for": tag,
         },
       });
-      // An answer to HEAD has no body to look at.
-      return method === "HEAD" && response.status < 500 ? new Response(null) : response;
+      // An answer to HEAD, or to a preflight, has no body to look at.
+      const bare = method === "HEAD" || method === "OPTIONS";
+      return bare && response.status < 500 ? new Response(null) : response;
     });
   });
 });
