@@ -97,6 +97,31 @@ export const policyCommands: readonly CliCommand[] = [
       change(call, "policy.set", { text: await textOf(call), expiresIn: call.given.span("for") }),
   },
   {
+    name: "policies update",
+    words: "<name> <path=value…>",
+    summary: "Change some values of a policy, and leave the rest as it is.",
+    details:
+      "The paths are those of `policies diff`, such as retry.attempts; one without a value goes back to its default.\n" +
+      "All change at once, and without --seen relative to whatever is in force.",
+    options: { ...changing, ...brief },
+    examples: [
+      "ninelives policies update prices retry.attempts=5 timeout.after=2s",
+      "ninelives policies update prices retry.attempts= --for 15m",
+    ],
+    run: async (call) => {
+      const { server, screen, words, given, world } = call;
+      const [name, ...pairs] = words;
+      const outcome = await server.command<PolicyDocument | DryRun>("policy.update", {
+        name,
+        changes: Object.fromEntries(pairs.map(pairOf)),
+        version: given.whole("seen"),
+        expiresIn: given.span("for"),
+        dryRun: given.flag("dry-run") || undefined,
+      });
+      return tellOutcome(screen, name, outcome, world.clock.wall());
+    },
+  },
+  {
     name: "policies override",
     words: "<name> [text]",
     summary: "Replace a policy for a while: it takes itself back.",
@@ -186,6 +211,25 @@ async function change(
     given.whole("seen") ?? (await server.command<PolicyDocument>("policy.get", { name })).version;
   const dryRun = args.dryRun === true || given.flag("dry-run") || undefined;
   const outcome = await server.command<PolicyDocument | DryRun>(command, { name, version, ...args, dryRun });
+  return tellOutcome(screen, name, outcome, world.clock.wall());
+}
+
+function pairOf(pair: string): [string, string | null] {
+  const at = pair.indexOf("=");
+  if (at < 1)
+    throw new CliError(
+      exits.usage,
+      `a change must be one such as retry.attempts=5, but is ${JSON.stringify(pair)}`,
+    );
+  return [pair.slice(0, at), pair.slice(at + 1) || null];
+}
+
+function tellOutcome(
+  screen: Screen,
+  name: string | undefined,
+  outcome: PolicyDocument | DryRun,
+  now: number,
+): Exit {
   const applies = !("dryRun" in outcome) || outcome.applies;
   if (screen.json) screen.value(outcome);
   else if ("dryRun" in outcome) {
@@ -195,7 +239,7 @@ async function change(
     if (applies) tellChanges(screen, outcome.changes);
   } else {
     const { until, text } = outcome;
-    const held = until === undefined ? "" : `, for ${span(until - world.clock.wall())}`;
+    const held = until === undefined ? "" : `, for ${span(until - now)}`;
     screen.line({ text: `${name}: version ${outcome.version} is in force${held}`, ink: "green" });
     screen.line(text);
   }

@@ -3,6 +3,7 @@ import { auditCommands } from "./audit.ts";
 import { circuitCommands } from "./circuits.ts";
 import { CliError, type Exit, exits } from "./cli-error.ts";
 import type { CliCommand } from "./command.ts";
+import { serverCommands } from "./commands.ts";
 import { doctorCommands } from "./doctor.ts";
 import { eventCommands } from "./events.ts";
 import { Given, type OptionForms } from "./given.ts";
@@ -20,6 +21,7 @@ export const commands: readonly CliCommand[] = [
   ...eventCommands,
   ...topCommands,
   ...auditCommands,
+  ...serverCommands,
   ...doctorCommands,
 ];
 
@@ -101,7 +103,7 @@ function checkWords({ name, words: form = "" }: CliCommand, words: readonly stri
   if (missing !== undefined)
     throw new CliError(exits.usage, `${name} needs ${missing}`, `ninelives ${name} ${form}`);
   const extra = words[all.length];
-  if (extra === undefined) return;
+  if (extra === undefined || all.at(-1)?.endsWith("…>")) return;
   const hint =
     form === "" ? "it takes no words" : `a text with spaces needs quotes: ninelives ${name} ${form}`;
   throw new CliError(exits.usage, `${name} does not know what to do with ${JSON.stringify(extra)}`, hint);

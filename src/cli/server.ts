@@ -77,11 +77,15 @@ export class Server {
   }
 
   /** Does a command; one whose answer is lost is sent again under the same id, and done once. */
-  async command<T>(name: string, args: Readonly<Record<string, unknown>>): Promise<T> {
+  async command<T>(
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+    id: string = crypto.randomUUID(),
+  ): Promise<T> {
     const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined));
     const response = await this.response(`/v1/commands/${name}`, {
       method: "POST",
-      headers: { "content-type": "application/json", "idempotency-key": crypto.randomUUID() },
+      headers: { "content-type": "application/json", "idempotency-key": id },
       body: JSON.stringify(given),
     });
     return ((await this.#json(response)) as CommandResult).value as T;

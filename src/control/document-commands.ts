@@ -1,6 +1,7 @@
 import { CommandError } from "./command-error.ts";
 import { defineCommand, type RegisteredCommand } from "./commands.ts";
 import { differencesSchema, documentSchema, historySchema, outcomeSchema } from "./document-schemas.ts";
+import { documentUpdates } from "./document-update.ts";
 import {
   changeDocument,
   type DocumentPlane,
@@ -9,9 +10,10 @@ import {
   treeOf,
   versionOf,
 } from "./documents.ts";
+import { parameterValue } from "./parameter-value.ts";
 import { differences } from "./parameters.ts";
 import { treeText } from "./policy-tree.ts";
-import { flag, json, object, optional, span, text, wholeNumber } from "./schema.ts";
+import { flag, json, nullable, object, optional, record, span, text, wholeNumber } from "./schema.ts";
 import { reaches } from "./tokens.ts";
 
 const name = text({ most: 100, description: "the policy's, which is its upstream's" });
@@ -20,8 +22,9 @@ const kept = (description: string) => wholeNumber({ description });
 const dryRun = optional(flag("only tells what would change"));
 const expiresIn = optional(span("after which the change takes itself back"));
 
-/** List, get, set, roll back, compare: policies as documents with versions. */
+/** List, get, set, update, roll back, compare: policies as documents with versions. */
 export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
+  const update = documentUpdates(plane);
   return [
     defineCommand({
       name: "policy.list",
@@ -68,6 +71,26 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
         }
         return changeDocument(plane, { ...change, text: text ?? treeText(tree), by: identity.name });
       },
+    }),
+    defineCommand({
+      name: "policy.update",
+      description:
+        "Changes some values of a policy and leaves the rest as it is, as one new version, or tells what that would change.",
+      input: object({
+        name,
+        changes: record(nullable(parameterValue), {
+          description:
+            'new values by path, such as { "retry.attempts": 5, "timeout#2.after": "1s" }; null for the default',
+        }),
+        version: optional(
+          wholeNumber({ description: "the version that you saw; without it, whichever is in force" }),
+        ),
+        expiresIn,
+        dryRun,
+      }),
+      output: outcomeSchema,
+      touches: ({ name }) => name,
+      run: (change, { identity }) => update({ ...change, by: identity.name }),
     }),
     defineCommand({
       name: "policy.history",

@@ -67,7 +67,15 @@ export { type Claim, once, type ResultStore } from "./once.ts";
 export { type DescribedRoute, openApi } from "./openapi.ts";
 export { parameterCommands } from "./parameter-commands.ts";
 export { type ListedParameter, listParameters } from "./parameter-list.ts";
-export { type Difference, differences, type Parameter, parameters, withParameter } from "./parameters.ts";
+export {
+  type Difference,
+  differences,
+  type Parameter,
+  type ParameterChanges,
+  parameters,
+  withParameter,
+  withParameters,
+} from "./parameters.ts";
 export { treeText } from "./policy-tree.ts";
 export {
   type Fields,
@@ -75,8 +83,10 @@ export {
   type JsonSchema,
   json,
   list,
+  nullable,
   object,
   optional,
+  record,
   refuse,
   type Schema,
   span,

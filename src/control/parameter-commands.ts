@@ -2,16 +2,10 @@ import { CommandError } from "./command-error.ts";
 import { defineCommand, type RegisteredCommand } from "./commands.ts";
 import { inForce } from "./document-history.ts";
 import { outcomeSchema, parameterSchema } from "./document-schemas.ts";
-import {
-  changeDocument,
-  type DocumentPlane,
-  historyOf,
-  invalidText,
-  parameterStates,
-  parametersOf,
-} from "./documents.ts";
-import { withParameter } from "./parameters.ts";
-import { flag, object, optional, refuse, type Schema, span, text, wholeNumber } from "./schema.ts";
+import { documentUpdates } from "./document-update.ts";
+import { type DocumentPlane, historyOf, parameterStates, parametersOf } from "./documents.ts";
+import { parameterValue } from "./parameter-value.ts";
+import { flag, object, optional, refuse, span, text, wholeNumber } from "./schema.ts";
 import { reaches } from "./tokens.ts";
 
 const path = text({
@@ -19,24 +13,9 @@ const path = text({
   description: "such as prices/retry.attempts, or of the second retry prices/retry#2.attempts",
 });
 
-const value: Schema<string | number | boolean> = {
-  json: {
-    oneOf: [{ type: "number" }, { type: "boolean" }, { type: "string", maxLength: 1_000 }],
-    description: "a number, true or false, or text such as 250ms or exponential(100ms)",
-  },
-  read(given, at) {
-    const fits =
-      typeof given === "boolean" ||
-      (typeof given === "number" && Number.isFinite(given)) ||
-      (typeof given === "string" && given !== "" && given.length <= 1_000);
-    return fits
-      ? (given as string | number | boolean)
-      : refuse(at, "a number, true or false, or a text", given);
-  },
-};
-
 /** Reads and writes single values of policies by their paths. */
 export function parameterCommands(plane: DocumentPlane): RegisteredCommand[] {
+  const update = documentUpdates(plane);
   return [
     defineCommand({
       name: "parameter.list",
@@ -73,30 +52,19 @@ export function parameterCommands(plane: DocumentPlane): RegisteredCommand[] {
       description: "Writes a value of a policy, as a new version of its document.",
       input: object({
         path,
-        value,
+        value: parameterValue,
         version: optional(wholeNumber({ description: "the policy's that you saw; any without it" })),
         expiresIn: optional(span("after which the value takes itself back")),
         dryRun: optional(flag("only tells what would change")),
       }),
       output: outcomeSchema,
       touches: ({ path }) => split(path).name,
-      run: async ({ path, value, version, ...how }, { identity }) => {
+      run: ({ path, value, ...how }, { identity }) => {
         const { name, inside } = split(path);
-        const now = inForce(await historyOf(plane, name));
-        const changed = written(now.text, inside, value);
-        const seen = version ?? now.version;
-        return changeDocument(plane, { name, text: changed, version: seen, by: identity.name, ...how });
+        return update({ name, changes: { [inside]: value }, by: identity.name, ...how });
       },
     }),
   ];
-}
-
-function written(text: string, path: string, value: string | number | boolean): string {
-  try {
-    return withParameter(text, path, value);
-  } catch (error) {
-    throw invalidText(error);
-  }
 }
 
 function split(path: string): { name: string; inside: string } {

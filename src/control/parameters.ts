@@ -33,6 +33,9 @@ export function parameters(description: Description): Parameter[] {
   );
 }
 
+/** New values by path, such as `{ "retry.attempts": 5 }`; `null` takes one out, so that its default holds. */
+export type ParameterChanges = Readonly<Record<string, string | number | boolean | null>>;
+
 /**
  * The text with another value at a path, which need not have been given before.
  *
@@ -40,7 +43,19 @@ export function parameters(description: Description): Parameter[] {
  * @throws CommandError of the kind `not-found` for a policy that is not there; ExpressionError for a value that will not do
  */
 export function withParameter(text: string, path: string, value: string | number | boolean): string {
-  const description = describe(parse(text));
+  return withParameters(text, { [path]: value });
+}
+
+/** The same for several values, which only have to do together. */
+export function withParameters(text: string, changes: ParameterChanges): string {
+  let description = describe(parse(text));
+  for (const [path, value] of Object.entries(changes)) description = withChange(description, path, value);
+  const written = formatDescription(description);
+  parse(written);
+  return written;
+}
+
+function withChange(description: Description, path: string, value: Given | null): Description {
   const dot = path.indexOf(".");
   const found = visited(description).find((each) => each.path === path.slice(0, Math.max(dot, 0)));
   const label = path.slice(dot + 1);
@@ -56,9 +71,7 @@ export function withParameter(text: string, path: string, value: string | number
   const { policy } = found;
   const list =
     inside === undefined ? withOption(policy, option, value) : withInner(policy, option, inside, value);
-  const written = formatDescription(replaced(description, policy, { ...policy, arguments: list }));
-  parse(written);
-  return written;
+  return replaced(description, policy, { ...policy, arguments: list });
 }
 
 type Given = string | number | boolean;
@@ -67,18 +80,33 @@ type Given = string | number | boolean;
 function withOption(
   { policy: name, arguments: list }: PolicyDescription,
   option: string,
-  value: Given,
+  value: Given | null,
 ): Argument[] {
+  const at = list.findIndex((each, index) => labelOf(name, each, index) === option);
+  if (value === null) return without(name, list, option, at);
   const read = argumentOf(name, option, value);
   // As `describe` has it, so that who changes it there and back gets the same text.
   const argument = option === firstOption(name) ? { value: read } : { name: option, value: read };
-  const at = list.findIndex((each, index) => labelOf(name, each, index) === option);
   if (at >= 0) return list.with(at, argument);
   return "name" in argument ? [...list, argument] : [argument, ...list];
 }
 
+function without(name: string, list: readonly Argument[], option: string, at: number): Argument[] {
+  const table = tableOf(name) ?? {};
+  if (at < 0 && !Object.hasOwn(table, option)) {
+    const has = Object.keys(table).join(", ") || "none";
+    throw new CommandError("not-found", `${name} has no ${option}; it has ${has}`);
+  }
+  return list.filter((_, index) => index !== at);
+}
+
 /** The same for what is given to a value that stands there, such as a back-off. */
-function withInner(policy: PolicyDescription, option: string, inside: string, value: Given): Argument[] {
+function withInner(
+  policy: PolicyDescription,
+  option: string,
+  inside: string,
+  value: Given | null,
+): Argument[] {
   const at = policy.arguments.findIndex((each, index) => labelOf(policy.policy, each, index) === option);
   const argument = policy.arguments[at];
   const outer = argument?.value;

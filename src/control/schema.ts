@@ -150,6 +150,40 @@ export function list<T>(schema: Schema<T>, { most = 1_000 }: { most?: number } =
   };
 }
 
+/** Values by names that nobody knows beforehand: 1 to `most` of them. */
+export function record<T>(
+  schema: Schema<T>,
+  { most = 100, description = "" }: { most?: number; description?: string } = {},
+): Schema<Readonly<Record<string, T>>> {
+  return {
+    json: {
+      type: "object",
+      additionalProperties: schema.json,
+      minProperties: 1,
+      maxProperties: most,
+      ...said(description),
+    },
+    read(value, path) {
+      const fits = typeof value === "object" && value !== null && !Array.isArray(value);
+      const entries = fits ? Object.entries(value) : [];
+      if (entries.length === 0 || entries.length > most) {
+        return refuse(path, `an object of 1 to ${most} values`, value);
+      }
+      return Object.fromEntries(
+        entries.map(([name, each]) => [name, schema.read(each, inside(path, name.slice(0, 100)))]),
+      );
+    },
+  };
+}
+
+/** That, or `null`. */
+export function nullable<T>(schema: Schema<T>): Schema<T | null> {
+  return {
+    json: { oneOf: [schema.json, { type: "null" }] },
+    read: (value, path) => (value === null ? null : schema.read(value, path)),
+  };
+}
+
 /** Anything that JSON can say, checked elsewhere. */
 export function json(description = "", schema: JsonSchema = {}): Schema<unknown> {
   return {

@@ -3,16 +3,11 @@ import { defineCommand, type RegisteredCommand } from "./commands.ts";
 import { configured, type DocumentHistory, versionsKept } from "./document-history.ts";
 import { historySchema } from "./document-schemas.ts";
 import { configuredOf, type DocumentPlane, invalidText } from "./documents.ts";
-import { list, object, optional, type Schema, text, wholeNumber } from "./schema.ts";
+import { list, nullable, object, optional, text, wholeNumber } from "./schema.ts";
 
 const formatVersion = 1;
 const moment = () => wholeNumber({ description: "milliseconds since 1970" });
 const author = text({ most: 300 });
-
-const nullable = <T>(schema: Schema<T>): Schema<T | null> => ({
-  json: { oneOf: [schema.json, { type: "null" }] },
-  read: (value, path) => (value === null ? null : schema.read(value, path)),
-});
 
 const versions = list(
   object({

@@ -170,6 +170,49 @@ export function documentStoreContract(
       ]);
     });
 
+    it("updates some values at once, relative to what is in force, and leaves the rest", async () => {
+      const { send, applied } = await plane();
+      const changes = { "retry.attempts": 5, "retry.jitter": "equal" };
+      expect(await send("policy.update", { name: "prices", changes, dryRun: true })).toMatchObject({
+        applies: true,
+        version: 0,
+        changes: [
+          { path: "retry.attempts", before: "3", after: "5" },
+          { path: "retry.jitter", before: null, after: '"equal"' },
+        ],
+      });
+      expect(await send("policy.update", { name: "prices", changes })).toMatchObject({
+        text: 'retry(5, jitter: "equal") + timeout(1s)',
+        version: 1,
+        updatedBy: by,
+      });
+      const back = { "retry.jitter": null, "timeout.after": "2s" };
+      expect(await send("policy.update", { name: "prices", changes: back, version: 1 })).toMatchObject({
+        text: "retry(5) + timeout(2s)",
+        version: 2,
+      });
+      await expect(
+        send("policy.update", { name: "prices", changes: back, version: 1 }),
+      ).rejects.toMatchObject({ kind: "conflict", members: { expected: 1, found: 2 } });
+      await expect(
+        send("policy.update", { name: "prices", changes: { "retry.attempts": 7, "timeout.after": null } }),
+      ).rejects.toMatchObject({ kind: "invalid-arguments" });
+      expect(await send("policy.get", { name: "prices" })).toMatchObject({ version: 2 });
+      expect(applied).toHaveLength(2);
+    });
+
+    it("loses none of several updates at once that name no version", async () => {
+      const { send } = await plane();
+      const paths = ["retry.attempts", "retry.maximumDelay", "timeout.after"];
+      await Promise.all(
+        paths.map((path, index) => send("policy.update", { name: "prices", changes: { [path]: index + 5 } })),
+      );
+      expect(await send("policy.get", { name: "prices" })).toMatchObject({
+        text: "retry(5, maximumDelay: 6ms) + timeout(7ms)",
+        version: 3,
+      });
+    });
+
     it("goes out as one file and comes back from it", async () => {
       const { send } = await plane();
       await send("policy.set", { name: "prices", version: 0, text: "retry(5)" });

@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe as describePolicy, parse } from "ninelives";
 import { describe, expect, it } from "vitest";
-import { differences, listParameters, parameters, treeText, withParameter } from "../../src/control/index.ts";
+import {
+  differences,
+  listParameters,
+  parameters,
+  treeText,
+  withParameter,
+  withParameters,
+} from "../../src/control/index.ts";
 import { boundsOf } from "../../src/control/parameter-bounds.ts";
 import { policyTables, valueTables } from "../../src/control/tunables.ts";
 
@@ -111,6 +118,29 @@ describe("parameters", () => {
     ["retry.attempts", "3 |", "line 1"],
   ])("refuse to write %s = %s", (path, value, message) => {
     expect(() => withParameter(text, path, value)).toThrow(message);
+  });
+});
+
+describe("several parameters", () => {
+  it("only have to do together, and go back to their defaults", () => {
+    const both = withParameters("bulkhead(5)", { "bulkhead.queue": 9, "bulkhead.maximumWait": "1s" });
+    expect(both).toBe("bulkhead(5, queue: 9, maximumWait: 1s)");
+    expect(withParameters(both, { "bulkhead.queue": null, "bulkhead.maximumWait": null })).toBe(
+      "bulkhead(5)",
+    );
+    expect(withParameters("retry(7) + retry(8)", { "retry.attempts": null })).toBe("retry + retry(8)");
+    expect(withParameters("retry(7)", { "retry.jitter": null })).toBe("retry(7)");
+    expect(
+      withParameters("retry(backoff: exponential(1s, factor: 3))", { "retry.backoff.factor": null }),
+    ).toBe("retry(backoff: exponential(1s))");
+  });
+
+  it.each<[Record<string, number | null>, string]>([
+    [{ "retry.attempts": 5, "retry.pauses": null }, "retry has no pauses; it has attempts"],
+    [{ "retry.attempts": 5, "hedge.after": 5 }, "there is no parameter hedge.after"],
+    [{ "timeout.after": null }, "line 1"],
+  ])("refuse %j as a whole", (changes, message) => {
+    expect(() => withParameters(text, changes)).toThrow(message);
   });
 });
 

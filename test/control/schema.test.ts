@@ -5,8 +5,10 @@ import {
   flag,
   json,
   list,
+  nullable,
   object,
   optional,
+  record,
   type Schema,
   span,
   text,
@@ -20,11 +22,20 @@ const everything = object({
   after: optional(span()),
   parts: optional(list(object({ id: text() }), { most: 2 })),
   any: optional(json()),
+  more: optional(record(nullable(flag()), { most: 2 })),
 });
 
 describe("a schema", () => {
   it("reads what fits", () => {
-    const given = { name: "ann", count: 3, on: false, after: "2s", parts: [{ id: "a" }], any: [1] };
+    const given = {
+      name: "ann",
+      count: 3,
+      on: false,
+      after: "2s",
+      parts: [{ id: "a" }],
+      any: [1],
+      more: { a: true, b: null },
+    };
     expect(everything.read(given, "args")).toEqual({ ...given, after: 2_000 });
     expect(everything.read({ name: "ann" }, "args")).toEqual({ name: "ann" });
   });
@@ -48,13 +59,16 @@ describe("a schema", () => {
     [{ name: 5 }, "name must be a text, but is 5"],
     [{ name: "longer" }, 'name must be a text of at most 5 characters, but is "longer"'],
     [Object.create({ name: "ann" }), "name must be a text, but is missing"],
-    [{ name: "a", nome: 1 }, "there is no nome; there is name, count, on, after, parts, any"],
+    [{ name: "a", nome: 1 }, "there is no nome; there is name, count, on, after, parts, any, more"],
     [{ name: "a", count: 0 }, "count must be a whole number from 1 to 9, but is 0"],
     [{ name: "a", count: 1.5 }, "count must be a whole number from 1 to 9, but is 1.5"],
     [{ name: "a", on: "yes" }, 'on must be true or false, but is "yes"'],
     [{ name: "a", after: "soon" }, 'after must be a length of time such as "15m", but is "soon"'],
     [{ name: "a", after: 0 }, 'after must be a length of time such as "15m", but is 0'],
     [{ name: "a", parts: {} }, "parts must be a list of at most 2, but is {}"],
+    [{ name: "a", more: {} }, "more must be an object of 1 to 2 values, but is {}"],
+    [{ name: "a", more: [] }, "more must be an object of 1 to 2 values, but is []"],
+    [{ name: "a", more: { b: 1 } }, "more.b must be true or false, but is 1"],
     [{ name: "a", parts: [{ id: "x" }, { id: 1 }] }, "parts[1].id must be a text, but is 1"],
   ])("says of %j what is wrong", (given, message) => {
     expect(() => everything.read(given, "args")).toThrow(

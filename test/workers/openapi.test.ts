@@ -95,6 +95,7 @@ const tried: readonly (readonly [string, object?])[] = [
   ["policy.get", { name: "prices" }],
   ["policy.set", { name: "prices", version: 0, text: "retry(2)", dryRun: true }],
   ["policy.set", { name: "prices", version: 0, text: "retry(2) + circuitBreaker" }],
+  ["policy.update", { name: "prices", changes: { "retry.attempts": 3, "retry.jitter": null }, dryRun: true }],
   ["policy.history", { name: "prices" }],
   ["policy.diff", { name: "prices", from: 0, to: 1 }],
   ["policy.rollback", { name: "prices", version: 1, to: 0 }],

@@ -49,7 +49,7 @@ describe("ninelives", () => {
     [
       "nonsense",
       'there is no command "nonsense"',
-      "there are policies, circuits, events, top, audit, doctor",
+      "there are policies, circuits, events, top, audit, commands, doctor",
     ],
     ["policies", "policies needs one more word", "policies list"],
     ["policies lst", 'there is no command "policies lst"', "policies list"],
@@ -72,6 +72,12 @@ describe("ninelives", () => {
     ["policies set a retry(3) --seen x", '--seen must be a whole number of at least 0, but is "x"', ""],
     ["policies set a", "the policy's text is needed", "--file"],
     ["policies set a retry(3) --file x", "the policy's text is needed", "--file"],
+    ["policies update a", "policies update needs <path=value…>", ""],
+    ["policies update a retry.attempts", "a change must be one such as retry.attempts=5", '"retry.attempts"'],
+    ["commands run a/b", "<name> must be one such as policy.list", '"a/b"'],
+    ["commands run a --arg region", "--arg must be one such as region=eu or count:=3", '"region"'],
+    ["commands run a --arg count:=x", "--arg count is no JSON", ""],
+    ["commands run a --args x", "--args x is no JSON", ""],
     ["policies override a retry(3)", "policies override needs --for", "15m"],
     ["events tail --level loud", '--level must be one of debug, info, warn, error, but is "loud"', ""],
     ["top --window 2m", '--window must be one of 1m, 5m, 15m, but is "2m"', ""],
@@ -178,6 +184,43 @@ describe("ninelives", () => {
       body: { circuit: "prices", reason: "it is well again" },
     });
     expect(stage.out).toBe("prices is closed\n");
+  });
+
+  it("changes several values of a policy, each by its path, and says what is in force", async () => {
+    const value = { name: "prices", text: "retry(5)", version: 3, updatedAt: 0, updatedBy: "ann" };
+    const stage = new Stage(() => json({ id: "x", name: "policy.update", value }));
+    const changes = ["retry.attempts=5", "retry.backoff=exponential(1s, factor: 3)", "timeout.after="];
+    expect(await stage.run("policies", "update", "prices", ...changes, "--seen", "2")).toBe(exits.done);
+    expect(stage.asked).toMatchObject([
+      {
+        path: "/v1/commands/policy.update",
+        body: {
+          name: "prices",
+          version: 2,
+          changes: {
+            "retry.attempts": "5",
+            "retry.backoff": "exponential(1s, factor: 3)",
+            "timeout.after": null,
+          },
+        },
+      },
+    ]);
+    expect(stage.out).toBe("prices: version 3 is in force\nretry(5)\n");
+  });
+
+  it("sends any command with arguments of any kind, under the id that it is told", async () => {
+    const stage = new Stage(() => json({ id: "x", name: "cache.drain", value: { drained: ["\u009b31m"] } }), {
+      files: { "args.json": '{ "region": "us", "deep": { "all": true } }' },
+    });
+    const argv = ["--args", "args.json", "--arg", "region=eu", "--arg", "count:=3", "--id", "again"];
+    expect(await stage.run("commands", "run", "cache.drain", ...argv)).toBe(exits.done);
+    expect(stage.asked).toMatchObject([
+      { path: "/v1/commands/cache.drain", body: { region: "eu", count: 3, deep: { all: true } } },
+    ]);
+    expect(stage.asked[0]?.headers.get("idempotency-key")).toBe("again");
+    expect(stage.out).toBe('{\n  "drained": [\n    "\ufffd31m"\n  ]\n}\n');
+    await stage.run("commands", "run", "cache.drain", "--json");
+    expect(stage.out).toContain('{"drained":["\u009b31m"]}\n');
   });
 
   it("ends with 130 at Ctrl-C while it waits", async () => {
