@@ -36,8 +36,13 @@ interface Lease {
   readonly until: number;
 }
 
-/** Milliseconds for which a share is leased at least: three reports may be lost. */
+/** Milliseconds for which a share is leased: three reports may be lost. */
 const leaseFor = 3 * interval;
+/** Milliseconds between the reports of a replica whose share, and whose fleet's limit, is ample; and those of its lease. */
+const calmInterval = 3 * interval;
+const calmLeaseFor = 2 * calmInterval;
+/** What is at most this part of what it is taken from leaves ample. */
+const calmPart = 0.5;
 /** Shares below this are none. */
 const leastShare = 1e-6;
 
@@ -62,15 +67,15 @@ export function coordinateLimiter(
     const { time } = record;
     record = enrol(record, report, known, says, ({ leases }) => leases.some(({ until }) => until > time));
   }
-  const [asked, nextSync] = ask(record, report.replica, repeated, interval, rate);
-  const [leased, lease] = grant(asked, report);
+  const [leased, lease, calm] = grant(record, report);
+  const [asked, nextSync] = ask(leased, report.replica, repeated, calm ? calmInterval : interval, rate);
   const view: LimiterView = {
-    ...limiterView(leased),
+    ...limiterView(asked),
     nextSync,
     share: lease?.share ?? 0,
-    ttl: lease === undefined ? 0 : lease.until - leased.time,
+    ttl: lease === undefined ? 0 : lease.until - asked.time,
   };
-  return [leased, view];
+  return [asked, view];
 }
 
 /** What any replica may know of a rate limit, without a report of its own. */
@@ -96,29 +101,37 @@ export function resetLimiter(stored: LimiterRecord | undefined, now: number): Li
 
 /** Leases nothing until all that may have been leased has ended. */
 export function reviveLimiter(record: LimiterRecord): LimiterRecord {
-  return { ...record, quietUntil: record.time + leaseFor };
+  return { ...record, quietUntil: record.time + calmLeaseFor };
 }
 
 function newRecord(now: number): LimiterRecord {
   return { version: 2, kind: "limiter", ...unshared(now), quietUntil: 0 };
 }
 
-/** Leases a share, of what nobody else may be using. */
-function grant(record: LimiterRecord, report: LimiterReport): [LimiterRecord, Lease | undefined] {
+/** Leases a share, of what nobody else may be using; and says whether it is so ample that its replica may come back later. */
+function grant(
+  record: LimiterRecord,
+  report: LimiterReport,
+): [record: LimiterRecord, lease: Lease | undefined, calm: boolean] {
   const { time, members, quietUntil } = record;
   const mine = members.find(({ replica }) => replica === report.replica);
   // In a fleet too large to be remembered each keeps to its part.
-  if (mine === undefined || time < quietUntil || record.fleet > mostMembers) return [record, undefined];
+  if (mine === undefined || time < quietUntil || record.fleet > mostMembers)
+    return [record, undefined, false];
   const given = mine.leases.find(({ seq, until }) => seq === report.seq && until > time);
-  if (given !== undefined) return [record, given];
+  if (given !== undefined) return [record, given, given.until - time > leaseFor];
   const others = members.filter((member) => member !== mine);
   const free = 1 - others.reduce((sum, member) => sum + inUse(member, time), 0);
   const demands = standing(record).map(({ demand }) => demand);
   const share = Math.min(free, fairShare(demands, mine.demand));
-  if (share < leastShare) return [record, undefined];
-  const lease = { seq: report.seq, share, until: time + leaseFor };
+  if (share < leastShare) return [record, undefined, false];
+  const wanted = demands.reduce((sum, demand) => sum + demand, 0);
+  // Nobody waits for what this one has to give back, and a first report knows nothing of its demand.
+  const calm =
+    report.lease !== 0 && wanted <= calmPart && mine.demand <= calmPart * share && share >= inUse(mine, time);
+  const lease = { seq: report.seq, share, until: time + (calm ? calmLeaseFor : leaseFor) };
   const changed = { ...mine, leases: [...mine.leases, lease] };
-  return [{ ...record, members: members.map((member) => (member === mine ? changed : member)) }, lease];
+  return [{ ...record, members: members.map((member) => (member === mine ? changed : member)) }, lease, calm];
 }
 
 /** The most that a replica may be using. */

@@ -71,9 +71,11 @@ export function compareAndSetStore<V>(
       const { text, version, now = systemClock.wall() } = await home.get(name, signal);
       const [record, view] = coordinate(recordIn(text), report, now, quorum, rate);
       if (!(await home.set(name, JSON.stringify(record), version, signal))) throw new Contended(name);
-      // Where writers meet there are too many for this home: they come less often, save a leader who must renew.
+      // Where writers meet there are too many for this home: they come less often, save a leader who must renew; and a share
+      // of a limit is to be renewed before it ends.
       const less = report.kind === "lease" ? 1 : Math.min(attempt, longestPause);
-      return { ...view, nextSync: view.nextSync * less };
+      const ends = view.kind === "limiter" && view.ttl > 0 ? Math.max(view.ttl, view.nextSync) : Infinity;
+      return { ...view, nextSync: Math.min(view.nextSync * less, ends) };
     },
   );
   return sharedBy({ sync: (name, report) => sync({ name, report }, { key: name }) });

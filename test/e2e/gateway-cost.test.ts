@@ -77,13 +77,19 @@ describe("the gateway in plain workerd", () => {
     expect(CIRCUITS).toBeLessThanOrEqual(20);
   });
 
-  it("costs at most 40 with a rate limit of the fleet", { timeout: 300_000 }, async () => {
+  it("costs at most 20 of circuits and limits together, with a rate limit of the fleet", {
+    timeout: 300_000,
+  }, async () => {
     await calls();
+    const began = performance.now();
     expect(await send(requests, "limited")).toEqual(new Map([[200, requests]]));
     const { CIRCUITS } = await calls();
-    console.log(`${requests} requests under a shared limit: circuit and limiter calls ${CIRCUITS}`);
+    const seconds = (performance.now() - began) / 1_000;
+    console.log(
+      `${requests} requests under a shared limit in ${seconds.toFixed(1)} s: circuit and limiter calls ${CIRCUITS}`,
+    );
     expect(CIRCUITS).toBeGreaterThan(0);
-    expect(CIRCUITS).toBeLessThanOrEqual(40);
+    expect(CIRCUITS).toBeLessThanOrEqual(20);
   });
 
   it("waits for none of them: all requests are answered while no object answers", {

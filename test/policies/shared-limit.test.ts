@@ -73,6 +73,27 @@ describe("rateLimit with a shared home", () => {
     for (const each of calls) expect(each).toBeCloseTo(250, -2);
   });
 
+  it("reports every 6 s where the limit is ample, and at once when it is not", async () => {
+    const { staged, load } = fleet(1);
+    await load([20], 10_000);
+    staged.reports.length = 0;
+    await load([20], 60_000);
+    expect(staged.reports).toHaveLength(10);
+    staged.reports.length = 0;
+    await load([200], 2_000);
+    expect(staged.reports.length).toBeGreaterThan(1);
+  });
+
+  it("takes back from who is calm what another needs, within 9 s", async () => {
+    const { staged, load } = fleet(2);
+    await load([20, 20], 30_000);
+    staged.reports.length = 0;
+    await load([20, 20], 12_000);
+    expect(staged.reports).toHaveLength(4);
+    await load([20, 70], 9_000);
+    expect(await load([20, 70], 10_000)).toEqual([200, 700]);
+  });
+
   it("gives what one does not need to those that do", async () => {
     const { load } = fleet(2);
     await load([200, 10], 10_000);
@@ -129,9 +150,11 @@ describe("rateLimit with a shared home", () => {
 
   it("takes no lease from a home that forgot, nor one that came too late", async () => {
     const { load, staged, replicas } = fleet(1);
-    await load([10], 3_000);
+    await load([80], 3_000);
     staged.answer = { epoch: 0, share: 0.01 } as Partial<View>;
-    await load([10], 2_000);
+    const before = staged.reports.length;
+    await load([80], 2_000);
+    expect(staged.reports.length).toBeGreaterThan(before);
     expect(replicas[0]?.policy.available).toBeGreaterThan(50);
   });
 

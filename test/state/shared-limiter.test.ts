@@ -116,9 +116,9 @@ describe("coordinate, of a limiter", () => {
     const staged = home();
     staged.now = 1_000;
     expect(staged.report("a", 1, { epoch: 7 })).toMatchObject({ epoch: 8, share: 0 });
-    staged.now = 6_999;
+    staged.now = 12_999;
     expect(staged.report("a", 1).share).toBe(0);
-    staged.now = 7_000;
+    staged.now = 13_000;
     expect(staged.report("a", 1).share).toBe(1);
   });
 
@@ -126,10 +126,51 @@ describe("coordinate, of a limiter", () => {
     const staged = home();
     staged.report("a", 1);
     staged.record = revive(staged.record as LimiterRecord) as LimiterRecord;
-    staged.now = 5_000;
+    staged.now = 11_999;
     expect(staged.report("a", 1).share).toBe(0);
-    staged.now = 6_000;
+    staged.now = 12_000;
     expect(staged.report("a", 1).share).toBe(1);
+  });
+
+  it("asks for a third of the reports where the fleet wants half of the limit at most, and each half of its share", () => {
+    const staged = home();
+    const calm = { nextSync: 6_000, ttl: 12_000 };
+    const busy = { nextSync: 2_000, ttl: 6_000 };
+    // Its first report knows nothing of its demand.
+    expect(staged.report("a", 0.3)).toMatchObject({ share: 1, ...busy });
+    staged.now = 2_000;
+    expect(staged.report("a", 0.5)).toMatchObject({ share: 1, ...calm });
+    staged.now = 8_000;
+    expect(staged.report("a", 0.51)).toMatchObject({ share: 1, ...busy });
+    staged.now = 10_000;
+    const again = { seq: 4, lease: 3 };
+    expect(staged.report("a", 0.1, again)).toMatchObject(calm);
+    staged.now = 11_000;
+    expect(staged.report("a", 0.1, again)).toMatchObject({ nextSync: 5_000, ttl: 11_000 });
+  });
+
+  it("asks who could use most of its share as often as ever, though others are calm", () => {
+    const staged = home();
+    const demands = { hot: 0.4, a: 0.02, b: 0.02, c: 0.02, d: 0.02 };
+    staged.settle(demands);
+    expect(staged.report("hot", 0.4)).toMatchObject({ nextSync: 2_000 });
+    expect(staged.report("a", 0.02)).toMatchObject({ nextSync: 6_000 });
+  });
+
+  it("asks for the next report soon where another waits for what is to be given back", () => {
+    const staged = home();
+    staged.report("a", 0);
+    staged.now = 2_000;
+    staged.report("a", 0.1);
+    staged.now = 3_000;
+    expect(staged.report("b", 0.1)).toMatchObject({ share: 0, nextSync: 2_000 });
+    staged.now = 7_000;
+    expect(staged.report("b", 0.1)).toMatchObject({ share: 0, nextSync: 2_000 });
+    staged.now = 8_000;
+    expect(staged.report("a", 0.1)).toMatchObject({ share: 0.5, nextSync: 2_000 });
+    staged.now = 10_000;
+    expect(staged.report("a", 0.1)).toMatchObject({ share: 0.5, nextSync: 6_000 });
+    expect(staged.report("b", 0.1)).toMatchObject({ share: 0.5 });
   });
 
   it("leaves each to its part in a fleet that is too large to be remembered, and forgets no lease that holds", () => {

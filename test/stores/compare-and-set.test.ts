@@ -85,6 +85,23 @@ describe("compareAndSetStore", () => {
     });
   });
 
+  it("who met another writer is asked to renew a share of a limit before that ends", async () => {
+    const { home } = table();
+    const contended: CompareAndSet<number> = {
+      get: home.get,
+      set: (
+        (times) =>
+        async (...given) =>
+          times-- <= 0 && home.set(...given)
+      )(3),
+    };
+    const limiter = { kind: "limiter", replica: "one", seq: 1, epoch: 0, demand: 0.1, lease: 0 } as const;
+    expect(await compareAndSetStore(contended).sync("limit", limiter, deaf)).toMatchObject({
+      ttl: 6_000,
+      nextSync: 6_000,
+    });
+  });
+
   it("a report that meets others each time says that the home is overloaded", {
     timeout: 20_000,
   }, async () => {
