@@ -150,6 +150,8 @@ export default defineConfig({
         isolate: false,
       }),
       project("chromium", [...everywhere, tests("browser")], {
+        // Half of the time; the suites keep nothing between files.
+        isolate: false,
         browser: {
           enabled: true,
           headless: true,

@@ -348,7 +348,10 @@ interface Page extends EventTarget {
 }
 
 describe("batch, in a page", () => {
+  let comeBack = () => {};
+
   afterEach(() => {
+    comeBack();
     vi.unstubAllGlobals();
     vi.restoreAllMocks();
   });
@@ -358,6 +361,8 @@ describe("batch, in a page", () => {
     const document = known ?? Object.assign(new EventTarget(), { visibilityState: "visible" });
     if (known === undefined) vi.stubGlobal("document", document);
     const listen = vi.spyOn(document, "addEventListener");
+    // A real document shows its own state again.
+    comeBack = () => Reflect.deleteProperty(document, "visibilityState");
     const become = (state: string) => {
       Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
       document.dispatchEvent(new Event("visibilitychange"));
