@@ -33,7 +33,7 @@ export type OwnCommands = (env: Env) => readonly RegisteredCommand[];
 export function commandsOf(env: Env, own?: OwnCommands): (command: Command) => Promise<CommandResult> {
   const control = env.CONTROL.getByName("control");
   const results: CommandServiceOptions["results"] = {
-    claim: (identity, id) => control.claim(identity, id),
+    claim: (identity, id, asked) => control.claim(identity, id, asked),
     release: (identity, id) => control.release(identity, id),
     keepResult: (identity, result) => control.keepResult(identity, result),
   };

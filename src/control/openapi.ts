@@ -19,7 +19,8 @@ const failures: Readonly<Record<string, string>> = {
   "403": "forbidden: the token lacks the scope",
   "404": "not-found, or unknown-command",
   "405": "method-not-allowed: the header Allow says which are",
-  "409": "conflict: the version is past, or the id is under way or was another command's",
+  "409":
+    "conflict: the version is past, or the id is under way, or was that of another command or other arguments",
   "413": "command-too-large",
   "422": "invalid-arguments: an argument is not what its schema says, or a text does not parse",
   "429": "rate-limited: Retry-After says when to come back",

@@ -13,7 +13,7 @@ export const ann: Identity = { name: "ann", scopes: ["*"] };
 /** An audit log and a store of results in memory, which note who asked them, in order. */
 export function memoryControl(asked: string[] = []) {
   const entries: AuditEntry[] = [];
-  const results = new Map<string, CommandResult | "busy">();
+  const results = new Map<string, { asked: string; result?: CommandResult }>();
   return {
     entries,
     asked,
@@ -27,13 +27,17 @@ export function memoryControl(asked: string[] = []) {
       },
     },
     results: {
-      async claim(identity: string, id: string): Promise<Claim> {
+      async claim(identity: string, id: string, asks: string): Promise<Claim> {
         asked.push("claim");
         const known = results.get(`${identity} ${id}`);
-        if (known === "busy") return { state: "busy" };
-        if (known !== undefined) return { state: "done", result: known };
-        results.set(`${identity} ${id}`, "busy");
-        return { state: "claimed" };
+        if (known === undefined) {
+          results.set(`${identity} ${id}`, { asked: asks });
+          return { state: "claimed" };
+        }
+        const { result } = known;
+        return result === undefined
+          ? { state: "busy", asked: known.asked }
+          : { state: "done", asked: known.asked, result };
       },
       async release(identity: string, id: string) {
         asked.push("release");
@@ -41,7 +45,8 @@ export function memoryControl(asked: string[] = []) {
       },
       async keepResult(identity: string, result: CommandResult) {
         asked.push("keep result");
-        results.set(`${identity} ${result.id}`, result);
+        const known = results.get(`${identity} ${result.id}`);
+        if (known !== undefined) known.result = result;
       },
     },
   };

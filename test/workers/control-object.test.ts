@@ -190,33 +190,48 @@ describe("ControlObject > documents", () => {
 });
 
 describe("ControlObject > results", () => {
-  it("gives a result to who sent the command, and to nobody else", async () => {
+  it("gives a result to who sent the command, with what was asked, and to nobody else", async () => {
     const control = fresh();
-    const done = { state: "done", result: result("1", { state: "open" }) };
+    const done = { state: "done", asked: "hash", result: result("1", { state: "open" }) };
+    expect(await control.claim("ann", "1", "hash")).toEqual({ state: "claimed" });
     await control.keepResult("ann", result("1", { state: "open" }));
-    expect(await control.claim("ann", "1")).toEqual(done);
-    expect(await control.claim("bob", "1")).toEqual({ state: "claimed" });
-    expect(await control.claim("ann", "2")).toEqual({ state: "claimed" });
+    expect(await control.claim("ann", "1", "other")).toEqual(done);
+    expect(await control.claim("bob", "1", "hash")).toEqual({ state: "claimed" });
+    expect(await control.claim("ann", "2", "hash")).toEqual({ state: "claimed" });
     await evictDurableObject(control);
-    expect(await control.claim("ann", "1")).toEqual(done);
+    expect(await control.claim("ann", "1", "hash")).toEqual(done);
+  });
+
+  it("knows after its eviction what is under way, and a minute later that whoever did it is gone", async () => {
+    const control = fresh();
+    await control.claim("ann", "1", "hash");
+    await evictDurableObject(control);
+    expect(await control.claim("ann", "1", "other")).toEqual({ state: "busy", asked: "hash" });
+    await runInDurableObject(control, (_, { storage }) => {
+      storage.sql.exec("UPDATE ids SET at = at - 60000");
+    });
+    expect(await control.claim("ann", "1", "hash")).toEqual({ state: "claimed" });
   });
 
   it("gives an id to one of many that claim it at once, and again when its command failed", async () => {
     const control = fresh();
-    const claims = await Promise.all(Array.from({ length: 20 }, () => control.claim("ann", "1")));
+    const claims = await Promise.all(Array.from({ length: 20 }, () => control.claim("ann", "1", "hash")));
     expect(claims.filter(({ state }) => state === "claimed")).toHaveLength(1);
     expect(claims.filter(({ state }) => state === "busy")).toHaveLength(19);
     await control.release("ann", "1");
-    expect(await control.claim("ann", "1")).toEqual({ state: "claimed" });
+    expect(await control.claim("ann", "1", "hash")).toEqual({ state: "claimed" });
   });
 
   it("keeps the last thousand, whatever the clock says", async () => {
     const control = fresh();
     await runInDurableObject(control, (object) => {
-      for (let id = 1; id <= 1_010; id++) object.keepResult("ann", result(`${id}`));
+      for (let id = 1; id <= 1_010; id++) {
+        object.claim("ann", `${id}`, "hash");
+        object.keepResult("ann", result(`${id}`));
+      }
     });
-    expect(await control.claim("ann", "1010")).toMatchObject({ state: "done" });
-    expect(await control.claim("ann", "11")).toMatchObject({ state: "done" });
-    expect(await control.claim("ann", "10")).toEqual({ state: "claimed" });
+    expect(await control.claim("ann", "1010", "hash")).toMatchObject({ state: "done" });
+    expect(await control.claim("ann", "11", "hash")).toMatchObject({ state: "done" });
+    expect(await control.claim("ann", "10", "hash")).toEqual({ state: "claimed" });
   });
 });

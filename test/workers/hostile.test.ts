@@ -112,20 +112,21 @@ describe("the control plane, when somebody means harm", () => {
     }
   });
 
-  it("does a replayed command once", async () => {
+  it("does a replayed command once, and no other under its id", async () => {
     const { worker } = await hostileScene();
-    const replay = () =>
+    const replay = (text = "retry(2)") =>
       worker.fetch("/v1/commands", {
         method: "POST",
         headers: { authorization: "Bearer acme-token" },
         body: JSON.stringify({
           id: "1",
           name: "policy.set",
-          args: { name: "acme-prices", text: "retry(2)", version: 0 },
+          args: { name: "acme-prices", text, version: 0 },
         }),
       });
     for (let time = 0; time < 3; time++) expect((await replay()).status).toBe(200);
-    expect(await worker.control.documents()).toMatchObject([{ version: 1 }]);
+    expect((await replay("retry(9)")).status).toBe(409);
+    expect(await worker.control.documents()).toMatchObject([{ version: 1, text: "retry(2)" }]);
   });
 
   it("answers to a flood of strangers with 429, and to others as before", async () => {

@@ -33,8 +33,6 @@ const claimFor = 60_000;
 export class ControlObject extends DurableObject<unknown> {
   readonly #sql: SqlStorage;
   readonly #documents: DocumentTable;
-  /** When the ids of commands under way were claimed. */
-  readonly #claims = new Map<string, number>();
   readonly #denials = new DenialBound();
   /** Appends wait for each other: each hashes the one before. */
   #appending: Promise<unknown> = Promise.resolve();
@@ -49,10 +47,11 @@ export class ControlObject extends DurableObject<unknown> {
         seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, command TEXT NOT NULL, id TEXT NOT NULL,
         identity TEXT NOT NULL, args TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT, hash TEXT NOT NULL
       ) STRICT;
-      CREATE TABLE IF NOT EXISTS results (
-        identity TEXT NOT NULL, id TEXT NOT NULL, result TEXT NOT NULL, at INTEGER NOT NULL,
+      CREATE TABLE IF NOT EXISTS ids (
+        identity TEXT NOT NULL, id TEXT NOT NULL, asked TEXT NOT NULL, result TEXT, at INTEGER NOT NULL,
         PRIMARY KEY (identity, id)
       ) STRICT;
+      DROP TABLE IF EXISTS results;
     `);
   }
 
@@ -166,35 +165,45 @@ export class ControlObject extends DurableObject<unknown> {
   }
 
   /** Claims a command's id for whoever asks first; the others hear that it is under way, or its result. */
-  claim(identity: string, id: string): Claim {
-    const row = this.#sql
-      .exec<{ result: string }>("SELECT result FROM results WHERE identity = ? AND id = ?", identity, id)
-      .toArray()[0];
-    if (row !== undefined) return { state: "done", result: JSON.parse(row.result) as CommandResult };
-    const key = JSON.stringify([identity, id]);
+  claim(identity: string, id: string, asked: string): Claim {
     const now = Date.now();
-    if (now - (this.#claims.get(key) ?? -Infinity) < claimFor) return { state: "busy" };
-    this.#claims.set(key, now);
+    const row = this.#sql
+      .exec<{ asked: string; result: string | null; at: number }>(
+        "SELECT asked, result, at FROM ids WHERE identity = ? AND id = ?",
+        identity,
+        id,
+      )
+      .toArray()[0];
+    if (row !== undefined && row.result !== null)
+      return { state: "done", asked: row.asked, result: JSON.parse(row.result) as CommandResult };
+    if (row !== undefined && now - row.at < claimFor) return { state: "busy", asked: row.asked };
+    // Stored, so that an object that restarts while a command is under way does not have it done twice.
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO ids (identity, id, asked, at) VALUES (?, ?, ?, ?)",
+      identity,
+      id,
+      asked,
+      now,
+    );
     return { state: "claimed" };
   }
 
   /** Gives an id free again: its command failed. */
   release(identity: string, id: string): void {
-    this.#claims.delete(JSON.stringify([identity, id]));
+    this.#sql.exec("DELETE FROM ids WHERE identity = ? AND id = ? AND result IS NULL", identity, id);
   }
 
   keepResult(identity: string, result: CommandResult): void {
-    this.release(identity, result.id);
     this.#sql.exec(
-      "INSERT OR REPLACE INTO results (identity, id, result, at) VALUES (?, ?, ?, ?)",
-      identity,
-      result.id,
+      "UPDATE ids SET result = ?, at = ? WHERE identity = ? AND id = ?",
       JSON.stringify(result),
       Date.now(),
+      identity,
+      result.id,
     );
     this.#sql.exec(
       // Rows are numbered as they come, and many may come within a millisecond.
-      "DELETE FROM results WHERE rowid <= (SELECT rowid FROM results ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
+      "DELETE FROM ids WHERE rowid <= (SELECT rowid FROM ids ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
       resultsKept,
     );
   }
