@@ -25,6 +25,7 @@ import {
   documentPolicy,
   type PolicyDocument,
   type Prepared,
+  tellDocument,
 } from "ninelives/control";
 import { classifyHttp, deadlineHeader, type FetchCall, staleIfError, traceContext } from "ninelives/fetch";
 import { durableObjectStore } from "ninelives/stores/durable-object";
@@ -133,6 +134,7 @@ export class Gateway {
     for (const limit of limits) route.limits.add(limit);
     prepared.commit();
     this.#versions.set(name, version);
+    if (!route.upstream.quiet) tellDocument(this.sink, Date.now(), { name, version });
   }
 
   /** Learns of changed documents in the background, when a request comes along after a while. */
@@ -178,6 +180,10 @@ export class Gateway {
     } catch (error) {
       this.#refused.set(name, version);
       console.warn(`version ${version} of policy ${name} is refused`, error);
+      const reason = error instanceof Error ? error.message : String(error);
+      const own = this.routes.get(name);
+      if (own !== undefined && !own.upstream.quiet)
+        tellDocument(this.sink, Date.now(), { name, version, reason });
     }
   }
 

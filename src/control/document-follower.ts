@@ -2,10 +2,12 @@ import type { TimerHandle } from "../core/clock.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { environment } from "../core/environment.ts";
 import { isRejected } from "../core/errors.ts";
+import type { EventSink } from "../core/events.ts";
 import { platform } from "../core/platform.ts";
 import { compose } from "../core/policy.ts";
 import { bulkhead } from "../policies/bulkhead.ts";
 import { timeout } from "../policies/timeout.ts";
+import { tellDocument } from "./document-events.ts";
 import type { DocumentPolicy } from "./document-policy.ts";
 import type { DocumentSource } from "./document-sources.ts";
 import type { PolicyDocument } from "./wire.ts";
@@ -29,6 +31,8 @@ export interface DocumentFollowerOptions {
   readonly onRefused?: (refusal: DocumentRefusal) => void;
   /** Hears of a source that cannot be asked; all stays as it is, and it is asked again. */
   readonly onLost?: (error: unknown) => void;
+  /** Gets `document.applied` and `document.refused`, such as the sink that the policies have: so operators hear of it too. */
+  readonly sink?: EventSink;
   /** Default the platform's. */
   readonly clock?: typeof platform.clock;
 }
@@ -68,7 +72,7 @@ export interface DocumentFollower {
  * follower.start();
  */
 export function documentFollower(options: DocumentFollowerOptions): DocumentFollower {
-  const { source, policies, clock = platform.clock, onRefused = () => {}, onLost = () => {} } = options;
+  const { source, policies, clock = platform.clock, onRefused = () => {}, onLost = () => {}, sink } = options;
   const every = milliseconds(options.every ?? "30s", "documentFollower: every");
   const known = new Map<string, FollowedDocument>(
     Object.keys(policies).map((name) => [name, { version: null }]),
@@ -89,10 +93,12 @@ export function documentFollower(options: DocumentFollowerOptions): DocumentFoll
     try {
       policies[name]?.set(text);
       known.set(name, { version });
+      if (sink !== undefined) tellDocument(sink, clock.wall(), { name, version });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const refused = { name, version, reason };
       known.set(name, { ...before, refused });
+      if (sink !== undefined) tellDocument(sink, clock.wall(), refused);
       onRefused(refused);
     }
   }

@@ -12,6 +12,7 @@ export {
 } from "./commands.ts";
 export { DenialBound } from "./denial-bound.ts";
 export { documentCommands } from "./document-commands.ts";
+export { tellDocument } from "./document-events.ts";
 export {
   type DocumentFollower,
   type DocumentFollowerOptions,

@@ -131,6 +131,10 @@ export interface EventDetails {
   "discovery.changed": { readonly members: number; readonly added: number; readonly removed: number };
   /** Nobody could be found: the members that there were, so many, stay until somebody looks again after `retryIn` milliseconds. */
   "discovery.failed": { readonly kind: string; readonly members: number; readonly retryIn: number };
+  /** A version of a policy's document is in force here. */
+  "document.applied": { readonly version: number };
+  /** A version of a policy's document cannot be put in force here, and why not: the one before stays. */
+  "document.refused": { readonly version: number; readonly reason: string };
   /** The first branch failed and the next one is tried. */
   "fallback.used": { readonly kind: string };
 }

@@ -31,6 +31,7 @@ export {
 export type { SlotSnapshot } from "./slots.ts";
 export {
   type CircuitReport,
+  type DocumentReport,
   type Gap,
   type Limits,
   type PolicyState,

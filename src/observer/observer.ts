@@ -2,6 +2,7 @@ import { refuse } from "../core/duration.ts";
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
 import type { HistogramValue } from "../state/metric-family.ts";
 import { type CircuitRecord, Circuits } from "./circuits.ts";
+import { type FollowerRecord, Followers } from "./followers.ts";
 import type { ObservedEvent } from "./live.ts";
 import { ownTime } from "./own-time.ts";
 import { markOf, Reporters } from "./reporters.ts";
@@ -46,6 +47,7 @@ interface Watched {
   readonly totals: Totals;
   readonly circuits: Circuits;
   limits: Limits;
+  readonly followers: Followers;
   readonly reporters: Reporters;
 }
 
@@ -58,6 +60,7 @@ export interface PolicySnapshot extends Partial<Omit<TotalsSnapshot, "transition
   readonly circuits: Parameters<Circuits["restore"]>[0];
   readonly transitions: TotalsSnapshot["transitions"];
   readonly limits?: Limits;
+  readonly followers?: readonly FollowerRecord[];
 }
 
 /** What a policy has counted since the observer began, for metrics: plain JSON. */
@@ -131,7 +134,8 @@ export class Observer {
   getPolicyState(policy: string, now: number): PolicyState | undefined {
     const watched = this.#policies.get(policy);
     if (watched === undefined) return undefined;
-    const { slots, circuits, limits, reporters, lastEventAt } = watched;
+    const { slots, circuits, limits, followers, reporters, lastEventAt } = watched;
+    const document = followers.report();
     return {
       policy,
       lastEventAt,
@@ -139,6 +143,7 @@ export class Observer {
       windows: slots.windows(now, this.since),
       circuits: circuits.reports(now),
       limits,
+      ...(document !== undefined && { document }),
       series: slots.series(now),
     };
   }
@@ -193,6 +198,7 @@ export class Observer {
       totals: { ...watched.slots.totals },
       circuits: watched.circuits.snapshot(),
       limits: watched.limits,
+      followers: watched.followers.snapshot(),
     };
   }
 
@@ -207,6 +213,7 @@ export class Observer {
     watched.totals.restore(snapshot);
     watched.circuits.restore(snapshot.circuits);
     watched.limits = snapshot.limits ?? watched.limits;
+    watched.followers.restore(snapshot.followers ?? []);
   }
 
   #take(event: ObservedEvent, reporter: number, now: number): void {
@@ -247,6 +254,10 @@ export class Observer {
       case "rate-limit.changed":
         watched.limits = { ...watched.limits, rate: event.limit };
         break;
+      case "document.applied":
+      case "document.refused":
+        if (event.policy !== otherPolicies) watched.followers.take(event);
+        break;
     }
     const change = circuits.take(event);
     if (change === undefined) return;
@@ -276,6 +287,7 @@ export class Observer {
       totals: new Totals(),
       circuits: new Circuits(),
       limits: unknownLimits,
+      followers: new Followers(),
       reporters: new Reporters(),
     };
     this.#policies.set(policy, watched);

@@ -87,6 +87,22 @@ export interface Limits {
   readonly rate: number | null;
 }
 
+/** How far those are that follow a policy's document, as they told last: the gateway's isolates, processes, pages. */
+export interface DocumentReport {
+  /** The newest version that is in force with any of them; `null` where they only told of refusals. */
+  readonly version: number | null;
+  /** Sources that told of it, at most 50. */
+  readonly followers: number;
+  /** Who refused a version and has put no newer one in force since, newest first, at most 5. */
+  readonly refused: readonly {
+    readonly source: string;
+    readonly version: number;
+    readonly reason: string;
+    /** Milliseconds since 1970 by the observer's clock. */
+    readonly at: number;
+  }[];
+}
+
 export interface PolicyState {
   readonly policy: string;
   /** Milliseconds since 1970 by the observer's clock. */
@@ -96,6 +112,8 @@ export interface PolicyState {
   readonly windows: Readonly<Record<WindowName, WindowState>>;
   readonly circuits: readonly CircuitReport[];
   readonly limits: Limits;
+  /** Absent where nobody told of a document. */
+  readonly document?: DocumentReport;
   readonly series: Series;
 }
 

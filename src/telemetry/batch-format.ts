@@ -48,6 +48,7 @@ type Check = (value: unknown) => boolean;
 const number: Check = (value) => typeof value === "number" && Number.isFinite(value) && value >= 0;
 const ratio: Check = (value) => number(value) && (value as number) <= 1;
 const label: Check = (value) => typeof value === "string" && value.length > 0 && value.length <= 100;
+const sentence: Check = (value) => typeof value === "string" && value.length > 0 && value.length <= 300;
 const flag: Check = (value) => typeof value === "boolean";
 const optionalNumber = optional(number);
 
@@ -121,6 +122,8 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
   "fallback.used": { kind: label },
   "discovery.changed": { members: number, added: number, removed: number },
   "discovery.failed": { kind: label, members: number, retryIn: number },
+  "document.applied": { version: number },
+  "document.refused": { version: number, reason: sentence },
   "span.ended": {
     parentId: optional(hex(16)),
     sampled: flag,

@@ -27,6 +27,7 @@ const known: { readonly [T in EventType]?: Severity } = {
   "timeout.occurred": "warn",
   "fallback.used": "warn",
   "discovery.failed": "warn",
+  "document.refused": "error",
 };
 
 /** How much an event matters; one of a type that this version does not know is `info`. */

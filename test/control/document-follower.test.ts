@@ -10,7 +10,8 @@ import {
   type PolicyDocument,
 } from "../../src/control/index.ts";
 import { memoryHome } from "../../src/stores/memory.ts";
-import { ManualClock } from "../../src/testing/index.ts";
+import { readBatch } from "../../src/telemetry/index.ts";
+import { ManualClock, recordingSink } from "../../src/testing/index.ts";
 
 const documentOf = (text: string, version: number, name = "prices"): PolicyDocument => ({
   name,
@@ -87,6 +88,33 @@ describe("documentFollower", () => {
     source.documents = [documentOf("retry(5)", 3)];
     await follower.poll();
     expect([prices.text, follower.state]).toEqual(["retry(5)", { prices: { version: 3 } }]);
+  });
+
+  it("tells a sink what is in force and what is refused, so that operators hear of it", async () => {
+    const sink = recordingSink();
+    const { source, follower, clock } = following({ sink });
+    source.documents = [documentOf("retry(4)", 1)];
+    await follower.poll();
+    source.documents = [documentOf(`retry(4) + own(${"x".repeat(500)})`, 2)];
+    await follower.poll();
+    await follower.poll();
+    expect(sink.events).toEqual([
+      { type: "document.applied", policy: "prices", at: clock.wall(), version: 1 },
+      {
+        type: "document.refused",
+        policy: "prices",
+        at: clock.wall(),
+        version: 2,
+        reason: expect.stringContaining("line 1, column 12"),
+      },
+    ]);
+    const batch = {
+      version: 1,
+      source: { id: "n", kind: "node" },
+      sentAt: clock.wall(),
+      events: sink.events,
+    };
+    expect(readBatch(batch).rejected).toEqual([]);
   });
 
   it("asks again and again once it has started, at once when there is news, and no more when it is stopped", async () => {

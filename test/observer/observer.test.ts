@@ -4,6 +4,7 @@ import type { EventDetails, EventType, PolicyEvent } from "../../src/core/events
 import {
   metricsOf,
   Observer,
+  otherPolicies,
   type PolicySnapshot,
   type PolicyState,
   type WindowName,
@@ -431,6 +432,43 @@ describe("Observer > circuits", () => {
     const calls = observer.totals()[0]?.calls ?? [];
     expect(calls).toHaveLength(51);
     expect(calls).toContainEqual(["(other)", "open", "rejected", 10]);
+  });
+
+  it("says how far those are that follow a document, and who refuses which version, and why", () => {
+    const { tell, state, observer, pass, now } = stage();
+    tell("bulkhead.acquired", { active: 3, limit: 10, waited: 0 });
+    expect(state()).not.toHaveProperty("document");
+    tell("document.applied", { version: 1 }, { from: "aaaaaa" });
+    tell("document.applied", { version: 1 }, { from: "bbbbbb" });
+    tell("document.applied", { version: 9 }, { from: "bbbbbb", policy: otherPolicies });
+    pass(second);
+    tell("document.refused", { version: 2, reason: "line 1" }, { from: "aaaaaa" });
+    tell("document.applied", { version: 2 }, { from: "bbbbbb" });
+    const refused = [{ source: "page aaaa", version: 2, reason: "line 1", at: now + second }];
+    expect(state()?.document).toEqual({ version: 2, followers: 2, refused });
+    const again = new Observer(start);
+    again.restore(JSON.parse(JSON.stringify(observer.snapshot("prices"))));
+    expect(again.getPolicyState("prices", now)?.document).toEqual(state()?.document);
+    pass(second);
+    // Told late: it was so before the refusal.
+    tell("document.applied", { version: 3 }, { from: "aaaaaa", age: 2 * second });
+    expect(state()?.document?.refused).toEqual(refused);
+    tell("document.applied", { version: 3 }, { from: "aaaaaa" });
+    expect(state()?.document).toEqual({ version: 3, followers: 2, refused: [] });
+    // Of what it knew already, the newer telling holds.
+    again.restore(observer.snapshot("prices") as PolicySnapshot);
+    expect(again.getPolicyState("prices", now)?.document).toEqual(state()?.document);
+    expect(state(otherPolicies)).not.toHaveProperty("document");
+  });
+
+  it("remembers fifty followers of a document, and tells of five refusals", () => {
+    const { tell, state, pass } = stage();
+    for (let number = 0; number < 60; number++) {
+      pass(second);
+      tell("document.refused", { version: 1, reason: `${number}` }, { from: `${1_000 + number}` });
+    }
+    expect(state()?.document).toMatchObject({ version: null, followers: 50 });
+    expect(state()?.document?.refused.map(({ reason }) => reason)).toEqual(["59", "58", "57", "56", "55"]);
   });
 
   it("says what a policy allows, as last heard", () => {

@@ -50,6 +50,8 @@ const events: { readonly [T in EventType]: object } = {
   "fallback.used": { kind: "circuit-open" },
   "discovery.changed": { members: 3, added: 1, removed: 0 },
   "discovery.failed": { kind: "timeout", members: 3, retryIn: 5_000 },
+  "document.applied": { version: 3 },
+  "document.refused": { version: 4, reason: "line 1, column 1: there is no policy pray" },
   "span.ended": {
     traceId: "0af7651916cd43dd8448eb211c80319c",
     spanId: "b7ad6b7169203331",

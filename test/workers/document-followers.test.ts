@@ -11,7 +11,13 @@ describe("who follows the documents of a Worker", () => {
       asked.push(response.status);
       return response;
     };
-    const prices = documentPolicy("retry(1)");
+    const prices = documentPolicy("retry(1)", {
+      scope: {
+        chaos: () => {
+          throw new TypeError("no chaos in this process");
+        },
+      },
+    });
     const refused: DocumentRefusal[] = [];
     const sockets: WebSocket[] = [];
     /** The platform's class connects by the network; this one by the test's Worker. */
@@ -59,7 +65,7 @@ describe("who follows the documents of a Worker", () => {
     expect([prices.text, asked]).toEqual(["retry(4)", [200, 304]]);
   });
 
-  it("hears by WebSocket of each change, of the end of an override too, and says what it refuses", async () => {
+  it("hears by WebSocket of each change, of the end of an override too", async () => {
     const { prices, refused, sockets, follower, set } = await scene();
     follower.start();
     await vi.waitFor(() => expect([sockets.length, follower.state.prices?.version]).toEqual([1, 0]));
@@ -69,6 +75,23 @@ describe("who follows the documents of a Worker", () => {
     await vi.waitFor(() => expect(prices.text).toBe("retry(9)"));
     await vi.waitFor(() => expect(prices.text).toBe("retry(4)"), { timeout: 10_000 });
     expect(refused).toEqual([]);
+  });
+
+  it("hears by WebSocket of what it must refuse, says where and why, and goes by the next one", async () => {
+    const { prices, refused, sockets, follower, set } = await scene();
+    follower.start();
+    await vi.waitFor(() => expect([sockets.length, follower.state.prices?.version]).toEqual([1, 0]));
+    await set("retry(4)", 0);
+    await set("retry(5) +\n chaos(0.1, latency: 5ms)", 1);
+    await vi.waitFor(() => expect(refused).toHaveLength(1));
+    expect(refused).toMatchObject([
+      { name: "prices", version: 2, reason: "line 2, column 2: no chaos in this process" },
+    ]);
+    expect(["retry(1)", "retry(4)"]).toContain(prices.text);
+    expect(follower.state.prices?.refused).toEqual(refused[0]);
+    await set("retry(6)", 2);
+    await vi.waitFor(() => expect(prices.text).toBe("retry(6)"));
+    expect(follower.state).toEqual({ prices: { version: 3 } });
   });
 
   it("is let in by a token only", async () => {

@@ -144,7 +144,7 @@ describe("gateway whose policy changes under load", () => {
 
   it("keeps what is in force where a document is refused, and tells its owner why, once", async () => {
     const told = toldToOwner("warn");
-    const { env, fetch, control } = await testWorker({
+    const { env, fetch, control, observer } = await testWorker({
       upstreams: { prices: { service: "ORIGIN", policy: "retry(2)" } },
     });
     const now = vi.spyOn(Date, "now");
@@ -162,6 +162,14 @@ describe("gateway whose policy changes under load", () => {
       await followed();
       await vi.waitFor(() => expect(told).toHaveLength(1));
       for (let time = 0; time < 3; time++) expect(await followed()).toBe("retry(2)");
+      // Operators see it, too.
+      await vi.waitFor(async () => {
+        const { policies } = await observer.state();
+        expect(policies.find(({ policy }) => policy === "prices")?.document).toMatchObject({
+          version: null,
+          refused: [{ version: 1, reason: expect.stringContaining("line 1, column 12") }],
+        });
+      });
       expect(told).toMatchObject([
         ["version 1 of policy prices is refused", { message: expect.stringContaining("line 1, column 12") }],
       ]);
@@ -169,6 +177,14 @@ describe("gateway whose policy changes under load", () => {
       await followed();
       await vi.waitFor(() => expect(gatewayOf(env).routes.get("prices")?.policy.text).toBe("retry(4)"));
       expect(told).toHaveLength(1);
+      await vi.waitFor(async () => {
+        const { policies } = await observer.state();
+        expect(policies.find(({ policy }) => policy === "prices")?.document).toEqual({
+          version: 2,
+          followers: 1,
+          refused: [],
+        });
+      });
     } finally {
       now.mockRestore();
     }
