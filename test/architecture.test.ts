@@ -24,6 +24,7 @@ const arrows: Record<string, readonly string[]> = {
   observer: inside,
   upstreams: inside,
   "worker-pool": inside,
+  browser: [...inside, "fetch", "stores"],
   cli: [...inside, "fetch", "control", "observer", "telemetry"],
 };
 

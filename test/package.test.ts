@@ -23,6 +23,7 @@ type Runtime = "node" | "workerd" | "browser";
 const entryPoints: Record<string, readonly Runtime[]> = {
   ".": ["node", "workerd", "browser"],
   "./fetch": ["node", "workerd", "browser"],
+  "./browser": ["node", "workerd", "browser"],
   "./stores/memory": ["node", "workerd", "browser"],
   "./stores/indexeddb": ["node", "workerd", "browser"],
   "./stores/durable-object": ["node", "workerd", "browser"],
@@ -55,6 +56,11 @@ const sizes = [
     name: "resilientFetch with its standard policy",
     code: `export { resilientFetch } from "ninelives/fetch"`,
     limit: 14400,
+  },
+  {
+    name: "the same, shared by all tabs, with idb-keyval",
+    code: `export { resilientFetch } from "ninelives/browser"`,
+    limit: 22400,
   },
 ];
 

@@ -1,3 +1,4 @@
+export { resilientFetch } from "../resilient-fetch.ts";
 export { CircuitObject } from "./circuit-object.ts";
 export { ControlObject } from "./control-object.ts";
 export { ObserverObject } from "./observer-object.ts";
