@@ -5,6 +5,7 @@ import type { Dashboard } from "./dashboard.ts";
 import { Announcer } from "./parts/announcer.tsx";
 import { Masthead } from "./parts/masthead.tsx";
 import { TokenDialog } from "./parts/token-dialog.tsx";
+import { Unheard } from "./parts/unheard.tsx";
 import { type Route, readRoute } from "./route.ts";
 import { useModel } from "./store.ts";
 import { AlertsView } from "./views/alerts.tsx";
@@ -35,6 +36,7 @@ export function App({ dashboard }: { dashboard: Dashboard }) {
       </button>
       <Masthead route={route} />
       <main tabindex={-1} ref={main} data-stale={stale ? "true" : undefined}>
+        <Unheard />
         <View route={route} />
       </main>
       <Announcer />

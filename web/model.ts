@@ -1,5 +1,13 @@
 import type { ParameterState, PolicyDocument } from "ninelives/control";
-import type { AlertReport, Gap, LiveMessage, PolicyState, WindowState } from "ninelives/observer";
+import {
+  type AbsentShards,
+  type AlertReport,
+  type Gap,
+  isAbsent,
+  type LiveMessage,
+  type PolicyState,
+  type WindowState,
+} from "ninelives/observer";
 import { appended, caughtUp, type EventLog, emptyLog } from "./event-log.ts";
 
 /** How the page hangs on the observer. Times are the page's own. */
@@ -36,7 +44,10 @@ export interface Model {
   readonly gaps: readonly Gap[];
   /** The rules for alerts and what they found; `null` where there are none. */
   readonly alerts: readonly AlertReport[] | null;
+  /** As they were told last, also those of shards that do not answer: what these are now is unknown. */
   readonly policies: ReadonlyMap<string, PolicyState>;
+  /** The shards of the observer that do not answer; `null` while all do. */
+  readonly absent: AbsentShards | null;
   readonly log: EventLog;
   /** Events that came too fast to be told. */
   readonly skipped: number;
@@ -61,6 +72,7 @@ export const emptyModel: Model = {
   gaps: [],
   alerts: null,
   policies: new Map(),
+  absent: null,
   log: emptyLog,
   skipped: 0,
   documents: null,
@@ -86,7 +98,8 @@ export function isLive({ link, lostAt }: Model, now: number): boolean {
 /** The model after a message that came at `now` by the page's clock. */
 export function received(model: Model, message: LiveMessage, now: number): Model {
   if (message.type === "snapshot") {
-    const { at, since, events, dropped, policies, gaps = [], alerts = null } = message.state;
+    const { at, since, events, dropped, policies, gaps = [], alerts = null, absent = null } = message.state;
+    const lost = [...model.policies].filter(([policy]) => isAbsent(policy, absent));
     return {
       ...model,
       receivedAt: now,
@@ -96,7 +109,8 @@ export function received(model: Model, message: LiveMessage, now: number): Model
       place: message.place ?? model.place,
       gaps,
       alerts,
-      policies: new Map(policies.map((policy) => [policy.policy, policy])),
+      absent,
+      policies: new Map([...lost, ...policies.map((policy) => [policy.policy, policy] as const)]),
       log: caughtUp(model.log, message.events),
     };
   }
@@ -111,16 +125,38 @@ export function received(model: Model, message: LiveMessage, now: number): Model
     observer: { since: model.observer?.since ?? message.at, ...message.totals },
     place: message.place ?? model.place,
     alerts: message.alerts ?? null,
+    absent: message.absent ?? null,
+    gaps: message.gaps ?? model.gaps,
     policies,
     log: appended(model.log, message.events),
     skipped: model.skipped + message.skipped,
   };
 }
 
-/** The policies that were seen, and those that the gateway has but that nobody called yet. */
-export function allPolicies({ policies, documents }: Model): PolicyState[] {
-  const uncalled = [...(documents?.keys() ?? [])].filter((name) => !policies.has(name));
-  return [...policies.values(), ...uncalled.map(uncalledPolicy)];
+/** The policies of which somebody tells what they are now. */
+export function knownPolicies({ policies, absent }: Model): PolicyState[] {
+  return [...policies.values()].filter(({ policy }) => !isAbsent(policy, absent));
+}
+
+/** The policies that were seen, and those that the gateway has but that nobody called yet or nobody can tell of. */
+export function allPolicies(model: Model): PolicyState[] {
+  const { policies, documents } = model;
+  const names = new Set([...policies.keys(), ...(documents?.keys() ?? [])]);
+  const known = knownPolicies(model);
+  for (const { policy } of known) names.delete(policy);
+  return [...known, ...[...names].map(unknownPolicy)];
+}
+
+/** The times after `from` of which the observer may have missed something. */
+export function gapsWithin({ gaps }: Model, from: number): readonly Gap[] {
+  return gaps.filter(({ to }) => to > from);
+}
+
+/** Why nothing is known of a policy. */
+export function whyUnknown({ absent }: Model, policy: string): string {
+  return isAbsent(policy, absent)
+    ? "unknown: its shard of the observer does not answer"
+    : "no calls seen yet";
 }
 
 /** How often a second, over what the window really covers. */
@@ -151,7 +187,7 @@ const unseen: WindowState = {
 };
 
 /** `lastEventAt` 0 says that nothing is known of it. */
-function uncalledPolicy(policy: string): PolicyState {
+function unknownPolicy(policy: string): PolicyState {
   return {
     policy,
     lastEventAt: 0,

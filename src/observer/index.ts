@@ -19,6 +19,7 @@ export {
 export { inOwnTime } from "./own-time.ts";
 export {
   type CountedPart,
+  isAbsent,
   mergedAlerts,
   mergedCounts,
   mergedOthers,
@@ -26,10 +27,10 @@ export {
   type ObserverPart,
   type OtherPolicies,
   shardOf,
-  summed,
 } from "./shards.ts";
 export type { SlotSnapshot } from "./slots.ts";
 export {
+  type AbsentShards,
   type CircuitReport,
   type DocumentReport,
   type Gap,
@@ -42,3 +43,4 @@ export {
   type WindowState,
   windowSpans,
 } from "./system-state.ts";
+export { ToldParts } from "./told-parts.ts";

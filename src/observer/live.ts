@@ -1,6 +1,6 @@
 import type { PolicyEvent } from "../core/events.ts";
 import type { AlertReport } from "./alerts.ts";
-import type { PolicyState, SystemState } from "./system-state.ts";
+import type { AbsentShards, Gap, PolicyState, SystemState } from "./system-state.ts";
 
 /** An event as the observer saw it: timed by its own clock, with where it came from. */
 export type ObservedEvent = PolicyEvent & {
@@ -33,6 +33,10 @@ export type LiveMessage =
       readonly policies: readonly PolicyState[];
       /** All rules for alerts, whole; absent where the observer has none. */
       readonly alerts?: readonly AlertReport[];
+      /** Where the windows miss something, as in the state; absent where they miss nothing. */
+      readonly gaps?: readonly Gap[];
+      /** The shards of the observer that do not answer now; absent where all do. */
+      readonly absent?: AbsentShards;
       /** The events since the message before, newest last; those that were too many are counted in `skipped`. */
       readonly events: readonly ObservedEvent[];
       readonly skipped: number;

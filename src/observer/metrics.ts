@@ -6,7 +6,10 @@ const refusing: readonly CircuitState[] = ["open", "half-open", "forced-open"];
 
 /** What metrics are made of: an observer, or the sum of several. */
 export interface Counted {
-  readonly dropped: number;
+  /** `null` where nobody knows. */
+  readonly dropped: number | null;
+  /** Shards that did not answer; none where there is one observer. */
+  readonly absent?: number;
   totals(): readonly PolicyTotals[];
 }
 
@@ -86,7 +89,13 @@ export function metricsOf(observer: Counted): MetricFamily[] {
       name: "resilience_events_dropped_total",
       help: "Events that never reached the observer because a buffer was full.",
       type: "counter",
-      samples: [[{}, observer.dropped]],
+      samples: observer.dropped === null ? [] : [[{}, observer.dropped]],
+    },
+    {
+      name: "resilience_observer_shards_absent",
+      help: "Shards of the observer that did not answer: what they have counted is missing here.",
+      type: "gauge",
+      samples: [[{}, observer.absent ?? 0]],
     },
   ];
 }

@@ -2,7 +2,7 @@ import type { AlertReport, AlertSubject } from "./alerts.ts";
 import type { Counted } from "./metrics.ts";
 import { Observer, otherPolicies, type PolicySnapshot, type PolicyTotals } from "./observer.ts";
 import { markOf } from "./reporters.ts";
-import type { Gap, PolicyState, SystemState } from "./system-state.ts";
+import type { AbsentShards, Gap, PolicyState, SystemState } from "./system-state.ts";
 
 /** Subjects of one rule, and gaps, that are told of all shards together. */
 const mostSubjects = 100;
@@ -12,6 +12,12 @@ const ranks: readonly AlertReport["state"][] = ["ok", "pending", "firing"];
 /** The number of the shard, from 0, that has a policy to itself. */
 export function shardOf(policy: string, shards: number): number {
   return markOf(policy) % shards;
+}
+
+/** Whether nothing can be known of a policy, since the shard that has it does not answer. */
+export function isAbsent(policy: string, absent: AbsentShards | null | undefined): boolean {
+  if (absent == null) return false;
+  return policy === otherPolicies || absent.shards.includes(shardOf(policy, absent.of));
 }
 
 /**
@@ -43,21 +49,39 @@ export interface CountedPart {
   readonly others: OtherPolicies | null;
 }
 
+/** What a parent knows beside what its shards tell. */
+interface OfParent {
+  /** The shards that did not answer: what they know is missing. */
+  readonly absent?: AbsentShards | undefined;
+  /** What the parent's own rules found. */
+  readonly alerts?: readonly AlertReport[] | undefined;
+}
+
 /** The parts as if one observer had seen all. */
-export function mergedState(parts: readonly ObserverPart[], now: number): SystemState {
+export function mergedState(
+  parts: readonly ObserverPart[],
+  now: number,
+  { absent, alerts: own = [] }: OfParent = {},
+): SystemState {
   const since = Math.min(now, ...parts.map((part) => part.since));
   const others = mergedOthers(parts, since, now);
-  const alerts = mergedAlerts(parts.map((part) => part.alerts ?? []));
-  const gaps = parts.flatMap((part) => part.gaps).sort((a, b) => a.from - b.from);
+  const alerts = mergedAlerts([...parts.map((part) => part.alerts ?? []), own]);
   return {
     version: 1,
     at: now,
     since,
     ...summed(parts),
     policies: [...parts.flatMap(({ policies }) => policies), ...(others === undefined ? [] : [others])],
-    gaps: gaps.slice(-mostGaps),
+    gaps: mergedGaps(parts),
     ...(alerts.length > 0 && { alerts }),
+    ...(absent !== undefined && { absent }),
   };
+}
+
+/** What the windows of any part miss, the newest last. */
+export function mergedGaps(parts: readonly Pick<ObserverPart, "gaps">[]): readonly Gap[] {
+  const gaps = parts.flatMap((part) => part.gaps);
+  return gaps.sort((a, b) => a.from - b.from).slice(-mostGaps);
 }
 
 /** The events and drops of all parts. */
@@ -93,14 +117,19 @@ export function mergedAlerts(parts: readonly (readonly AlertReport[])[]): AlertR
   return [...merged.values()];
 }
 
-/** The parts as if one observer had counted all, for metrics. */
-export function mergedCounts(parts: readonly CountedPart[]): Counted {
-  const others = observing(
-    parts.flatMap((part) => part.others ?? []),
-    0,
-  );
+/**
+ * The parts as if one observer had counted all, for metrics.
+ *
+ * What adds up over all shards is left out where some did not answer: a counter that falls and comes back would look as if it
+ * had begun anew.
+ *
+ * @param absent how many shards did not answer
+ */
+export function mergedCounts(parts: readonly CountedPart[], absent = 0): Counted {
+  const others = observing(absent > 0 ? [] : parts.flatMap((part) => part.others ?? []), 0);
   return {
-    dropped: parts.reduce((total, { dropped }) => total + dropped, 0),
+    dropped: absent > 0 ? null : parts.reduce((total, { dropped }) => total + dropped, 0),
+    absent,
     totals: () => [...parts.flatMap(({ policies }) => policies), ...others.totals()],
   };
 }

@@ -124,6 +124,14 @@ export interface Gap {
   readonly to: number;
 }
 
+/** Shards of the observer that do not answer: what they know is missing, which is not zero. */
+export interface AbsentShards {
+  /** Their numbers, from 0. */
+  readonly shards: readonly number[];
+  /** How many shards there are. */
+  readonly of: number;
+}
+
 export interface SystemState {
   readonly version: 1;
   /** The observer's clock when this was made, in milliseconds since 1970. */
@@ -138,4 +146,6 @@ export interface SystemState {
   readonly gaps?: readonly Gap[];
   /** The rules for alerts and what they found; absent where the observer has none. */
   readonly alerts?: readonly AlertReport[];
+  /** The shards of the observer that did not answer; absent where all did. */
+  readonly absent?: AbsentShards;
 }

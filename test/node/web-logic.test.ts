@@ -1,4 +1,11 @@
-import type { CircuitReport, LiveMessage, ObservedEvent, PolicyState, WindowState } from "ninelives/observer";
+import {
+  type CircuitReport,
+  type LiveMessage,
+  type ObservedEvent,
+  type PolicyState,
+  shardOf,
+  type WindowState,
+} from "ninelives/observer";
 import { describe, expect, it } from "vitest";
 import { commandOf, objection } from "../../web/change.ts";
 import { badgeOf, phase } from "../../web/circuit-words.ts";
@@ -6,7 +13,15 @@ import { appended, caughtUp, emptyLog, rowsOf } from "../../web/event-log.ts";
 import { figures, latency, percent, plural, rate, span, unknown } from "../../web/format.ts";
 import { ailing } from "../../web/health.ts";
 import { type Grouping, groupOf, listed, type Wish } from "../../web/listing.ts";
-import { allPolicies, emptyModel, perSecond, received } from "../../web/model.ts";
+import {
+  allPolicies,
+  emptyModel,
+  gapsWithin,
+  knownPolicies,
+  perSecond,
+  received,
+  whyUnknown,
+} from "../../web/model.ts";
 import { bare, boundsOf, quoted } from "../../web/parameters.ts";
 import { band, outcomesOf, roundUp, watchedFrom } from "../../web/parts/outcomes.ts";
 import { excerpt, placeIn } from "../../web/place-in-text.ts";
@@ -277,6 +292,60 @@ describe("model", () => {
   it("shows no event twice after the connection broke", () => {
     const once = received(emptyModel, snapshot, 4_000);
     expect(received(once, snapshot, 9_000).log.next).toBe(2);
+  });
+
+  it("knows nothing of the policies of a shard that does not answer, and forgets none of them", () => {
+    const [prices, stock] = [policy("prices"), policy("stock")];
+    const of = 2;
+    const shards = [shardOf("prices", of)];
+    expect(shardOf("stock", of)).not.toBe(shards[0]);
+    const state = { version: 1, at: 1, since: 0, events: 0, dropped: 0 } as const;
+    const before = received(
+      emptyModel,
+      { type: "snapshot", state: { ...state, policies: [prices, stock] }, events: [] },
+      1,
+    );
+    const absent = { shards, of };
+    const lost = received(
+      before,
+      { type: "snapshot", state: { ...state, policies: [stock], absent }, events: [] },
+      2,
+    );
+    expect(
+      allPolicies(lost).map((each) => [each.policy, each.lastEventAt, each.windows["1m"].errorRate]),
+    ).toEqual([
+      ["stock", 1, null],
+      ["prices", 0, null],
+    ]);
+    expect(knownPolicies(lost)).toEqual([stock]);
+    expect(whyUnknown(lost, "prices")).toBe("unknown: its shard of the observer does not answer");
+    expect(whyUnknown(lost, "stock")).toBe("no calls seen yet");
+    const delta = {
+      type: "delta",
+      at: 3,
+      totals: { events: 0, dropped: 0 },
+      events: [],
+      skipped: 0,
+    } as const;
+    expect(received(before, { ...delta, policies: [], absent }, 3).absent).toEqual(absent);
+    expect(knownPolicies(received(lost, { ...delta, policies: [prices] }, 3))).toEqual([prices, stock]);
+  });
+
+  it("tells of the times that the observer may have missed as long as a window holds them", () => {
+    const gaps = [
+      { from: 1_000, to: 2_000 },
+      { from: 60_000, to: 61_000 },
+    ];
+    const delta = {
+      type: "delta",
+      at: 3,
+      totals: { events: 0, dropped: 0 },
+      policies: [],
+      events: [],
+      skipped: 0,
+    } as const;
+    const told = received(emptyModel, { ...delta, gaps }, 3);
+    expect(gapsWithin(received(told, delta, 4), 2_000)).toEqual([gaps[1]]);
   });
 
   it("lists a policy that nobody called yet", () => {

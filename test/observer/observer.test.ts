@@ -720,6 +720,7 @@ describe("metricsOf", () => {
       'resilience_circuit_breaker_state_transitions_total{policy="prices",circuit="prices",to="open"} 2',
       'resilience_circuit_breaker_open{policy="prices",circuit="prices"} 1',
       "resilience_events_dropped_total 4",
+      "resilience_observer_shards_absent 0",
     ]);
     expect(samples).toEqual(
       expect.arrayContaining([

@@ -9,6 +9,7 @@ import {
   type ObserverPart,
   otherPolicies,
   shardOf,
+  ToldParts,
 } from "../../src/observer/index.ts";
 
 const start = Date.UTC(2026, 0, 1);
@@ -72,6 +73,36 @@ describe("several observers", () => {
         expect([merged.events, merged.dropped]).toEqual([one.events, one.dropped]);
       }),
     );
+  });
+
+  it("of which one falls silent with calls in its windows, it is asked, and known for absent when it does not answer", () => {
+    const observers = [new Observer(start), new Observer(start)];
+    const told = new ToldParts(2);
+    expect([told.overdue(start), told.absent]).toEqual([[0, 1], { shards: [0, 1], of: 2 }]);
+    const batch = { source: { id: "abcdef", kind: "page" }, sentAt: start, dropped: 0 };
+    const event = {
+      type: "request.succeeded",
+      policy: "prices",
+      at: start,
+      duration: 1,
+      attempts: 1,
+    } as const;
+    observers[0]?.fold({ ...batch, events: [event] }, start);
+    for (const [shard, observer] of observers.entries()) told.keep(shard, partOf(observer, start), start);
+    expect([told.absent, told.overdue(start + 10_000)]).toEqual([undefined, []]);
+    // The other has nothing to tell.
+    expect(told.overdue(start + 10_001)).toEqual([0]);
+    expect(told.states(start).map(({ policy }) => policy)).toEqual(["prices"]);
+    told.lose(0);
+    expect([told.has(0), told.heardAt(0), told.absent]).toEqual([false, start, { shards: [0], of: 2 }]);
+    expect([told.states(start), told.sums.events, told.state(start).absent]).toEqual([[], 0, told.absent]);
+    told.keep(0, partOf(observers[0] as Observer, start), start);
+    expect([told.absent, told.state(start)]).toEqual([
+      undefined,
+      expect.not.objectContaining({ absent: {} }),
+    ]);
+    // What no window knows is silent rightly.
+    expect(told.overdue(start + 900_001)).toEqual([]);
   });
 
   it("share out names evenly", () => {

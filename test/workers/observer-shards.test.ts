@@ -1,73 +1,9 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { type LiveMessage, otherPolicies, type SystemState, shardOf } from "ninelives/observer";
-import { describe, expect, it, vi } from "vitest";
+import { otherPolicies, shardOf } from "ninelives/observer";
+import { describe, expect, it } from "vitest";
 import { readShards } from "../../workers/observers.ts";
-import { ingestKey, testWorker, toldToOwner } from "./test-worker.ts";
-
-const shards = 3;
-type Worker = Awaited<ReturnType<typeof sharded>>;
-
-/** The Worker with an observer of three shards. */
-async function sharded() {
-  const worker = await testWorker({ env: { OBSERVER_SHARDS: String(shards) } });
-  const parent = worker.parent(shards);
-  return {
-    worker,
-    parent,
-    shard: (index: number) => worker.shard(shards, index),
-    home: (policy: string) => worker.shard(shards, shardOf(policy, shards)),
-    state: async () => (await worker.as("viewer", "/v1/state")).json<SystemState>(),
-  };
-}
-
-const names = (count: number, word = "policy") =>
-  Array.from({ length: count }, (_, index) => `${word} ${index}`);
-
-async function send({ worker }: Pick<Worker, "worker">, policies: readonly string[], dropped = 0) {
-  const at = Date.now();
-  const response = await worker.fetch("/v1/events", {
-    method: "POST",
-    headers: { authorization: `Bearer ${ingestKey}` },
-    body: JSON.stringify({
-      version: 1,
-      source: { id: "abcdef", kind: "page" },
-      sentAt: at,
-      dropped,
-      events: policies.map((policy) => ({
-        type: "request.succeeded",
-        policy,
-        at,
-        duration: 5,
-        attempts: 1,
-        circuits: [{ circuit: policy, state: "closed", result: "success" }],
-      })),
-    }),
-  });
-  expect(response.status).toBe(202);
-}
-
-/** Looks on by WebSocket, as the dashboard does. */
-async function watch({ worker }: Pick<Worker, "worker">, after = "") {
-  const response = await worker.as("viewer", `/v1/live?after=${after}`, {
-    headers: { upgrade: "websocket" },
-  });
-  const socket = response.webSocket as WebSocket;
-  const messages: LiveMessage[] = [];
-  socket.addEventListener("message", ({ data }) => {
-    if ((data as string).startsWith("{")) messages.push(JSON.parse(data as string));
-  });
-  socket.accept();
-  return {
-    socket,
-    messages,
-    /** The policies of the events that were told of, in order. */
-    told: () => messages.flatMap(({ events }) => events.map(({ policy }) => policy)),
-  };
-}
-
-const until = (check: () => unknown) => vi.waitFor(check, { timeout: 15_000, interval: 100 });
-const counted = ({ policies }: SystemState) =>
-  Object.fromEntries(policies.map(({ policy, windows }) => [policy, windows["15m"].requests]));
+import { counted, names, send, sharded, shards, until, watch } from "./sharded-observer.ts";
+import { testWorker, toldToOwner } from "./test-worker.ts";
 
 describe.concurrent("an observer of several shards", { timeout: 30_000 }, () => {
   it("knows what one would", async () => {

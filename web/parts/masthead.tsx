@@ -1,5 +1,6 @@
 import { useBoard } from "../board.ts";
 import { count, percent, rate, unknown } from "../format.ts";
+import { knownPolicies } from "../model.ts";
 import { href, type Route } from "../route.ts";
 import { refuses } from "../trouble.ts";
 import { Connection } from "./connection.tsx";
@@ -56,7 +57,9 @@ function Firing() {
 function Totals() {
   const { model, now } = useBoard();
   const known = model.observer !== null;
-  const policies = [...model.policies.values()];
+  const policies = knownPolicies(model);
+  // What a shard that does not answer would add is unknown.
+  const sum = (words: string): string => (known ? (model.absent === null ? words : `≥ ${words}`) : unknown);
   const circuits = policies.flatMap((policy) => policy.circuits);
   const open = circuits.filter((circuit) => refuses(circuit, now)).length;
   const minute = policies.map((policy) => policy.windows["1m"]);
@@ -66,10 +69,13 @@ function Totals() {
   const dropped = model.observer?.dropped ?? 0;
   return (
     <dl class="totals">
-      <Total name="Policies" value={known ? count(policies.length) : unknown} />
-      <Total name="Circuits open" value={known ? count(open) : unknown} tone={open > 0 ? "bad" : undefined} />
-      <Total name="Requests" value={known ? rate(perSecond) : unknown} />
-      <Total name="Errors" value={percent(requests === 0 ? null : failures / requests)} />
+      <Total name="Policies" value={sum(count(policies.length))} />
+      <Total name="Circuits open" value={sum(count(open))} tone={open > 0 ? "bad" : undefined} />
+      <Total name="Requests" value={sum(rate(perSecond))} />
+      <Total
+        name="Errors"
+        value={percent(requests === 0 || model.absent !== null ? null : failures / requests)}
+      />
       {dropped > 0 && <Total name="Events lost" value={count(dropped)} tone="warning" />}
     </dl>
   );

@@ -3,7 +3,7 @@ import { windowSpans } from "ninelives/observer";
 import { useBoard } from "../board.ts";
 import { badgeOf, phase } from "../circuit-words.ts";
 import { count, latency, percent, plural, rate, unknown } from "../format.ts";
-import { perSecond } from "../model.ts";
+import { perSecond, whyUnknown } from "../model.ts";
 import { href } from "../route.ts";
 import { highErrorRate, refuses, worstCircuit } from "../trouble.ts";
 import { CircuitBadge } from "./circuit-badge.tsx";
@@ -30,7 +30,7 @@ export function PolicyCard({ state }: { state: PolicyState }) {
         </h2>
         <CircuitBadge state={badgeOf(state, now)} />
       </header>
-      <p class="since">{known ? `${phase(worst, now)}${others}` : "no calls seen yet"}</p>
+      <p class="since">{known ? `${phase(worst, now)}${others}` : whyUnknown(model, policy)}</p>
       <Sparkline series={state.series} />
       <dl class="figures">
         <Figure name="rate" value={known ? rate(seen.rate) : unknown} />

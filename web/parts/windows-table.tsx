@@ -2,7 +2,7 @@ import type { Limits, PolicyState, WindowName, WindowState } from "ninelives/obs
 import { windowSpans } from "ninelives/observer";
 import { useBoard } from "../board.ts";
 import { count, figures, latency, percent, rate, span, timeOfDay, unknown } from "../format.ts";
-import { perSecond } from "../model.ts";
+import { gapsWithin, perSecond } from "../model.ts";
 
 const names = Object.keys(windowSpans) as WindowName[];
 
@@ -42,6 +42,7 @@ function bulkheadUse({ active }: WindowState, _span: number, { concurrency }: Li
 export function WindowsTable({ state }: { state: PolicyState }) {
   const { windows, limits, lastEventAt } = state;
   const { model, now } = useBoard();
+  const gaps = gapsWithin(model, now - windowSpans["15m"]);
   const watched = model.observer === null ? Infinity : now - model.observer.since;
   return (
     <section class="panel" aria-labelledby="windows">
@@ -70,10 +71,10 @@ export function WindowsTable({ state }: { state: PolicyState }) {
           ))}
         </tbody>
       </table>
-      {model.gaps.length > 0 && (
+      {gaps.length > 0 && (
         <p class="note">
           The observer was restarted and may have missed something:{" "}
-          {model.gaps.map(({ from, to }) => `${timeOfDay(from)} to ${timeOfDay(to)}`).join(", ")}.
+          {gaps.map(({ from, to }) => `${timeOfDay(from)} to ${timeOfDay(to)}`).join(", ")}.
         </p>
       )}
       {watched < windowSpans["15m"] && (

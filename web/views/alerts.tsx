@@ -27,7 +27,11 @@ export function AlertsView() {
         <h1>Alerts</h1>
         {rules.length > 0 && (
           <p class="note" role="status">
-            {firing === 0 ? "none fires" : `${firing} of ${rules.length} ${firing === 1 ? "fires" : "fire"}`}
+            {firing === 0
+              ? model.absent === null
+                ? "none fires"
+                : "none is known to fire"
+              : `${firing} of ${rules.length} ${firing === 1 ? "fires" : "fire"}`}
           </p>
         )}
       </div>
@@ -52,11 +56,13 @@ export function AlertsView() {
 }
 
 function Rule({ rule }: { rule: AlertReport }) {
-  const { now } = useBoard();
+  const { model, now } = useBoard();
+  // What a shard that does not answer would have found nobody knows.
+  const state = rule.state === "ok" && model.absent !== null ? "unknown" : rule.state;
   return (
-    <li class="panel" data-state={rule.state}>
+    <li class="panel" data-state={state}>
       <h2>
-        <span class="alert-state">{rule.state}</span> {rule.name}
+        <span class="alert-state">{state}</span> {rule.name}
       </h2>
       <p class="note">{condition(rule)}</p>
       {rule.subjects.length > 0 && (

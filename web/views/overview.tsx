@@ -148,9 +148,10 @@ export function OverviewView() {
 
 /** The first thing one reads: whether anything needs a look, and what. */
 function Health({ policies }: { policies: readonly PolicyState[] }) {
-  const { window, now } = useBoard();
+  const { model, window, now } = useBoard();
   const { first, more } = ailing(policies, window, now);
-  if (first.length === 0) return <p class="health">Nothing needs a look.</p>;
+  if (first.length === 0)
+    return <p class="health">Nothing {model.absent === null ? "" : "that is known "}needs a look.</p>;
   return (
     <p class="health" data-tone="bad">
       {first.map(({ policy, words }, index) => (

@@ -1,10 +1,10 @@
 import { useState } from "hono/jsx/dom";
-import type { PolicyState } from "ninelives/observer";
+import { isAbsent, type PolicyState } from "ninelives/observer";
 import { useBoard } from "../board.ts";
 import { badgeOf, phase } from "../circuit-words.ts";
 import { rowsOf } from "../event-log.ts";
 import { count, plural, span, timeOfDay, unknown } from "../format.ts";
-import { allPolicies } from "../model.ts";
+import { allPolicies, whyUnknown } from "../model.ts";
 import { CircuitBadge } from "../parts/circuit-badge.tsx";
 import { CircuitTimeline } from "../parts/circuit-timeline.tsx";
 import { Empty } from "../parts/empty.tsx";
@@ -31,7 +31,10 @@ export function PolicyView({ policy }: { policy: string }) {
   return (
     <Empty whole title={`Nothing is known of “${policy}”`}>
       <p>
-        It may have been quiet since the observer began. <a href={href({ view: "overview" })}>All policies</a>
+        {isAbsent(policy, model.absent)
+          ? "The shard of the observer that would know it does not answer. "
+          : "It may have been quiet since the observer began. "}
+        <a href={href({ view: "overview" })}>All policies</a>
       </p>
     </Empty>
   );
@@ -45,7 +48,7 @@ function Known({ state }: { state: PolicyState }) {
   const rows = rowsOf(model.log, { text: "", type: "notable", policy }, sentence).slice(0, shown);
   const heard =
     lastEventAt === 0
-      ? "no calls seen yet"
+      ? whyUnknown(model, policy)
       : `last call ${span(now - lastEventAt)} ago · ${plural(reporters, "reporter")} in the last minute`;
   return (
     <>

@@ -2,15 +2,12 @@ import { DurableObject } from "cloudflare:workers";
 import type { CircuitState } from "ninelives";
 import {
   type CountedPart,
-  type Gap,
-  History,
+  type History,
   type LiveMessage,
   metricsOf,
-  type ObservedEvent,
-  Observer,
+  type Observer,
   type ObserverPart,
   otherPolicies,
-  type PolicySnapshot,
   type PolicyState,
   type SystemState,
   type WindowName,
@@ -25,6 +22,7 @@ import {
 } from "ninelives/telemetry";
 import { AlertDesk } from "./alert-desk.ts";
 import { ParentLink, type ShardBindings, type ShardNews } from "./parent-link.ts";
+import { StoredObserver } from "./stored-observer.ts";
 import { Viewers } from "./viewers.ts";
 
 /** What became of the JSON of a batch. */
@@ -42,53 +40,41 @@ const quietEvery = 15_000;
 const ageEvery = 5_000;
 /** A policy that was silent for longer than the longest window has nothing left to age. */
 const longestWindow = 900_000;
-const gapsKept = 10;
-/** Milliseconds between what is stored of a policy: at most so much is lost by a restart. */
-const storeEvery = 5_000;
-/** Milliseconds between looks at the rules for alerts: the windows have slots of that length. */
-const lookEvery = 5_000;
-
 /**
  * Watches: folds events into windows, answers what is asked, and tells viewers as it goes.
  *
  * Viewers' sockets hibernate, so that nobody watching a quiet system costs nothing.
  */
 export class ObserverObject extends DurableObject<unknown> {
-  readonly #observer: Observer;
-  readonly #history = new History(crypto.randomUUID());
+  readonly #stored: StoredObserver;
   readonly #viewers: Viewers;
-  readonly #gaps: readonly Gap[];
-  readonly #unstored = new Set<string>();
   /** The policies that viewers were not told of since they changed. */
   readonly #untold = new Set<string>();
   /** The number of the last event that viewers were told of. */
-  #told = 0;
+  #told: number;
   #agedAt = 0;
   readonly #desk: AlertDesk;
   readonly #parent: ParentLink;
-  /** Whether an alarm is set, as far as this life of the object knows. */
-  #looking = false;
   #updating: { readonly timer: ReturnType<typeof setTimeout>; readonly at: number } | undefined;
-  #storing: ReturnType<typeof setTimeout> | undefined;
   #updatedAt = 0;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
-    const { kv } = state.storage;
-    const since = kv.get<number>("since");
-    this.#observer = new Observer(since ?? Date.now());
-    if (since === undefined) kv.put("since", this.#observer.since);
-    const counted = kv.get<{ events: number; dropped: number }>("counted");
-    Object.assign(this.#observer, counted);
-    for (const [, snapshot] of kv.list<PolicySnapshot>({ prefix: "policy:" }))
-      this.#observer.restore(snapshot);
-    this.#history.restore(kv.get<ObservedEvent[]>("recent") ?? []);
+    const bindings = (env as (ShardBindings & { readonly ALERTS?: string }) | null) ?? {};
+    this.#stored = new StoredObserver(state.storage.kv);
     this.#told = this.#history.end;
-    this.#gaps = gapsAfter(kv);
     this.#viewers = new Viewers(state);
-    this.#parent = new ParentLink(kv, (env as ShardBindings | null) ?? {});
-    this.#desk = new AlertDesk(kv, (env as { readonly ALERTS?: string } | null)?.ALERTS);
+    this.#parent = new ParentLink(state, bindings);
+    this.#desk = new AlertDesk(state, bindings.ALERTS, this.#parent.isShard ? otherPolicies : undefined);
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+  }
+
+  get #observer(): Observer {
+    return this.#stored.observer;
+  }
+
+  get #history(): History {
+    return this.#stored.history;
   }
 
   /** Reads the JSON of a batch and takes what is good of it. @returns what its sender hears, or what is wrong with it */
@@ -108,11 +94,8 @@ export class ObserverObject extends DurableObject<unknown> {
   ingest(batch: EventBatch | string): void {
     const now = Date.now();
     const read = typeof batch === "string" ? (JSON.parse(batch) as EventBatch) : batch;
-    const events = this.#observer.take(read, now);
-    for (const { policy } of events) this.#unstored.add(policy);
-    this.#history.add(events);
-    this.#storeSoon(now);
-    if (this.#desk.watches && !this.#looking) this.#lookIn(lookEvery);
+    const events = this.#stored.take(read, now);
+    this.#desk.lookSoon();
     if (!this.#isWatched()) {
       this.#told = this.#history.end;
       return;
@@ -123,7 +106,7 @@ export class ObserverObject extends DurableObject<unknown> {
 
   state(): SystemState {
     const now = Date.now();
-    return { ...this.#observer.getSystemState(now), gaps: this.#gapsOf(now), ...this.#alerts() };
+    return { ...this.#observer.getSystemState(now), gaps: this.#stored.gaps(now), ...this.#alerts() };
   }
 
   /** What is known of a policy, `undefined` when nobody told of it. */
@@ -134,6 +117,11 @@ export class ObserverObject extends DurableObject<unknown> {
   /** A policy's failures by requests, or `null` when that is unknown. */
   getErrorRate(policy: string, window: WindowName): number | null {
     return this.#observer.getErrorRate(policy, window, Date.now());
+  }
+
+  /** All that is known, as `/v1/state` has it. */
+  getSystemState(): SystemState {
+    return this.state();
   }
 
   getCircuitState(circuit: string): CircuitState | undefined {
@@ -163,15 +151,19 @@ export class ObserverObject extends DurableObject<unknown> {
     return { dropped: this.#observer.dropped, policies, others: this.#others() };
   }
 
-  /** Looks at the rules for alerts, as long as a window holds something or somebody has to be told. */
+  /** What this one of several observers does not tell apart: JSON, which comes over for less. */
+  others(): string {
+    return JSON.stringify({ since: this.#observer.since, others: this.#others() });
+  }
+
+  /** Looks at the rules for alerts. */
   override alarm(): void {
-    this.#looking = false;
     const now = Date.now();
     const { policies } = this.#observer.getSystemState(now);
-    const told = this.#desk.look(policies, now);
-    if (policies.some((policy) => !isSilent(policy, now)) || this.#desk.waits) this.#lookIn(lookEvery);
     // Not awaited: no other alarm comes while this one is under way, and a webhook may be slow.
-    this.ctx.waitUntil(told);
+    this.ctx.waitUntil(this.#desk.look(policies, now));
+    const others = policies.find(({ policy }) => policy === otherPolicies);
+    if (others !== undefined && !isSilent(others, now)) this.ctx.waitUntil(this.#parent.lookAtOthers());
     this.#updateIn(Math.max(0, updateEvery - (now - this.#updatedAt)));
   }
 
@@ -201,31 +193,6 @@ export class ObserverObject extends DurableObject<unknown> {
 
   override webSocketError(): void {
     // The close that follows is enough.
-  }
-
-  /** The timer keeps the object awake until all is stored; after that it may sleep. */
-  #storeSoon(now: number): void {
-    if (this.#storing !== undefined) return;
-    this.ctx.storage.kv.put("unstored-since", now);
-    this.#storing = setTimeout(() => this.#store(), storeEvery);
-  }
-
-  #store(): void {
-    this.#storing = undefined;
-    const { kv } = this.ctx.storage;
-    const { events, dropped } = this.#observer;
-    kv.put("counted", { events, dropped });
-    kv.put("recent", this.#history.snapshot());
-    for (const policy of this.#unstored) kv.put(`policy:${policy}`, this.#observer.snapshot(policy));
-    this.#unstored.clear();
-    for (const policy of this.#observer.forgotten.splice(0)) kv.delete(`policy:${policy}`);
-    kv.delete("unstored-since");
-  }
-
-  #lookIn(ms: number): void {
-    if (this.#looking) return;
-    this.#looking = true;
-    this.ctx.waitUntil(this.ctx.storage.setAlarm(Date.now() + ms));
   }
 
   #alerts(): Pick<SystemState, "alerts"> {
@@ -276,7 +243,7 @@ export class ObserverObject extends DurableObject<unknown> {
       dropped,
       policies: policies.filter(({ policy }) => policy !== otherPolicies),
       others: this.#others(),
-      gaps: this.#gapsOf(now),
+      gaps: this.#stored.gaps(now),
       alerts: this.#desk.reports() ?? null,
     };
   }
@@ -285,10 +252,6 @@ export class ObserverObject extends DurableObject<unknown> {
     const snapshot = this.#observer.snapshot(otherPolicies);
     if (snapshot === undefined) return null;
     return { snapshot, reporters: this.#observer.getPolicyState(otherPolicies, Date.now())?.reporters ?? 0 };
-  }
-
-  #gapsOf(now: number): readonly Gap[] {
-    return this.#gaps.filter(({ to }) => now - to <= longestWindow);
   }
 
   #snapshot(now: number): LiveMessage {
@@ -303,6 +266,7 @@ export class ObserverObject extends DurableObject<unknown> {
 
   #delta(from: number, policies: readonly PolicyState[], now: number): LiveMessage {
     const { events, dropped } = this.#observer;
+    const gaps = this.#stored.gaps(now);
     return {
       type: "delta",
       place: this.#history.place(this.#told, now),
@@ -310,6 +274,7 @@ export class ObserverObject extends DurableObject<unknown> {
       totals: { events, dropped },
       policies,
       ...this.#alerts(),
+      ...(gaps.length > 0 && { gaps }),
       ...this.#history.between(from, this.#told),
     };
   }
@@ -324,17 +289,6 @@ export class ObserverObject extends DurableObject<unknown> {
       .map((policy) => this.#observer.getPolicyState(policy, now))
       .filter((state) => state !== undefined);
   }
-}
-
-/** The gaps that are known, with one more when this start found something that had not been stored. */
-function gapsAfter(kv: SyncKvStorage): Gap[] {
-  const gaps = kv.get<Gap[]>("gaps") ?? [];
-  const from = kv.get<number>("unstored-since");
-  if (from === undefined) return gaps;
-  const all = [...gaps, { from, to: Math.min(Date.now(), from + storeEvery) }].slice(-gapsKept);
-  kv.put("gaps", all);
-  kv.delete("unstored-since");
-  return all;
 }
 
 function isSilent({ lastEventAt }: PolicyState, now: number): boolean {

@@ -19,20 +19,41 @@ interface Watch {
   readonly shard: number;
 }
 
-/** The way from a shard to its parent, as long as somebody watches there. */
+/** The name of the parent of the object `observer.4.0`, which is `observer.4`; none where there is one observer. */
+const parentOf = /^(.+\.\d+)\.\d+$/;
+
+/** The way from a shard to its parent. */
 export class ParentLink {
   readonly #kv: SyncKvStorage;
   readonly #parents: DurableObjectNamespace<ObserverParent> | undefined;
+  readonly #name: string | undefined;
   #watch: Watch | undefined;
   /** Events that the parent did not take. */
   #missed = 0;
 
-  constructor(kv: SyncKvStorage, { OBSERVER_PARENT }: ShardBindings) {
-    this.#kv = kv;
+  constructor({ storage, id }: DurableObjectState, { OBSERVER_PARENT }: ShardBindings) {
+    this.#kv = storage.kv;
     this.#parents = OBSERVER_PARENT;
-    this.#watch = kv.get<Watch>("watch");
+    this.#name = parentOf.exec(id.name ?? "")?.[1];
+    this.#watch = this.#kv.get<Watch>("watch");
   }
 
+  /** Whether this is one of several observers. */
+  get isShard(): boolean {
+    return this.#name !== undefined && this.#parents !== undefined;
+  }
+
+  /** Has the parent look at the policies that are not told apart: what all shards have of them is looked at together. */
+  async lookAtOthers(): Promise<void> {
+    if (this.#name === undefined || this.#parents === undefined) return;
+    try {
+      await this.#parents.getByName(this.#name).lookAtOthers();
+    } catch (error) {
+      console.warn("the observer's parent was not told", error);
+    }
+  }
+
+  /** Whether somebody watches at the parent. */
   get watches(): boolean {
     return this.#watch !== undefined;
   }
