@@ -21,7 +21,7 @@ export const documentsProtocol = "ninelives.documents.v1";
 /** What a source needs of a WebSocket; the platform's is one. */
 export interface NewsSocket {
   close(code?: number): void;
-  addEventListener(type: "message" | "close" | "error", listener: () => void): void;
+  addEventListener(type: "open" | "message" | "close" | "error", listener: () => void): void;
 }
 
 export interface DocumentsOverHttpOptions {
@@ -68,6 +68,8 @@ export function documentsOverHttp(options: DocumentsOverHttpOptions): DocumentSo
     };
     socket = opened;
     opened.addEventListener("message", () => onNews?.());
+    // What has changed since the last question, and before there was somebody to tell, is asked for.
+    opened.addEventListener("open", () => onNews?.());
     opened.addEventListener("close", lose);
     opened.addEventListener("error", lose);
   }

@@ -241,9 +241,12 @@ describe("documentsOverHttp", () => {
     expect(sockets.map(({ url, protocols }) => [url, protocols])).toEqual([
       ["wss://edge.test/own/v1/policies", ["ninelives.documents.v1", "token.secret"]],
     ]);
+    // What changed before it was open, nobody told of.
+    sockets[0]?.say("open");
+    expect(news).toBe(1);
     sockets[0]?.say("message");
     await read();
-    expect([news, sockets.length]).toEqual([1, 1]);
+    expect([news, sockets.length]).toEqual([2, 1]);
     sockets[0]?.say("close");
     await read();
     expect(sockets).toHaveLength(2);

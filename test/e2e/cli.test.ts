@@ -98,6 +98,24 @@ describe("ninelives", () => {
     expect(err).toContain("nonsense");
   });
 
+  it("updates some values of a policy, and sends any command that the server has", async () => {
+    expect(await ann("policies", "update", "stock", "timeout.after=3s")).toMatchObject({
+      code: 0,
+      out: "stock: version 1 is in force\ntimeout(3s)\n",
+    });
+    expect((await ann("commands", "list")).out).toMatch(
+      /^parameter\.read +path +Reads a value of a policy\.$/m,
+    );
+    const read = ["commands", "run", "parameter.read", "--arg", "path=stock/timeout.after"];
+    expect(JSON.parse((await ann(...read)).out)).toMatchObject({ value: "3s", version: 1 });
+    const write = ["commands", "run", "policy.rollback", "--arg", "name=stock", "--arg", "to:=0"];
+    const once = [...write, "--arg", "version:=1", "--id", "roll back", "--json"];
+    const [first] = jsonOf(await ann(...once));
+    expect(first).toMatchObject({ version: 2, text: "timeout(1s)" });
+    expect(jsonOf(await ann(...once))).toEqual([first]);
+    expect((await ann(...write, "--arg", "version:=2", "--id", "roll back")).code).toBe(5);
+  });
+
   it("opens a circuit with a reason, which the audit log keeps, and closes it", async () => {
     const opened = await ann("circuits", "open", "prices", "--reason", "the provider is down");
     expect(opened).toMatchObject({ code: 0, out: "prices is forced-open\n" });
@@ -163,6 +181,22 @@ describe("ninelives", () => {
     }).toMatch(/POLICY +RATE[\s\S]*prices +[\d.]+\/s/);
   });
 
+  it.each([
+    ["policies list", { name: "prices", text: expect.any(String), version: expect.any(Number) }],
+    ["circuits list", { circuit: "prices", state: expect.any(String), epoch: expect.any(Number) }],
+    ["top --once", { version: 1, policies: expect.any(Array) }],
+    ["events tail --no-follow", { type: expect.any(String), policy: expect.any(String) }],
+    ["audit list", { seq: expect.any(Number), command: expect.any(String), hash: expect.any(String) }],
+    ["audit verify", { intact: true, broken: null }],
+    ["commands list", { name: "policy.list", input: expect.any(Object) }],
+  ])("%s says to programs what it says to people", async (line, first) => {
+    const words = line.split(" ");
+    const [json, { code, out, err }] = await Promise.all([ann(...words, "--json"), ann(...words)]);
+    expect(jsonOf(json)[0]).toMatchObject(first);
+    expect([code, err]).toEqual([0, ""]);
+    expect(out).not.toMatch(/^[[{]/);
+  });
+
   it("finds all well with what is", async () => {
     const run = new CliRun(["doctor", "--json"], {
       NINELIVES_URL: edge.origin,
@@ -183,6 +217,7 @@ describe("ninelives", () => {
     });
     expect(Object.values(found)).not.toContain("failed");
     expect(ended.code).toBe(0);
+    expect((await ann("doctor")).out).toMatch(/^✓ server +http[\s\S]*^– ingest/m);
   });
 
   it("says what a token may not do", async () => {

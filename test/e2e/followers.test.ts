@@ -4,14 +4,16 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { circuitBreaker } from "ninelives";
 import { type FollowerStore, followerStore } from "ninelives/stores/follower";
-import { type Browser, chromium as playwright } from "playwright";
+import { type Browser, type Page, chromium as playwright } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { chromium, chromiumArguments } from "../chromium.ts";
 import { BareWorkerd } from "./bare-workerd.ts";
+import { followsDocuments } from "./document-followers.ts";
 import { freePort } from "./running-demo.ts";
 
 const token = "f0110e7";
-const sha256 = createHash("sha256").update(token).digest("hex");
+const owner = "0w4e5";
+const hashOf = (text: string) => createHash("sha256").update(text).digest("hex");
 
 let edge: BareWorkerd;
 const stores: FollowerStore[] = [];
@@ -21,9 +23,16 @@ beforeAll(async () => {
     entry: "workers/index.ts",
     port: await freePort(),
     vars: {
-      UPSTREAMS: "{}",
+      UPSTREAMS: JSON.stringify({
+        prices: { service: "ORIGIN", policy: "retry(1)" },
+        quotes: { service: "ORIGIN", policy: "retry(1)" },
+      }),
+      INGEST_KEYS: '{ "k1": ["*"] }',
       PUBLIC_READS: "false",
-      TOKENS: JSON.stringify([{ name: "shop", sha256, scopes: ["share.shop/*"] }]),
+      TOKENS: JSON.stringify([
+        { name: "shop", sha256: hashOf(token), scopes: ["share.shop/*"] },
+        { name: "owner", sha256: hashOf(owner), scopes: ["*"] },
+      ]),
     },
   });
 }, 60_000);
@@ -173,12 +182,10 @@ describe("a page that follows a real workerd", () => {
 
   afterAll(() => browser?.close());
 
-  it("of another origin reports, is told unasked, and hangs up when it is left", async () => {
+  /** A page with exports of the package as its own. The same workerd by another name is another origin to it (CORS). */
+  async function pageWith(contents: string): Promise<Page> {
     const { outputFiles } = await build({
-      stdin: {
-        contents: `export { circuitBreaker } from "ninelives"; export { followerStore } from "ninelives/stores/follower";`,
-        resolveDir: fileURLToPath(new URL(".", import.meta.url)),
-      },
+      stdin: { contents, resolveDir: fileURLToPath(new URL(".", import.meta.url)) },
       bundle: true,
       format: "iife",
       globalName: "ninelives",
@@ -186,9 +193,15 @@ describe("a page that follows a real workerd", () => {
       tsconfig: fileURLToPath(new URL("../../tsconfig.json", import.meta.url)),
     });
     const page = await browser.newPage();
-    // The same workerd by another name: another origin, so the page needs its leave (CORS).
     await page.goto(`${edge.origin}/healthz`);
     await page.addScriptTag({ content: outputFiles[0]?.text ?? "" });
+    return page;
+  }
+
+  it("of another origin reports, is told unasked, and hangs up when it is left", async () => {
+    const page = await pageWith(
+      `export { circuitBreaker } from "ninelives"; export { followerStore } from "ninelives/stores/follower";`,
+    );
     const shared = name();
     const frames: string[] = [];
     page.on("websocket", (socket) => {
@@ -229,4 +242,6 @@ describe("a page that follows a real workerd", () => {
     );
     await eventually(() => frames).toEqual(["opened", "closed", "opened"]);
   });
+
+  followsDocuments({ origin: () => edge.origin, owner, pageWith });
 });

@@ -33,7 +33,7 @@ describe("who follows the documents of a Worker", () => {
           return socket;
         });
       }
-      addEventListener(type: "message" | "close" | "error", listener: () => void) {
+      addEventListener(type: "open" | "message" | "close" | "error", listener: () => void) {
         void this.#opened.then((socket) => socket.addEventListener(type, listener));
       }
       close() {
