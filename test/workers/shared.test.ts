@@ -128,6 +128,27 @@ describe("/v1/shared", () => {
     expect((await post(worker, "shop/prices", future)).status).toBe(200);
   });
 
+  it("refuses the 10,001st follower of a name, and says when to come back; its reports by POST are taken", async () => {
+    const worker = await sharedWorker();
+    const connected = (count: number) =>
+      runInDurableObject(worker.circuit("shop/prices"), (_, state) => {
+        // Ten thousand real ones would take the test runner minutes.
+        Object.defineProperty(state, "getWebSockets", { configurable: true, value: () => Array(count) });
+      });
+    await connected(10_000);
+    const refused = await upgrade(worker, "shop/prices");
+    expect(refused.status).toBe(503);
+    expect(refused.webSocket).toBeNull();
+    expect(refused.headers.get("retry-after")).toBe("30");
+    expect(await problemIn(refused)).toMatchObject({ type: "urn:ninelives:problem:too-many-followers" });
+    await connected(9_999);
+    expect((await upgrade(worker, "shop/prices")).status).toBe(101);
+    await runInDurableObject(worker.circuit("shop/prices"), (_, state) => {
+      Reflect.deleteProperty(state, "getWebSockets");
+    });
+    expect((await post(worker, "shop/prices", report())).status).toBe(200);
+  });
+
   it("refuses a name that is too long, and a GET that is no WebSocket", async () => {
     const worker = await sharedWorker();
     expect((await post(worker, `shop/${"n".repeat(200)}`, report())).status).toBe(414);

@@ -70,8 +70,11 @@ export const sharedRoutes = new Hono<{ Bindings: Env }>()
     const until = endOf(tokenOf(c.req.raw) ?? "");
     if (until !== undefined) request.headers.set(followUntil, String(until));
     const { status, webSocket, headers } = await home(c).fetch(request);
-    if (status !== 101)
-      return problem({ status: 503, type: "too-many-followers", detail: "there is no room" });
+    if (status !== 101) {
+      // As long as a follower of ours leaves a home alone that would not have it; its reports by POST are taken.
+      const headers = { "retry-after": "30" };
+      return problem({ status: 503, type: "too-many-followers", detail: "there is no room", headers });
+    }
     // A new one, since middleware adds headers and those of a response that was fetched cannot be changed.
     return new Response(null, { status: 101, webSocket, headers: new Headers(headers) });
   })
