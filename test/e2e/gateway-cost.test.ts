@@ -23,6 +23,9 @@ beforeAll(async () => {
       UPSTREAMS: JSON.stringify({
         origin: { service: "ORIGIN" },
         limited: { service: "ORIGIN", policy: "rateLimit(limit: 100000, per: 1s) + standard" },
+        // Nobody hears of these before all objects fall silent.
+        unheard: { service: "ORIGIN", policy: "rateLimit(limit: 100000, per: 1s) + standard" },
+        scarce: { service: "ORIGIN", policy: "rateLimit(limit: 100, per: 1h) + standard" },
       }),
       PUBLIC_READS: "false",
     },
@@ -92,20 +95,33 @@ describe("the gateway in plain workerd", () => {
     expect(CIRCUITS).toBeLessThanOrEqual(20);
   });
 
-  it("waits for none of them: all requests are answered while no object answers", {
+  it("waits for none of them: circuits and limits decide alone while no object of any binding answers", {
     timeout: 300_000,
   }, async () => {
     await calls("?mute=true");
-    // A report rides along with a request only every 2 s.
+    const asked = { CIRCUITS: 0, OBSERVER: 0, CONTROL: 0 };
+    // A report rides along with a request only every 2 s, and so does a look at the documents.
     await expect
       .poll(
         async () => {
-          expect(await send(100)).toEqual(new Map([[200, 100]]));
-          return (await calls("?mute=true")).CIRCUITS;
+          for (const upstream of ["origin", "limited"])
+            expect(await send(100, upstream)).toEqual(new Map([[200, 100]]));
+          const { CIRCUITS, OBSERVER, CONTROL } = await calls("?mute=true");
+          asked.CIRCUITS += CIRCUITS;
+          asked.OBSERVER += OBSERVER;
+          asked.CONTROL += CONTROL;
+          return Math.min(asked.CIRCUITS, asked.OBSERVER, asked.CONTROL);
         },
         { timeout: 60_000, interval: 100 },
       )
       .toBeGreaterThan(0);
-    expect(await send(1_000)).toEqual(new Map([[200, 1_000]]));
+    for (const upstream of ["origin", "limited", "unheard"])
+      expect(await send(1_000, upstream)).toEqual(new Map([[200, 1_000]]));
+    // A tenth of a limit is for who never heard from its home, and the rest is refused here and now.
+    const scarce = new Map([
+      [200, 10],
+      [429, 90],
+    ]);
+    expect(await send(100, "scarce")).toEqual(scarce);
   });
 });
