@@ -5,6 +5,7 @@ import { etcdHome, etcdStore } from "../../src/stores/etcd.ts";
 import { documentStoreContract } from "../contracts/document-store.ts";
 import { deaf, report, storeContract } from "../contracts/store.ts";
 import { freePort } from "../e2e/running-demo.ts";
+import { type Contended, contendingStores } from "./contending-stores.ts";
 import { debian } from "./debian.ts";
 import { Server } from "./server.ts";
 
@@ -50,6 +51,38 @@ async function opened(store: Store, name: string) {
 
 documentStoreContract("etcd", () => documentStore(etcdHome({ url, prefix: prefix() })));
 storeContract("etcd", () => ({ store: etcdStore({ url, prefix: prefix() }), quorum: "majority" }));
+
+describe("two stores in one etcd", () => {
+  contendingStores((): Contended => {
+    let refused = 0;
+    const own = prefix();
+    const counted: typeof fetch = async (...call) => {
+      const response = await fetch(...call);
+      if (String(call[0]).endsWith("/kv/txn") && response.ok) {
+        const { succeeded } = (await response.clone().json()) as { succeeded?: boolean };
+        if (succeeded !== true) refused++;
+      }
+      return response;
+    };
+    const store = () => etcdStore({ url, prefix: own, fetch: counted });
+    return {
+      stores: [store(), store()],
+      async record(name) {
+        const [kept] = (await ask("kv/range", { key: btoa(own + name) })).kvs as [{ value: string }];
+        return JSON.parse(atob(kept.value));
+      },
+      refused() {
+        const since = refused;
+        refused = 0;
+        return since;
+      },
+      async restart() {
+        await server.stop("SIGKILL");
+        await start();
+      },
+    };
+  });
+});
 
 describe("etcdStore", () => {
   it("keeps what it knows through a restart of the server", async () => {

@@ -6,6 +6,7 @@ import { redisHome, redisStore, upstash } from "../../src/stores/redis.ts";
 import { documentStoreContract } from "../contracts/document-store.ts";
 import { deaf, report, storeContract } from "../contracts/store.ts";
 import { freePort } from "../e2e/running-demo.ts";
+import { type Contended, contendingStores } from "./contending-stores.ts";
 import { debian } from "./debian.ts";
 import { Server } from "./server.ts";
 import { UpstashRest } from "./upstash-rest.ts";
@@ -151,6 +152,54 @@ describe("redisStore", () => {
       )
       .toMatchObject({ state: "closed" });
     expect((await store.sync("prices", report({ seq: 4 }), deaf)).epoch).toBeGreaterThan(before.epoch);
+  });
+});
+
+describe("two clients of one Redis that stores each write", () => {
+  let lasting: Server;
+  const clients: Client[] = [];
+
+  afterAll(async () => {
+    for (const each of clients) each.destroy();
+    await lasting?.remove();
+  });
+
+  contendingStores(async (): Promise<Contended> => {
+    lasting = new Server("redis-server");
+    const port = String(await freePort());
+    const begin = () =>
+      lasting.start(
+        ["--port", port, "--bind", "127.0.0.1", "--appendonly", "yes", "--appendfsync", "always"],
+        /Ready to accept/,
+      );
+    await begin();
+    let refused = 0;
+    const store = async () => {
+      const own: Client = createClient({ url: `redis://127.0.0.1:${port}` });
+      own.on("error", () => {});
+      clients.push(own);
+      await own.connect();
+      return redisStore({
+        async sendCommand(command, options) {
+          const reply = await own.sendCommand(command, options);
+          if (Number(reply) === 0) refused++;
+          return reply;
+        },
+      });
+    };
+    return {
+      stores: [await store(), await store()],
+      record: async (name) => JSON.parse((await clients[0]?.hGet(`ninelives:${name}`, "record")) ?? "{}"),
+      refused() {
+        const since = refused;
+        refused = 0;
+        return since;
+      },
+      async restart() {
+        await lasting.stop("SIGKILL");
+        await begin();
+      },
+    };
   });
 });
 
