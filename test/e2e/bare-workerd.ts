@@ -16,6 +16,8 @@ export interface BareWorkerdOptions {
   readonly vars: Readonly<Record<string, string>>;
   /** The port of V8's inspector; with it the Durable Objects get an isolate apart from the Worker's, as at the edge. */
   readonly inspector?: number;
+  /** Whether the Worker may call this machine's own addresses, which workerd denies. */
+  readonly reachesThisMachine?: boolean;
 }
 
 /** The isolates that the inspector knows. */
@@ -37,7 +39,7 @@ export class BareWorkerd {
   }
 
   static async start(options: BareWorkerdOptions): Promise<BareWorkerd> {
-    const { entry, port, vars, inspector } = options;
+    const { entry, port, vars, inspector, reachesThisMachine = false } = options;
     const folder = mkdtempSync(join(tmpdir(), "ninelives-workerd-"));
     mkdirSync(join(folder, "objects"));
     await build({
@@ -92,6 +94,7 @@ export class BareWorkerd {
           (name = "main", worker = .main),
           (name = "origin", worker = .origin),
           ${home === "main" ? "" : '(name = "objects", worker = .objects),'}
+          ${reachesThisMachine ? '(name = "internet", network = (allow = ["public", "private"])),' : ""}
           (name = "disk", disk = (path = ${JSON.stringify(join(folder, "objects"))}, writable = true)),
         ],
         sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
