@@ -106,6 +106,7 @@ export function resilientFetch(options: ResilientFetchOptions = {}): ResilientFe
         key: resilience?.key ?? originOf(request?.url ?? (given.input as string)),
         repeatable: mayRepeat(given, method) && canReplay(given),
         concurrent: resilience?.concurrent ?? isSafe(method),
+        priority: resilience?.priority,
         deadline: resilience?.deadline,
         trace: resilience?.trace,
         context: resilience?.context,

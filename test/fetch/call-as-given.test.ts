@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { identity } from "../../src/core/policy.ts";
+import type { Context } from "../../src/core/context.ts";
+import { definePolicy, identity } from "../../src/core/policy.ts";
 import { type FetchCall, type ResilientInit, resilientFetch } from "../../src/fetch/index.ts";
 import { constant } from "../../src/policies/backoff.ts";
 import { circuitBreaker } from "../../src/policies/circuit-breaker.ts";
@@ -224,6 +225,29 @@ describe("resilientFetch > options", () => {
     await clock.advance(1_000);
     await call;
     expect([sent.length, keys]).toEqual([2, [undefined]]);
+  });
+
+  it("reach the policies, each of them", async () => {
+    const seen: Partial<Context>[] = [];
+    const watch = definePolicy("watch", (next) => (request, context) => {
+      const { key, priority, repeatable, concurrent, deadline, trace } = context;
+      seen.push({ key, priority, repeatable, concurrent, deadline, trace });
+      return next(request, context);
+    });
+    const { clock, fetch } = stage({ policy: watch });
+    const trace = { traceId: "1".repeat(32), sampled: true };
+    const resilience = {
+      key: "tenant",
+      priority: -3,
+      repeatable: true,
+      concurrent: false,
+      deadline: "5s",
+      trace,
+    } as const;
+    await fetch(url, { method: "POST", resilience });
+    expect(seen).toEqual([{ ...resilience, deadline: clock.now() + 5_000 }]);
+    await identity.execute((context) => fetch(url, { resilience: { context } }), { priority: 7 });
+    expect(seen[1]?.priority).toBe(7);
   });
 
   it("take a policy for each request, whose state lives as long as it is chosen", async () => {
