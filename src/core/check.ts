@@ -37,7 +37,7 @@ export function whole(value: number, option: string, least = 1): number {
 export function span(value: Duration, option: string): number {
   const ms = milliseconds(value, option);
   if (ms > 0) return ms;
-  throw new RangeError(`${option} must be longer than ${quote(value)}`);
+  return refuse(option, "longer than 0", value);
 }
 
 /**
@@ -47,7 +47,7 @@ export function span(value: Duration, option: string): number {
  */
 export function known(options: object, policy: string, names: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`${policy} takes an object with ${names.join(", ")}, but got ${quote(options)}`);
+    refuse(policy, `an object with ${names.join(", ")}`, options, TypeError);
   }
   for (const name of Object.keys(options)) {
     if (!names.includes(name)) {

@@ -32,10 +32,10 @@ const table = {
   name: { check: text, named: true },
   clock: { check: having<Clock>("now", "a clock") },
   sink: { check: having<EventSink>("emit", "a sink") },
-  random: { check: callable() },
-  classify: { check: callable() },
-  discard: { check: callable() },
-  waitUntil: { check: callable() },
+  random: { check: callable },
+  classify: { check: callable },
+  discard: { check: callable },
+  waitUntil: { check: callable },
 } as const;
 
 /**

@@ -4,6 +4,7 @@ import { Context } from "./context.ts";
 import { OwnTimers } from "./deadlines.ts";
 import type { Recipe } from "./description.ts";
 import { rejected } from "./errors.ts";
+import { callable } from "./options.ts";
 import type { Layer, Operation, Policy, Service, Wrapped } from "./policy.ts";
 
 /** The one implementation of a policy. What policies add to it (a circuit's `state`) is put on the value. */
@@ -18,7 +19,7 @@ export class LayeredPolicy implements Policy {
   }
 
   wrap<Q, S>(service: Service<Q, S>): Wrapped<Q, S> {
-    const linked = this.layer(innermost(service));
+    const linked = this.layer(innermost(callable(service, "wrap: service")));
     return function wrapped(request, options) {
       return enter(linked, request, options);
     };
@@ -26,7 +27,7 @@ export class LayeredPolicy implements Policy {
 
   execute<S>(operation: Operation<S>, options?: CallOptions | Context): Promise<S> {
     // The operation travels as the request, which no layer of a `Policy<void>` looks at, so the chain is linked once.
-    this.#operate ??= this.layer(innermost((run: Operation<unknown>, context) => run(context)));
+    this.#operate ??= this.layer(innermost((operation: Operation<unknown>, context) => operation(context)));
     return enter(this.#operate as Service<Operation<S>, S>, operation, options);
   }
 }

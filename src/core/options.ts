@@ -157,9 +157,7 @@ export const having =
   };
 
 /** A function, left as it is. */
-export const callable =
-  <T>(): Check<T, T> =>
-  (value, option) => {
-    if (typeof value === "function") return value;
-    return refuse(option, "a function", value, TypeError);
-  };
+export function callable<T>(value: T, option: string): T {
+  if (typeof value === "function") return value;
+  return refuse(option, "a function", value, TypeError);
+}

@@ -9,7 +9,7 @@ import { around, tryAtOnce, tryInTurn } from "./branches.ts";
 import type { CallOptions } from "./call.ts";
 import type { Context } from "./context.ts";
 import type { Joined, Operator, Recipe } from "./description.ts";
-import { quote } from "./duration.ts";
+import { refuse } from "./duration.ts";
 import { LayeredPolicy } from "./layered-policy.ts";
 
 /** Anything asynchronous: `fetch`, a query, a telemetry sink, a command. */
@@ -152,8 +152,7 @@ function join<P extends PolicyList>(
 ): Policy<RequestsOf<P>, ResponsesOf<P>> {
   const parts = policies.flatMap((policy, index) => {
     if (!(policy instanceof LayeredPolicy)) {
-      const found = typeof policy === "function" ? "a function: did you call it?" : quote(policy);
-      throw new TypeError(`${names[operator]} takes policies, but argument ${index + 1} is ${found}`);
+      refuse(`${names[operator]}: argument ${index + 1}`, "a policy such as retry()", policy, TypeError);
     }
     const { operator: own, parts } = policy.recipe as Partial<Joined>;
     return own === operator && parts ? (parts as readonly Policy[]) : [policy as Policy];

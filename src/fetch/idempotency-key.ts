@@ -21,7 +21,7 @@ export interface IdempotencyKeyOptions {
 
 const table = {
   header: { check: as<string>(), initial: "Idempotency-Key", fixed: true, named: true },
-  mint: { check: callable<(random: Random) => string>(), initial: quotedDigits, fixed: true },
+  mint: { check: callable<(random: Random) => string>, initial: quotedDigits, fixed: true },
   conflictWait: { check: duration, initial: "1s" },
 } as const;
 

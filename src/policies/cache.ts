@@ -37,12 +37,12 @@ export interface Cache<in Req = unknown, in Res = unknown> extends Policy<Req, R
 }
 
 const table = {
-  key: { check: callable<KeyOf<never>>(), required: true, fixed: true },
+  key: { check: callable<KeyOf<never>>, required: true, fixed: true },
   ttl: { check: lifetimeOf, required: true, contextless: true, duration: true },
   staleWhileRevalidate: { check: duration, initial: 0 },
   staleIfError: { check: duration, initial: 0 },
   maximumEntries: { check: count(), initial: 1000, contextless: true },
-  share: { check: callable<Share<never>>(), initial: copyOf, fixed: true },
+  share: { check: callable<Share<never>>, initial: copyOf, fixed: true },
 } as const;
 
 /** @internal The options of `cache`, for tools. */

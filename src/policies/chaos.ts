@@ -27,7 +27,7 @@ const table = {
   latency: { check: duration },
   fault: { check: as<unknown>(), fixed: true },
   outcome: { check: as<unknown>(), fixed: true },
-  behaviour: { check: callable<(request: never, context: Context) => unknown>(), fixed: true },
+  behaviour: { check: callable<(request: never, context: Context) => unknown>, fixed: true },
   seed: { check: between(0, Number.MAX_SAFE_INTEGER), fixed: true },
   enabled: { check: flag, initial: true },
 } as const;

@@ -15,8 +15,8 @@ export interface CoalesceOptions<Req, Res> {
 }
 
 const table = {
-  key: { check: callable<KeyOf<never>>(), required: true, fixed: true },
-  share: { check: callable<Share<never>>(), initial: copyOf, fixed: true },
+  key: { check: callable<KeyOf<never>>, required: true, fixed: true },
+  share: { check: callable<Share<never>>, initial: copyOf, fixed: true },
 } as const;
 
 /** @internal The options of `coalesce`, for tools. */

@@ -42,7 +42,7 @@ const table = {
   maximumDelay: { check: duration, initial: "30s" },
   within: { check: duration },
   budget: { check: asBudget, fixed: true },
-  retryOn: { check: callable<(outcome: Outcome, verdict: Verdict) => boolean>(), fixed: true },
+  retryOn: { check: callable<(outcome: Outcome, verdict: Verdict) => boolean>, fixed: true },
 } as const;
 
 /** @internal The options of `retry`, for tools. */

@@ -23,8 +23,8 @@ export interface DiscoveredGroupOptions<Req, Res> extends Omit<GroupOptions<Req,
 }
 
 const table = {
-  discovery: { check: callable<Discovery>(), required: true, fixed: true },
-  service: { check: callable<(endpoint: Endpoint) => unknown>(), required: true, fixed: true },
+  discovery: { check: callable<Discovery>, required: true, fixed: true },
+  service: { check: callable<(endpoint: Endpoint) => unknown>, required: true, fixed: true },
   lookUpTimeout: { check: duration, initial: "2s" },
   lookUpAgainAfter: { check: duration, initial: "5s" },
 } as const;

@@ -63,7 +63,7 @@ export class Member<Req, Res> {
   /** Takes other options; what is known of the member stays known. */
   become(options: MemberOptions<Req, Res>): void {
     const { name, service, policy = identity, weight = 1, priority = 0 } = options;
-    this.bare = callable<Service<Req, Res>>()(service, `group: service of ${name}`);
+    this.bare = callable<Service<Req, Res>>(service, `group: service of ${name}`);
     this.service = policy.layer(service);
     this.weight = tunable(weight, between(0, 1000), `group: weight of ${name}`);
     this.priority = whole(priority, `group: priority of ${name}`, 0);

@@ -56,7 +56,9 @@ describe("span", () => {
     [0, "0"],
     ["0s", '"0s"'],
   ])("refuses %j", (value, quoted) => {
-    expect(() => span(value, "x: window")).toThrow(new RangeError(`x: window must be longer than ${quoted}`));
+    expect(() => span(value, "x: window")).toThrow(
+      new RangeError(`x: window must be longer than 0, but is ${quoted}`),
+    );
   });
 });
 
@@ -68,7 +70,7 @@ describe("known", () => {
   it.each([undefined, null, 3, "a"])("refuses what is no options at all: %j", (value) => {
     expect(() => known(value as never, "x", ["a", "b"])).toThrow(
       new TypeError(
-        `x takes an object with a, b, but got ${value === undefined ? value : JSON.stringify(value)}`,
+        `x must be an object with a, b, but is ${value === undefined ? value : JSON.stringify(value)}`,
       ),
     );
   });

@@ -23,7 +23,7 @@ const table = {
   times: { check: count() },
   after: { check: duration, initial: "1s" },
   home: { check: having<{ sync(): void }>("sync", "a store"), fixed: true },
-  way: { check: callable<() => number>(), required: true, fixed: true },
+  way: { check: callable<() => number>, required: true, fixed: true },
   every: { check: span, initial: 5, duration: true },
   window: { check: as<number | string>(), initial: 100, duration: "text", fixed: true },
 } as const;
@@ -173,7 +173,7 @@ describe("checks", () => {
     ["text", () => [text("", "x"), text("a", "x")], ["", "a"]],
     ["oneOf", () => oneOf("a", "b")("b", "x"), "b"],
     ["as", () => as<unknown>()(null, "x"), null],
-    ["callable", () => callable()(sync as never, "x"), sync],
+    ["callable", () => callable(sync as never, "x"), sync],
     ["having", () => having<{ sync(): void }>("sync", "a store")({ sync }, "x"), { sync }],
     // A function may have methods, as a percentile does.
     ["having", () => having<{ sync(): void }>("sync", "a store")(Object.assign(way, { sync }), "x"), way],
@@ -191,7 +191,7 @@ describe("checks", () => {
     [() => between(1, 2)(2.1, "x: a"), RangeError, "x: a must be a number from 1 to 2, but is 2.1"],
     [() => text(5 as never, "x: a"), TypeError, "x: a must be a text, but is 5"],
     [() => oneOf("a", "b")("c" as never, "x: a"), TypeError, 'x: a must be one of a, b, but is "c"'],
-    [() => callable()({} as never, "x: a"), TypeError, "x: a must be a function, but is {}"],
+    [() => callable({} as never, "x: a"), TypeError, "x: a must be a function, but is {}"],
     ...[undefined, null, 5, "sync", {}, { sync: 1 }].map(
       (value) =>
         [

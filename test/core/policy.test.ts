@@ -192,16 +192,24 @@ describe("compose", () => {
     expect(await join().execute(async () => 5)).toBe(5);
   });
 
+  it("wrap refuses what is no service, when it links; execute what is no operation, by its promise", async () => {
+    expect(() => retry().wrap(3 as never)).toThrow(
+      new TypeError("wrap: service must be a function, but is 3"),
+    );
+    expect(() => retry().wrap(undefined as never)).toThrow("wrap: service must be a function");
+    await expect(retry({ attempts: 1 }).execute(3 as never)).rejects.toThrow("operation is not a function");
+  });
+
   it.each([
     ["compose", compose],
     ["orElse", orElse],
     ["race", race],
   ])("%s refuses what is no policy", (name, join) => {
     expect(() => join(retry as unknown as AnyPolicy)).toThrow(
-      new TypeError(`${name} takes policies, but argument 1 is a function: did you call it?`),
+      new TypeError(`${name}: argument 1 must be a policy such as retry(), but is function retry`),
     );
     expect(() => join(retry(), 5 as unknown as AnyPolicy)).toThrow(
-      new TypeError(`${name} takes policies, but argument 2 is 5`),
+      new TypeError(`${name}: argument 2 must be a policy such as retry(), but is 5`),
     );
   });
 

@@ -265,7 +265,7 @@ describe("checkRules", () => {
     [Array.from({ length: 51 }, () => null), "rules must be a list of at most 50 rules, but is 51"],
     [
       [null],
-      "rules[0] takes an object with name, when, policy, above, for, window, minimumRequests, but got null",
+      "rules[0] must be an object with name, when, policy, above, for, window, minimumRequests, but is null",
     ],
     [[{ name: "a", when: "circuit-open", over: 1 }], 'rules[0] has no option "over"'],
     [

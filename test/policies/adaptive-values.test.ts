@@ -732,9 +732,7 @@ describe("an adaptive value", () => {
       const look = each.make(value);
       expect(await look()).toEqual(each.seen[0]);
       const option = of.replace(".", ": ");
-      expect(() => value.set(each.bad as never)).toThrow(
-        new RegExp(`^${option} must be .*, but is |^${option} must be longer than `),
-      );
+      expect(() => value.set(each.bad as never)).toThrow(new RegExp(`^${option} must be .*, but is `));
       expect([value.get(), value.version]).toEqual([each.from, 0]);
       value.set(each.to as never);
       expect(await look()).toEqual(each.seen[1]);

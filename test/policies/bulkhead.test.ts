@@ -532,7 +532,10 @@ describe("bulkhead", () => {
     [{} as BulkheadOptions, "bulkhead: limit must be a whole number of at least 1, but is undefined"],
     [undefined as never, "bulkhead: limit must be a whole number of at least 1, but is undefined"],
     ["3" as never, 'bulkhead: limit must be a whole number of at least 1, but is "3"'],
-    [null as never, "bulkhead takes an object with limit, queue, maximumWait, order, priority, but got null"],
+    [
+      null as never,
+      "bulkhead must be an object with limit, queue, maximumWait, order, priority, but is null",
+    ],
   ])("refuses %j when it is made", (options, message) => {
     expect(() => bulkhead(options)).toThrow(message);
   });

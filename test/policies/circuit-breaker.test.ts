@@ -511,7 +511,7 @@ describe("circuitBreaker", () => {
     [{ slowCall: -1 }, "circuitBreaker: slowCall must be a duration"],
     [{ slowCall: 1, slowCallRate: 2 }, "circuitBreaker: slowCallRate must be a number"],
     [{ window: 0 }, "circuitBreaker: window must be a whole number of at least 1, but is 0"],
-    [{ window: "0s" }, 'circuitBreaker: window must be longer than "0s"'],
+    [{ window: "0s" }, 'circuitBreaker: window must be longer than 0, but is "0s"'],
     [{ window: "soon" as "1s" }, "circuitBreaker: window must be a duration"],
     [{ minimumCalls: 0 }, "circuitBreaker: minimumCalls must be a whole number"],
     [
