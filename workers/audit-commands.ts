@@ -1,11 +1,12 @@
 import { defineCommand, object, optional, type RegisteredCommand, wholeNumber } from "ninelives/control";
 import type { Env } from "./env.ts";
+import { controlOf } from "./homes.ts";
 
 const exported = 1_000;
 
 /** Verifies the audit log, and takes it out. */
 export function auditCommands(env: Env): RegisteredCommand[] {
-  const control = () => env.CONTROL.getByName("control");
+  const control = () => controlOf(env);
   return [
     defineCommand({
       name: "audit.verify",

@@ -9,6 +9,7 @@ import {
 } from "ninelives/control";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
+import { circuitHome } from "./homes.ts";
 
 const does = {
   open: "Opens a circuit, which then stays open until somebody closes or resets it.",
@@ -45,7 +46,7 @@ async function turned(env: Env, circuit: string, what: "open" | "close" | "reset
     const known = [...gateway.routes.values()].flatMap(({ circuits }) => [...circuits.keys()]);
     throw new CommandError("not-found", `there is no circuit ${circuit}; there are ${known.join(", ")}`);
   }
-  const home = env.CIRCUITS.getByName(circuit);
+  const home = circuitHome(env, circuit);
   const from = (await home.view())?.state ?? "closed";
   const view = await home.command(what);
   await route.circuits.get(circuit)?.sync();
@@ -62,9 +63,7 @@ export function heldCircuits(env: Env): HeldCircuits {
   const known = () => [...gatewayOf(env).routes.values()].flatMap(({ circuits }) => [...circuits.keys()]);
   const held = async () => {
     const states = await Promise.all(
-      known().map(
-        async (circuit) => [circuit, (await env.CIRCUITS.getByName(circuit).view())?.state] as const,
-      ),
+      known().map(async (circuit) => [circuit, (await circuitHome(env, circuit).view())?.state] as const),
     );
     return states.filter(([, state]) => state === "forced-open").map(([circuit]) => circuit);
   };

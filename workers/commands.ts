@@ -1,4 +1,4 @@
-import { compose, environment, keyed, type Policy, rateLimit } from "ninelives";
+import { compose, environment, keyed, type Policy, rateLimit, retry } from "ninelives";
 import {
   type Command,
   type CommandResult,
@@ -13,6 +13,7 @@ import { auditCommands } from "./audit-commands.ts";
 import { circuitCommands, heldCircuits } from "./circuit-commands.ts";
 import { planeOf } from "./document-plane.ts";
 import type { Env } from "./env.ts";
+import { controlOf } from "./homes.ts";
 import { limiterCommands } from "./limiter-commands.ts";
 import { stateCommands } from "./state-commands.ts";
 import { weightCommands } from "./weight-commands.ts";
@@ -26,16 +27,19 @@ function limitOf(env: Env): Policy {
   return limit;
 }
 
+/** What was done must not be done again because its result was lost on its way. */
+const persistent = retry({ attempts: 3, retryOn: () => true });
+
 /** Commands of one's own, made for an environment. */
 export type OwnCommands = (env: Env) => readonly RegisteredCommand[];
 
 /** Sends commands to the control plane of an environment. */
 export function commandsOf(env: Env, own?: OwnCommands): (command: Command) => Promise<CommandResult> {
-  const control = env.CONTROL.getByName("control");
+  const control = controlOf(env);
   const results: CommandServiceOptions["results"] = {
     claim: (identity, id, asked) => control.claim(identity, id, asked),
     release: (identity, id) => control.release(identity, id),
-    keepResult: (identity, result) => control.keepResult(identity, result),
+    keepResult: (identity, result) => persistent.execute(() => control.keepResult(identity, result)),
   };
   const service = commandService({
     commands: definitions(env, own),

@@ -1,12 +1,13 @@
 import type { DocumentHistory, DocumentPlane } from "ninelives/control";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
+import { controlOf } from "./homes.ts";
 import { weightsDocument } from "./weights.ts";
 
 /** The documents of an environment: kept in its object, and in force in the gateway of this isolate. */
 export function planeOf(env: Env): DocumentPlane {
   const gateway = gatewayOf(env);
-  const control = () => env.CONTROL.getByName("control");
+  const control = () => controlOf(env);
   return {
     // What comes from an object has the types of RPC, which do not know that a history is not empty.
     store: {

@@ -8,6 +8,7 @@ import {
 } from "ninelives/control";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
+import { circuitHome } from "./homes.ts";
 
 /** Resets a shared rate limit. */
 export function limiterCommands(env: Env): RegisteredCommand[] {
@@ -28,7 +29,7 @@ export function limiterCommands(env: Env): RegisteredCommand[] {
           const there = known.length === 0 ? "none" : known.join(", ");
           throw new CommandError("not-found", `there is no limiter ${limiter}; there is ${there}`);
         }
-        await env.CIRCUITS.getByName(`${limiter}:limit`).reset();
+        await circuitHome(env, `${limiter}:limit`).reset();
         return { limiter };
       },
     }),

@@ -1,6 +1,7 @@
 import { defineCommand, object, optional, type RegisteredCommand, reaches, text } from "ninelives/control";
 import type { Env } from "./env.ts";
 import { gatewayOf, routeOf } from "./gateway.ts";
+import { circuitHome } from "./homes.ts";
 
 /** What one asks before one does anything: whether it runs, and how its circuits are. */
 export function stateCommands(env: Env): RegisteredCommand[] {
@@ -51,7 +52,7 @@ export function stateCommands(env: Env): RegisteredCommand[] {
         );
         return Promise.all(
           circuits.map(async (each) => {
-            const view = await env.CIRCUITS.getByName(each.circuit).view();
+            const view = await circuitHome(env, each.circuit).view();
             return { ...each, state: view?.state ?? "closed", epoch: view?.epoch ?? 0 };
           }),
         );

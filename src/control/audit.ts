@@ -38,10 +38,9 @@ export function audited(
   return definePolicyFor<Command, CommandResult>("audited", (next: Service<Command, CommandResult>) => {
     return async function audited(command: Command, context: Context): Promise<CommandResult> {
       if (changesSomething(command)) await log.append(draft(command, "requested", null));
+      let result: CommandResult;
       try {
-        const result = await next(command, context);
-        await log.append(draft(command, "done", null));
-        return result;
+        result = await next(command, context);
       } catch (error) {
         const denied =
           error instanceof CommandError && (error.kind === "unauthenticated" || error.kind === "forbidden");
@@ -49,6 +48,8 @@ export function audited(
         await log.append(draft(command, denied ? "denied" : "failed", reason));
         throw error;
       }
+      await log.append(draft(command, "done", null));
+      return result;
     };
   });
 }

@@ -24,6 +24,7 @@ const failures: Readonly<Record<string, string>> = {
   "413": "command-too-large",
   "422": "invalid-arguments: an argument is not what its schema says, or a text does not parse",
   "429": "rate-limited: Retry-After says when to come back",
+  "504": "timeout: whether it was done is not known, so send it again with its id",
 };
 
 const problemSchema: JsonSchema = {

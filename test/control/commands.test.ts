@@ -143,6 +143,25 @@ describe("commandService", () => {
     expect(ran).toBe(0);
   });
 
+  it("says of none that was done that it failed, though that cannot be written down", async () => {
+    const { entries, audit, results } = memoryControl();
+    const go = defineCommand({ name: "go", input: object({}), run: async () => "gone" });
+    let full = true;
+    const send = commandService({
+      commands: [go],
+      audit: {
+        append: (draft) =>
+          full && draft.outcome === "done" ? Promise.reject(new Error("disk full")) : audit.append(draft),
+      },
+      results,
+    });
+    await expect(send(command({ name: "go", args: {} }))).rejects.toThrow("disk full");
+    expect(entries.map(({ outcome }) => outcome)).toEqual(["requested"]);
+    full = false;
+    await expect(send(command({ name: "go", args: {} }))).resolves.toMatchObject({ value: "gone" });
+    expect(entries.map(({ outcome }) => outcome)).toEqual(["requested", "requested", "done"]);
+  });
+
   it("does one that changes nothing each time, and leaves one line of it", async () => {
     const { asked, entries, audit, results } = memoryControl();
     let looks = 0;

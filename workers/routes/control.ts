@@ -5,6 +5,7 @@ import { parameterStates, policyDocuments, readCommand, sha256 } from "ninelives
 import { commandsOf } from "../commands.ts";
 import { planeOf } from "../document-plane.ts";
 import type { Surroundings } from "../env.ts";
+import { controlOf } from "../homes.ts";
 import { identityOf, readers } from "../middleware/access.ts";
 import { BadJsonError, problem } from "../middleware/problem.ts";
 import { describedApi } from "./described.ts";
@@ -91,7 +92,7 @@ export const controlRoutes = new Hono<Surroundings>()
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
       return tagged(c.req.raw, { policies: await policyDocuments(planeOf(c.env)) });
     }
-    const { status, webSocket, headers } = await c.env.CONTROL.getByName("control").fetch(c.req.raw);
+    const { status, webSocket, headers } = await controlOf(c.env).fetch(c.req.raw);
     if (status !== 101) {
       return problem({ status: 503, type: "too-many-followers", detail: "there is no room" });
     }
@@ -101,5 +102,5 @@ export const controlRoutes = new Hono<Surroundings>()
   .get("/parameters", readers, async (c) =>
     tagged(c.req.raw, { parameters: await parameterStates(planeOf(c.env), () => true) }),
   )
-  .get("/audit", readers, async (c) => c.json(await c.env.CONTROL.getByName("control").audit(auditShown)))
+  .get("/audit", readers, async (c) => c.json(await controlOf(c.env).audit(auditShown)))
   .on(otherThan("GET"), ["/policies", "/parameters", "/audit", "/openapi.json"], only("GET", "HEAD"));

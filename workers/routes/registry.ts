@@ -3,7 +3,9 @@ import { bodyLimit } from "hono/body-limit";
 import { CommandError, object, optional, span, text, wholeNumber } from "ninelives/control";
 import { type Registered, registeredEndpoint } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
+import { registryHome } from "../homes.ts";
 import { identityOf, mayTouch } from "../middleware/access.ts";
+import { paced } from "../middleware/pace.ts";
 import { BadJsonError, problem } from "../middleware/problem.ts";
 
 /** Bytes of what a member says of itself. */
@@ -29,9 +31,10 @@ async function registryOf(c: Routed, does: "register" | "discover") {
     throw new CommandError("unauthenticated", `this needs a token with the scope ${scope}`);
   if (!mayTouch(identity, does, service))
     throw new CommandError("forbidden", `${identity.name} may not do this: it needs the scope ${scope}`);
-  if (c.env.REGISTRY === undefined)
+  const registry = registryHome(c.env, service);
+  if (registry === undefined)
     throw new CommandError("not-found", "this Worker has no binding REGISTRY for a registry");
-  return c.env.REGISTRY.getByName(service);
+  return { registry, identity };
 }
 
 async function memberIn(c: Routed): Promise<Registered> {
@@ -51,7 +54,7 @@ async function memberIn(c: Routed): Promise<Registered> {
 /** `/v1/registry/<service>`: who is there. `/v1/registry/<service>/<member>`: one comes, says that it is there, goes. */
 export const registryRoutes = new Hono<{ Bindings: Env }>()
   .get("/:service{[a-z0-9][a-z0-9-]{0,62}}", async (c) =>
-    c.json(await (await registryOf(c, "discover")).members(), 200, { "cache-control": "no-store" }),
+    c.json(await (await registryOf(c, "discover")).registry.members(), 200, { "cache-control": "no-store" }),
   )
   .put(
     "/:service{[a-z0-9][a-z0-9-]{0,62}}/:member{[\\w.:-]{1,100}}",
@@ -65,14 +68,15 @@ export const registryRoutes = new Hono<{ Bindings: Env }>()
         }),
     }),
     async (c) => {
-      const registry = await registryOf(c, "register");
+      const { registry, identity } = await registryOf(c, "register");
       const member = await memberIn(c);
-      if (await registry.renew(member)) return c.json({ expiresIn: member.ttl });
+      if (await paced(c.env, identity, () => registry.renew(member)))
+        return c.json({ expiresIn: member.ttl });
       return problem({ status: 507, type: "registry-full", detail: "there is no room for another member" });
     },
   )
   .delete("/:service{[a-z0-9][a-z0-9-]{0,62}}/:member{[\\w.:-]{1,100}}", async (c) => {
-    const registry = await registryOf(c, "register");
-    await registry.leave(c.req.param("member"));
+    const { registry, identity } = await registryOf(c, "register");
+    await paced(c.env, identity, () => registry.leave(c.req.param("member")));
     return c.body(null, 204);
   });

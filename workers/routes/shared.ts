@@ -4,7 +4,9 @@ import { cors } from "hono/cors";
 import { CommandError } from "ninelives/control";
 import { followUntil, largestReport, ReportError, readReport } from "ninelives/stores/durable-object";
 import type { Env } from "../env.ts";
+import { circuitHome } from "../homes.ts";
 import { identityOf, mayTouch, tokenOf } from "../middleware/access.ts";
+import { paced } from "../middleware/pace.ts";
 import { problem } from "../middleware/problem.ts";
 
 const longestName = 200;
@@ -31,7 +33,7 @@ const members: MiddlewareHandler<{ Bindings: Env }, "/:name"> = async (c, next) 
       "forbidden",
       `${identity.name} may not share ${name}: it needs the scope ${scope}`,
     );
-  return next();
+  return paced(c.env, identity, next);
 };
 
 /** When a token ends, in milliseconds since 1970, if it says so: a JWT, whose claims have been verified. */
@@ -42,7 +44,7 @@ function endOf(token: string): number | undefined {
   return exp * 1_000;
 }
 
-const home = (c: Shared) => c.env.CIRCUITS.getByName(c.req.param("name"));
+const home = (c: Shared) => circuitHome(c.env, c.req.param("name"));
 
 /** `/v1/shared/<name>`: followers report here, by POST, or open a WebSocket and hear of each change. */
 export const sharedRoutes = new Hono<{ Bindings: Env }>()
