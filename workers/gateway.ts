@@ -1,28 +1,19 @@
 import { waitUntil } from "cloudflare:workers";
 import {
-  type AnyPolicy,
   adaptive,
   bulkhead,
   type CircuitBreaker,
-  type CircuitBreakerOptions,
-  circuitBreaker,
   compose,
+  type EventSink,
   environment,
   identity,
-  parse,
-  type RateLimitOptions,
-  rateLimit,
   retry,
-  type Scope,
-  type Service,
-  type SharedStore,
   timeout,
   type Wrapped,
 } from "ninelives";
 import {
   CommandError,
   type DocumentPolicy,
-  documentPolicy,
   type PolicyDocument,
   type Prepared,
   tellDocument,
@@ -30,23 +21,13 @@ import {
 import { classifyHttp, deadlineHeader, type FetchCall, staleIfError, traceContext } from "ninelives/fetch";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
-import {
-  type Discovery,
-  defaultPolicy,
-  discoveredGroup,
-  foundIn,
-  type Group,
-  group,
-  readUpstreams,
-  targetOf,
-  type Upstream,
-  type UpstreamDiscover,
-  type UpstreamOrigin,
-} from "ninelives/upstreams";
+import { readUpstreams, type Upstream } from "ninelives/upstreams";
 import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
-import type { Doing } from "./forwarding.ts";
-import { followed } from "./redirects.ts";
+import { GatewayPolicies, type Shared } from "./gateway-policies.ts";
+import { peaksOnly } from "./peaks.ts";
+import { checkReplicas, type Replicas, replicasOf } from "./replicas.ts";
+import { type Sending, senderTo } from "./sender.ts";
 import { readWeights, type Weights, weightsOwner } from "./weights.ts";
 
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
@@ -56,39 +37,33 @@ const followEvery = 2_000;
 const checkEvery = 10_000;
 
 /** An upstream with the policy that holds for it now. */
-export interface Route {
+export interface Route extends Shared {
   readonly upstream: Upstream;
   readonly policy: DocumentPolicy<FetchCall, Response>;
-  /** The circuits in its policy, whose state outlives a change of the text. */
-  readonly circuits: Map<string, CircuitBreaker>;
-  /** The names of its rate limits. */
-  readonly limits: Set<string>;
-  readonly call: Wrapped<FetchCall, Response>;
+  readonly call: Wrapped<Sending, Response>;
   /** The weights of its members, as they are now; none where it has no members, or finds them. */
   readonly weights: Weights;
   /** Its replicas, when there are several. */
-  readonly group: Group<FetchCall, Response> | undefined;
+  readonly group: Replicas | undefined;
 }
-
-/** What sends a request to its place. */
-type Sender = Service<FetchCall, Response>;
 
 /** What one isolate knows: its upstreams, their policies and their circuits, and where its events go. */
 export class Gateway {
   readonly routes: ReadonlyMap<string, Route>;
   readonly sink: BatchSink;
   readonly #env: Env;
-  readonly #home: SharedStore;
+  readonly #policies: GatewayPolicies;
+  /** The same for what each request tells. */
+  readonly #heard: EventSink;
   readonly #versions = new Map<string, number>();
   /** The versions that could not be put in force here. */
   readonly #refused = new Map<string, number>();
-  readonly #doings = new WeakMap<Response, Doing>();
   #followedAt = -Infinity;
   #checkedAt = -Infinity;
 
   constructor(env: Env) {
     this.#env = env;
-    this.#home = durableObjectStore(env.CIRCUITS);
+    this.#policies = new GatewayPolicies(durableObjectStore(env.CIRCUITS));
     this.sink = batch({
       deliver: (events, context) => collectorOf(env).deliver(events, context),
       source: "worker",
@@ -97,6 +72,7 @@ export class Gateway {
       policy: compose(bulkhead(2), timeout("20s"), retry(3), timeout("6s")),
       waitUntil,
     });
+    this.#heard = peaksOnly(this.sink);
     const upstreams = [...readUpstreams(env.UPSTREAMS).values()];
     this.routes = new Map(upstreams.map((upstream) => [upstream.name, this.#route(upstream)]));
   }
@@ -119,7 +95,7 @@ export class Gateway {
       circuits.clear();
       limits.clear();
       inForce = this.#versions.get(name);
-      prepared = route.policy.prepare(text, this.#scope(circuits, limits));
+      prepared = route.policy.prepare(text, this.#policies.scope({ circuits, limits }));
       // What the fleet knows of them (that one is forced open, say) they must know before their first call.
       await Promise.all([...circuits.values()].map((circuit) => circuit.sync()));
       if (!isNews()) return;
@@ -142,17 +118,12 @@ export class Gateway {
     const now = Date.now();
     if (now - this.#checkedAt >= checkEvery) {
       this.#checkedAt = now;
-      for (const route of this.routes.values())
-        if (route.upstream.check !== undefined) waitUntil(check(route));
+      for (const { upstream, group } of this.routes.values())
+        if (upstream.check !== undefined && group !== undefined) waitUntil(checkReplicas(upstream, group));
     }
     if (now - this.#followedAt < followEvery) return;
     this.#followedAt = now;
     waitUntil(this.#follow());
-  }
-
-  /** What was done for an answer, unless it is one that was kept. */
-  doing(response: Response): Doing | undefined {
-    return this.#doings.get(response);
   }
 
   /** Checks a policy's text. @throws ExpressionError */
@@ -188,18 +159,17 @@ export class Gateway {
   }
 
   #route(upstream: Upstream): Route {
-    const circuits = new Map<string, CircuitBreaker>();
-    const limits = new Set<string>();
-    const policy = this.#document(upstream.policy, upstream.name, circuits, limits);
+    const shared: Shared = { circuits: new Map(), limits: new Set() };
+    const policy = this.#policies.document(upstream.policy, upstream.name, shared);
     const surroundings = environment({
       name: upstream.name,
       classify: classifyHttp,
       waitUntil,
-      ...(!upstream.quiet && { sink: this.sink }),
+      ...(!upstream.quiet && { sink: this.#heard }),
     });
     const { name, deadline, trace, staleIfError: stale } = upstream;
     const weights = new Map((upstream.members ?? []).map((each) => [each.name, adaptive(each.weight)]));
-    const replicas = this.#group(upstream, circuits, limits, weights);
+    const group = replicasOf(upstream, weights, this.#policies, shared, this.#env);
     // Requests go nowhere but to this upstream.
     const origins = () => true;
     const call = compose(
@@ -208,173 +178,15 @@ export class Gateway {
       policy.policy,
       deadline === undefined ? identity : deadlineHeader({ dialect: deadline.dialect, origins }),
       trace ? traceContext({ origins }) : identity,
-    ).wrap<FetchCall, Response>(replicas ?? this.#sender(upstream, upstream.redirects, undefined));
-    return { upstream, policy, circuits, limits, call, weights, group: replicas };
-  }
-
-  #group(
-    { name, members, discover, redirects, group: rules }: Upstream,
-    circuits: Map<string, CircuitBreaker>,
-    limits: Set<string>,
-    weights: Weights,
-  ): Route["group"] {
-    if (discover !== undefined) {
-      return discoveredGroup<FetchCall, Response>({
-        ...rules,
-        discovery: discover.by === "dns" ? discover.discovery : this.#registered(name, discover),
-        service: (endpoint) => {
-          const place = { name, url: new URL(endpoint.url), service: undefined, path: "" };
-          return this.#below(place, this.#sender(place, redirects, endpoint.name));
-        },
-      });
-    }
-    return (
-      members &&
-      group<FetchCall, Response>({
-        ...rules,
-        members: members.map((member) => {
-          const own = new Map<string, CircuitBreaker>();
-          const whole = `${name}.${member.name}`;
-          const policy =
-            member.policy === undefined
-              ? identity
-              : (this.#document(member.policy, whole, own, limits).policy as AnyPolicy);
-          for (const [circuit, made] of own) circuits.set(circuit, made);
-          const service = this.#below(
-            member,
-            this.#sender({ ...member, name: whole }, redirects, member.name),
-          );
-          const { priority } = member;
-          const weight = weights.get(member.name) ?? member.weight;
-          return { name: member.name, weight, priority, policy, service };
-        }),
-      })
-    );
-  }
-
-  /** Sends to one replica what came for its upstream. */
-  #below(member: UpstreamOrigin & { readonly name: string }, send: Sender): Sender {
-    return ({ input, init = {} }, context) => {
-      const { pathname, search } = input as URL;
-      return send({ input: targetOf(member, pathname, search) as URL, init }, context);
-    };
-  }
-
-  #registered(
-    name: string,
-    { service, allowed }: Extract<UpstreamDiscover, { readonly by: "registry" }>,
-  ): Discovery {
-    const registry = this.#env.REGISTRY;
-    if (registry === undefined) {
-      throw new TypeError(`UPSTREAMS.${name}.discover: there is no binding REGISTRY for a registry`);
-    }
-    return async () => foundIn(await registry.getByName(service).members(), allowed);
-  }
-
-  /** A policy whose circuits, that of `standard` too, bear the upstream's name and live in a Durable Object. */
-  #document(
-    text: string,
-    name: string,
-    circuits: Map<string, CircuitBreaker>,
-    limits: Set<string>,
-  ): DocumentPolicy<FetchCall, Response> {
-    return documentPolicy(text, {
-      scope: this.#scope(new Map(), new Set()),
-      making: this.#scope(circuits, limits),
-      label() {
-        const counts = { circuit: 0, limit: 0 };
-        return (policy) => {
-          const kind = shared[policy];
-          if (kind === undefined) return undefined;
-          counts[kind]++;
-          return counts[kind] === 1 ? name : `${name}.${counts[kind]}`;
-        };
-      },
-    });
-  }
-
-  /**
-   * @param circuits gets those that are made
-   * @param limits gets the names of those that are made
-   */
-  #scope(circuits: Map<string, CircuitBreaker>, limits: Set<string>): Scope {
-    const home = this.#home;
-    const breaker = (options: CircuitBreakerOptions & { readonly name: string }): CircuitBreaker => {
-      const made = circuitBreaker({ ...options, shared: home });
-      circuits.set(made.name, made);
-      return made;
-    };
-    return {
-      circuitBreaker: breaker,
-      rateLimit: (options: RateLimitOptions & { readonly name: string }) => {
-        limits.add(options.name);
-        return rateLimit({ ...options, shared: home });
-      },
-      standard: (options: { readonly name: string }) =>
-        parse(defaultPolicy, { circuitBreaker: () => breaker(options) }),
-      // A text can name no Response, and nothing else is an answer here.
-      answer: () => refuse("answer"),
-      fallback: () => refuse("fallback"),
-    };
-  }
-
-  #sender(
-    { name, service, ...place }: UpstreamOrigin & { readonly name: string },
-    redirects: Upstream["redirects"],
-    member: string | undefined,
-  ): Sender {
-    const doings = this.#doings;
-    const binding = service === undefined ? internet : this.#binding(name, service);
-    return async function send({ input, init }, context) {
-      const { clock } = context.environment;
-      const began = clock.now();
-      const { signal } = context;
-      const ask = (url: URL) => binding.fetch(url, { ...init, signal, redirect: "manual" });
-      let response = await ask(input as URL);
-      // Of another method the body is gone, or it would have to become a GET.
-      if (redirects === "follow" && (init?.method === "GET" || init?.method === "HEAD"))
-        response = await followed(response, input as URL, place, ask);
-      doings.set(response, { attempts: context.sends, upstream: clock.now() - began, member });
-      return response;
-    };
-  }
-
-  #binding(name: string, service: string): Fetcher {
-    const binding = (this.#env as unknown as Record<string, Fetcher | undefined>)[service];
-    if (typeof binding?.fetch === "function") return binding;
-    throw new TypeError(`UPSTREAMS.${name}.service: there is no service binding ${service}`);
+    ).wrap<Sending, Response>(group ?? senderTo(upstream, upstream.redirects, undefined, this.#env));
+    return { upstream, policy, ...shared, call, weights, group };
   }
 }
-
-/** What shares a state with the fleet, under a name of its own, and what counts for its number. */
-const shared: Readonly<Record<string, "circuit" | "limit">> = {
-  circuitBreaker: "circuit",
-  standard: "circuit",
-  rateLimit: "limit",
-};
 
 /** Turns the weights of a route's members; a member that the text does not name has what the configuration says. */
 function turn({ upstream, weights }: Route, text: string): void {
   const turned = readWeights(text, weights.keys());
   for (const { name, weight } of upstream.members ?? []) weights.get(name)?.set(turned.get(name) ?? weight);
-}
-
-/** What can be reached by a URL. */
-const internet: Pick<Fetcher, "fetch"> = {
-  fetch: (input, init) => fetch(input as Request, init as RequestInit),
-};
-
-/** Asks each member of a group whether it is well. Never rejects. */
-async function check({ upstream, group }: Route): Promise<void> {
-  const call = { input: new URL(`http://${upstream.name}.upstream${upstream.check}`), init: {} };
-  const judged = environment({ classify: classifyHttp });
-  await judged
-    .execute((context) => (group as NonNullable<typeof group>).check(call, context))
-    .catch(() => {});
-}
-
-function refuse(policy: string): never {
-  throw new TypeError(`${policy} has no place in a gateway: what it answers would be no Response`);
 }
 
 /** The upstream's route. @throws CommandError: `not-found` */

@@ -21,7 +21,7 @@ export async function followed(
   first: Response,
   asked: URL,
   place: Place,
-  send: (url: URL) => Promise<Response>,
+  send: (url: string) => Promise<Response>,
 ): Promise<Response> {
   let response = first;
   let url = asked;
@@ -30,7 +30,7 @@ export async function followed(
     if (next === undefined) return response;
     await response.body?.cancel();
     url = next;
-    response = await send(url);
+    response = await send(url.href);
   }
   return response;
 }

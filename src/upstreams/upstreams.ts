@@ -142,14 +142,15 @@ export function targetOf(
   rest: string,
   search: string,
 ): URL | undefined {
-  const base = upstream.url ?? new URL(`http://${upstream.name}.upstream`);
-  const prefix = base.pathname.replace(/\/$/, "") + upstream.path;
-  // Set and read back: the URL parser resolves dots, also encoded ones, and backslashes.
-  const target = new URL(base.origin);
-  target.pathname = prefix + (rest === "/" ? "" : rest) || "/";
-  target.search = search;
+  const { url, name, path } = upstream;
+  const origin = url?.origin ?? `http://${name}.upstream`;
+  const prefix = (url?.pathname.replace(/\/$/, "") ?? "") + path;
+  const asked = prefix + (rest === "/" ? "" : rest.replace(/[?#]/g, encodeURIComponent)) || "/";
+  // Parsed, and then looked at: the URL parser resolves dots, also encoded ones, and backslashes. What stands behind the
+  // first slash cannot change the host.
+  const target = new URL(origin + asked + search);
   const { pathname } = target;
   const below = pathname === prefix || pathname.startsWith(`${prefix}/`);
   const inside = below && !hiddenWayUp.test(pathname);
-  return inside && target.origin === base.origin ? target : undefined;
+  return inside && target.origin === origin ? target : undefined;
 }

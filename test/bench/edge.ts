@@ -12,8 +12,12 @@ export interface EdgePorts {
   readonly gateway: number;
   /** A Worker that only fetches from the origin. */
   readonly plain: number;
-  /** What both fetch from, in a workerd of its own. */
+  /** The least that any gateway does, step by step. */
+  readonly floors: number;
+  /** What all fetch from, in a workerd of its own. */
   readonly origin: number;
+  /** Where nobody listens. */
+  readonly nobody: number;
 }
 
 const origin = `
@@ -33,7 +37,48 @@ export default {
   fetch: (request) => fetch("http://127.0.0.1:${port}" + new URL(request.url).pathname, request),
 };`;
 
-/** The deployed bundle, a Worker that only fetches, and their origin, in plain workerd. */
+/**
+ * What a gateway cannot do without, one thing more for each path: headers of its own without those of the connection and
+ * the caller's claims; an answer whose headers can be changed, with what was done; a signal and a timer for a timeout.
+ */
+const floors = (port: number) => `
+const dropped = /^(?:connection|keep-alive|te|trailer|transfer-encoding|upgrade|host|forwarded|x-forwarded-.*|cf-.*)$/;
+function onward(request) {
+  const { pathname, host, protocol } = new URL(request.url);
+  const headers = new Headers(request.headers);
+  request.headers.forEach((_, name) => {
+    if (dropped.test(name)) headers.delete(name);
+  });
+  headers.set("via", "1.1 floor");
+  headers.set("x-forwarded-host", host);
+  headers.set("x-forwarded-proto", protocol.slice(0, -1));
+  const { method, body } = request;
+  return ["http://127.0.0.1:${port}" + pathname, { method, headers, body, redirect: "manual" }];
+}
+function told(response, began) {
+  const answer = new Response(response.body, response);
+  for (const name of ["connection", "keep-alive", "trailer", "transfer-encoding", "upgrade"]) answer.headers.delete(name);
+  answer.headers.set("x-floor-attempts", "1");
+  answer.headers.append("server-timing", "floor;dur=" + (performance.now() - began).toFixed(1));
+  return answer;
+}
+export default {
+  async fetch(request) {
+    const began = performance.now();
+    const [url, init] = onward(request);
+    if (url.endsWith("/1")) return fetch(url, init);
+    if (url.endsWith("/2")) return told(await fetch(url, init), began);
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), 10_000);
+    try {
+      return told(await fetch(url, { ...init, signal: controller.signal }), began);
+    } finally {
+      clearTimeout(timer);
+    }
+  },
+};`;
+
+/** The deployed bundle, a Worker that only fetches, the floors between them, and their origin, in plain workerd. */
 export class Edge {
   readonly #folder: string;
   readonly #processes: ChildProcess[] = [];
@@ -51,12 +96,15 @@ export class Edge {
     });
     mkdirSync(join(folder, "objects"));
     writeFileSync(join(folder, "plain.js"), plain(ports.origin));
+    writeFileSync(join(folder, "floors.js"), floors(ports.origin));
     writeFileSync(join(folder, "origin.js"), origin);
     const upstream = `http://127.0.0.1:${ports.origin}`;
     const upstreams = {
       origin: { url: upstream },
       bare: { url: upstream, policy: "identity", quiet: true },
+      quiet: { url: upstream, quiet: true },
       dead: { url: `${upstream}/dead` },
+      gone: { url: `http://127.0.0.1:${ports.nobody}` },
     };
     const objects = [
       "CIRCUITS:CircuitObject",
@@ -78,10 +126,11 @@ export class Edge {
         services = [
           (name = "gateway", worker = .gateway),
           (name = "plain", worker = (${module("plain.js", "plain.js")})),
+          (name = "floors", worker = (${module("floors.js", "floors.js")})),
           (name = "internet", network = (allow = ["public", "private"])),
           (name = "objects", disk = (path = ${JSON.stringify(join(folder, "objects"))}, writable = true)),
         ],
-        sockets = [${socket("gateway")} ${socket("plain")}],
+        sockets = [${socket("gateway")} ${socket("plain")} ${socket("floors")}],
       );
       const gateway :Workerd.Worker = (
         ${module("index.js", "index.js")}

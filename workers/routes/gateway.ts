@@ -4,8 +4,8 @@ import { AllFailedError, isRejected } from "ninelives";
 import { deadlineHeaderNames, incomingDeadline, isIdempotent } from "ninelives/fetch";
 import { targetOf } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
-import { headerList, mayGoOn, overridesMethod, passOn, requestHeaders, wantsSocket } from "../forwarding.ts";
-import { gatewayOf } from "../gateway.ts";
+import { mayGoOn, type Onward, onwardOf, passOn, type Sent, tellDoing } from "../forwarding.ts";
+import { gatewayOf, type Route } from "../gateway.ts";
 import { problem, problemOf } from "../middleware/problem.ts";
 import { priorityOf } from "../priority.ts";
 
@@ -24,11 +24,37 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", (
  */
 export function forwarded(request: Request, env: Env): Promise<Response> | undefined {
   const url = new URL(request.url);
-  if (!url.pathname.startsWith("/gateway/")) return undefined;
-  return forward(request, url, env).catch(problemOf);
+  return url.pathname.startsWith("/gateway/") ? forward(request, url, env) : undefined;
 }
 
+/** Answers, and says in the answer's headers what was done for it. Never rejects. */
 async function forward(request: Request, url: URL, env: Env): Promise<Response> {
+  const began = performance.now();
+  const sent: Sent[] = [];
+  let response: Response | undefined;
+  let answer: Response;
+  try {
+    const asked = askedOf(request, url, env);
+    if (asked instanceof Response) answer = asked;
+    else {
+      response = await ask(request, asked, sent, env);
+      answer = passOn(response);
+    }
+  } catch (error) {
+    answer = problemOf(error);
+  }
+  tellDoing(answer, sent, response, performance.now() - began);
+  return answer;
+}
+
+interface Asked {
+  readonly route: Route;
+  readonly target: URL;
+  readonly onward: Onward;
+}
+
+/** Where a request goes and how, or why it goes nowhere. */
+function askedOf(request: Request, url: URL, env: Env): Asked | Response {
   const gateway = gatewayOf(env);
   gateway.follow();
   // As it was sent: "/gateway/<upstream>" and what follows, which is nothing or begins with a slash.
@@ -46,25 +72,30 @@ async function forward(request: Request, url: URL, env: Env): Promise<Response> 
   if (target === undefined) {
     return problem({ status: 400, type: "bad-path", detail: "the path leads out of the upstream" });
   }
-  const { method, body } = request;
-  const came = headerList(request);
-  const onward = requestHeaders(came, method, url);
+  const onward = onwardOf(request, url);
   if (onward === undefined) {
     return problem({ status: 508, type: "loop", detail: "the request has come by here too often" });
   }
   // It asked about the way as far as here.
-  if (!mayGoOn(method, onward)) return new Response(null, { status: 204, headers: { via: "1.1 ninelives" } });
-  const { deadline, priority } = route.upstream;
+  if (!mayGoOn(request.method, onward.headers)) {
+    return new Response(null, { status: 204, headers: { via: "1.1 ninelives" } });
+  }
+  return { route, target, onward };
+}
+
+async function ask(request: Request, asked: Asked, sent: Sent[], env: Env): Promise<Response> {
+  const { route, target, onward } = asked;
+  const { method, body } = request;
+  const { headers, overridden, socket } = onward;
+  const { name, deadline, priority } = route.upstream;
   // What holds is told anew: a stranger's own word might ask the upstream for the impossible.
-  const stale = deadline && deadlineHeaderNames[deadline.dialect];
-  const headers = stale === undefined ? onward : onward.filter(([name]) => name !== stale);
-  const began = performance.now();
+  if (deadline !== undefined) headers.delete(deadlineHeaderNames[deadline.dialect]);
   const answer = route.call(
-    { input: target, init: { method, headers, body } },
+    { input: target, init: { method, headers, body }, sent },
     {
       // A proxy must not send others again, whatever key they bear (RFC 9110, section 9.2.2).
-      repeatable: isIdempotent(method) && body === null && !overridesMethod(came),
-      concurrent: safe.includes(method) && !wantsSocket(came, method),
+      repeatable: body === null && !overridden && isIdempotent(method),
+      concurrent: !socket && safe.includes(method),
       signal: request.signal,
       key: name,
       ...(deadline !== undefined && incomingDeadline(request, deadline)),
@@ -74,10 +105,9 @@ async function forward(request: Request, url: URL, env: Env): Promise<Response> 
   // Its caller may be gone before it has settled: what it holds must come back all the same.
   waitUntil(answer.catch(() => {}));
   try {
-    const response = await answer;
-    return passOn(response, gateway.doing(response), performance.now() - began);
+    return await answer;
   } catch (error) {
-    if (isRejected(error) || error instanceof AllFailedError) return problemOf(error);
+    if (isRejected(error) || error instanceof AllFailedError) throw error;
     console.warn(`upstream ${name}`, error);
     return problem({ status: 502, type: "bad-gateway", detail: `${name} could not be reached` });
   }
