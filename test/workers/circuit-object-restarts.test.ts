@@ -1,7 +1,7 @@
-import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { circuitBreaker } from "ninelives";
-import { durableObjectStore, type Report } from "ninelives/stores/durable-object";
+import { type CircuitView, durableObjectStore, type Report } from "ninelives/stores/durable-object";
 import { describe, expect, it } from "vitest";
 import type { CircuitObject } from "../../workers/objects/circuit-object.ts";
 import { deaf, report } from "../contracts/store.ts";
@@ -78,7 +78,88 @@ describe("CircuitObject, restarted", () => {
   });
 });
 
+describe("CircuitObject, superseded", () => {
+  /** Two instances of one object, of which workerd lets only the later one have the storage. */
+  async function takenOver(name: string) {
+    let old: CircuitObject | undefined;
+    await inside(name, (object) => {
+      old = object;
+    });
+    await evictDurableObject(env.CIRCUITS.getByName(name));
+    await inside(name, (object) => expect(object).not.toBe(old));
+    return old as CircuitObject;
+  }
+
+  const brief = { rules: { openFor: 0, maximumOpenFor: 0, probes: 1, successesToClose: 1 } };
+
+  it("opens nothing when another instance has taken over: nobody is told, and the other one is as it was", async () => {
+    const name = fresh();
+    const { epoch } = await store.sync(name, report(), deaf);
+    const old = await takenOver(name);
+    expect(() => old.sync(report({ ...vote, epoch }))).toThrow("I/O on behalf of a different Durable Object");
+    expect(old.view()).toMatchObject({ state: "closed", epoch });
+    expect(await env.CIRCUITS.getByName(name).view()).toMatchObject({ state: "closed", epoch });
+    // The replica sends the same report again, and now it counts.
+    expect(await store.sync(name, report({ ...vote, epoch }), deaf)).toMatchObject({ state: "open" });
+  });
+
+  it("gives no permit that the other one might give too", async () => {
+    const name = fresh();
+    const { epoch } = await store.sync(name, report(brief), deaf);
+    await store.sync(name, report({ ...vote, ...brief, epoch }), deaf);
+    const old = await takenOver(name);
+    const wants = { wantsProbe: true, ...brief };
+    expect(() => old.sync(report({ replica: "two", ...wants }))).toThrow("different Durable Object");
+    expect(await store.sync(name, report({ replica: "three", ...wants }), deaf)).toHaveProperty("permit");
+  });
+
+  it("gives no lease that the other one has given", async () => {
+    const name = fresh();
+    const lease = { kind: "lease", seq: 1, epoch: 0, wants: true, ttl: 30_000 } as const;
+    await store.sync(name, { ...lease, replica: "one", wants: false }, deaf);
+    const old = await takenOver(name);
+    expect(() => old.sync({ ...lease, replica: "two" })).toThrow("different Durable Object");
+    expect(await store.sync(name, { ...lease, replica: "three" }, deaf)).toMatchObject({ held: true });
+  });
+});
+
+/** What the first version of this package sent, word for word. */
+const firstVersion = (more: string): Report =>
+  JSON.parse(`{
+    "replica": "k3v0q8xw2p", "slow": 0, ${more},
+    "rules": { "openFor": 0, "maximumOpenFor": 300000, "probes": 1, "successesToClose": 1 }
+  }`);
+
 describe("CircuitObject and callers of other versions", () => {
+  it("leads one of the first version through a whole incident: vote, permit, probe, closed", async () => {
+    const circuit = env.CIRCUITS.getByName(fresh());
+    const said = (more: string) => circuit.sync(firstVersion(more)) as Promise<CircuitView>;
+    const { epoch } = await said(
+      '"seq": 1, "epoch": 0, "ok": 4, "fail": 0, "open": false, "wantsProbe": false',
+    );
+    const open = await said(
+      `"seq": 2, "epoch": ${epoch}, "ok": 0, "fail": 9, "open": true, "wantsProbe": false`,
+    );
+    expect(open).toMatchObject({ state: "open", epoch: epoch + 1 });
+    const half = await said(
+      `"seq": 3, "epoch": ${open.epoch}, "ok": 0, "fail": 0, "open": true, "wantsProbe": true`,
+    );
+    expect(half).toMatchObject({ state: "half-open", permit: { id: expect.any(String) } });
+    const closed = await said(
+      `"seq": 4, "epoch": ${half.epoch}, "ok": 1, "fail": 0, "open": true, "wantsProbe": false,
+      "probe": { "permit": "${half.permit?.id}", "ok": true }`,
+    );
+    expect(closed).toMatchObject({ state: "closed", epoch: half.epoch + 1 });
+    // What it reads of a view is all there, under the names that it knows.
+    for (const view of [open, half, closed]) {
+      const { epoch, state, reason, remaining, openFor, nextSync } = view;
+      expect([epoch, remaining, openFor, nextSync].map((each) => typeof each)).toEqual(
+        Array(4).fill("number"),
+      );
+      expect([state, reason].map((each) => typeof each)).toEqual(["string", "string"]);
+    }
+  });
+
   it("takes the report of an old one, which says less, and ignores what a newer one says more", async () => {
     const circuit = env.CIRCUITS.getByName(fresh());
     const { epoch } = await circuit.sync(report());
