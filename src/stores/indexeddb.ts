@@ -7,6 +7,7 @@ import { answer } from "../policies/answer.ts";
 import { circuitBreaker } from "../policies/circuit-breaker.ts";
 import { type SharedStore, sharedBy } from "../policies/fleet.ts";
 import { timeout } from "../policies/timeout.ts";
+import type { CircuitState } from "../state/circuit.ts";
 import { coordinate, type SharedRecord, viewOf } from "../state/coordinator.ts";
 import type { Report, View } from "../state/sync.ts";
 import { readRecord } from "./read-record.ts";
@@ -185,8 +186,30 @@ const classify: Classify = (outcome) =>
     ? { kind: "ignored", retryable: false }
     : classifyThrown(outcome);
 
-/** Tabs of another version may say anything. */
+const states: readonly CircuitState[] = [
+  "closed",
+  "open",
+  "half-open",
+  "forced-open",
+  "disabled",
+  "metrics-only",
+];
+
+/** Tabs of another version, and whoever else uses the channel, may say anything. */
 function isNews(data: unknown): data is News {
-  const news = data as Partial<News> | null | undefined;
-  return typeof news?.name === "string" && typeof news.view?.epoch === "number";
+  const { name, view } = Object(data) as Partial<News>;
+  const { kind = "circuit", epoch, nextSync, remaining, openFor, state, held } = Object(view);
+  return (
+    typeof name === "string" &&
+    Number.isSafeInteger(epoch) &&
+    [epoch, nextSync, remaining].every(isDuration) &&
+    // Nobody heeds news of a limit.
+    (kind === "lease"
+      ? typeof held === "boolean"
+      : kind === "circuit" && isDuration(openFor) && states.includes(state))
+  );
+}
+
+function isDuration(value: unknown): boolean {
+  return Number.isFinite(value) && (value as number) >= 0;
 }
