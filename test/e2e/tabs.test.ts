@@ -19,9 +19,11 @@ interface Offered {
   reportMany(many: readonly object[]): Promise<{ state: string; epoch: number; permit?: object }[]>;
   record(): Promise<{ epoch: number; counts: { ok: number } } | undefined>;
   heard: { state: string; epoch: number }[];
+  leader: { start(): void; readonly state: string; readonly token?: number };
 }
 
 const script = `
+  import { lease } from "ninelives";
   import { indexedDbStore } from "ninelives/stores/indexeddb";
   import { createStore, get } from "idb-keyval";
   const rules = { openFor: 30_000, maximumOpenFor: 300_000, probes: 1, successesToClose: 1 };
@@ -30,6 +32,7 @@ const script = `
   const heard = [];
   const report = (more) => store.sync("prices", { ...usual, ...more }, (view) => heard.push(view));
   Object.assign(globalThis, {
+    leader: lease(store, "uploads", { ttl: "2s" }),
     heard,
     report,
     reportMany: (many) => Promise.all(many.map(report)),
@@ -158,6 +161,21 @@ describe("two tabs of one origin", () => {
     expect(new Set(views.flat().map(({ state }) => state))).toEqual(new Set(["half-open"]));
   });
 
+  it("hand a lease over when its holder's tab is closed: the other one gets it, with a higher token", async () => {
+    const [one, two] = [await tab(), await tab()];
+    const start = (page: Page) => page.evaluate(() => inPageOf().leader.start());
+    const stateOf = (page: Page) => page.evaluate(() => inPageOf().leader.state);
+    const tokenOf = (page: Page) => page.evaluate(() => inPageOf().leader.token ?? 0);
+    await start(one);
+    await eventually(() => stateOf(one)).toBe("held");
+    await start(two);
+    expect(await stateOf(two)).toBe("waiting");
+    const token = await tokenOf(one);
+    await one.close();
+    await eventually(() => stateOf(two)).toBe("held");
+    expect(await tokenOf(two)).toBeGreaterThan(token);
+  });
+
   it("hear of each other's changes unasked, and a third one that comes later knows", async () => {
     const [one, two] = [await tab(), await tab()];
     await report(two, { replica: "two" });
@@ -252,7 +270,17 @@ describe("a tab whose storage is taken away", () => {
     expect(view).toMatchObject({ state: "open" });
   });
 
-  it("goes on where there is no IndexedDB at all", async () => {
+  it("private mode: shares within its windows, and leaves nothing behind when they are closed", async () => {
+    // Each context is a private session of its own.
+    const window = await tab();
+    expect(await opened(window)).toMatchObject({ state: "open" });
+    expect(await report(await tab(), { replica: "two" })).toMatchObject({ state: "open" });
+    await context.close();
+    context = await browser.newContext();
+    expect(await report(await tab(), { replica: "three" })).toMatchObject({ state: "closed", epoch: 1 });
+  });
+
+  it("private mode without IndexedDB: goes on in memory", async () => {
     const page = await context.newPage();
     await page.addInitScript("delete globalThis.indexedDB; delete globalThis.BroadcastChannel;");
     await page.goto(origin);
