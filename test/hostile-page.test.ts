@@ -1,7 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { cases, gatewayPaths, lyingHeaders, redirects, strangeHosts } from "./workers/hostile-cases.ts";
+import {
+  cases,
+  crossSite,
+  gatewayPaths,
+  lyingHeaders,
+  redirects,
+  strangeHosts,
+} from "./workers/hostile-cases.ts";
 
 const path = fileURLToPath(new URL("../docs/hostile.md", import.meta.url));
 
@@ -14,6 +21,10 @@ const tables = {
   commands: table(
     ["what is tried", "command", "answer", "type"],
     cases.map(([what, , command, , status, type]) => [what, code(command), `${status}`, code(type)]),
+  ),
+  sites: table(
+    ["what a page of another site sends", "to", "answer"],
+    crossSite.map(([what, method, where, , status]) => [what, code(`${method} ${where}`), `${status}`]),
   ),
   paths: table(
     ["`/gateway/prices` and then", "answer"],

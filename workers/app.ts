@@ -37,6 +37,8 @@ export const createApp = ({ commands }: AppOptions = {}) => {
     // Before the headers that keep pages safe: what no page shows needs few of them, and batches come often.
     .route("/v1/events", eventRoutes)
     .use("/v1/*", secureHeaders())
+    .use("/metrics", secureHeaders())
+    .use("/healthz", secureHeaders())
     .on(["GET", "POST"], ["/v1/*", "/docs"], async (c, next) => {
       if (commands !== undefined) c.set("own", commands);
       await next();

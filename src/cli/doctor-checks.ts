@@ -232,7 +232,7 @@ export const checks: Readonly<Record<string, Check>> = {
       const { detail } = (await response.json()) as { readonly detail?: string };
       const fix =
         response.status === 401
-          ? 'INGEST_KEYS of the Worker must hold it: { "<key>": ["https://www.example.com"] }'
+          ? 'INGEST_KEYS of the Worker must hold it: { "sha256:<of the key>": ["https://www.example.com"] }'
           : "docs/telemetry.md says what a batch must be";
       return { result: "failed", detail: detail ?? `the collector answers ${response.status}`, fix };
     } catch (error) {

@@ -1,5 +1,6 @@
+import { sha256 } from "ninelives/control";
 import { describe, expect, it } from "vitest";
-import { ingestKey, problemIn, shop, testWorker, toldToOwner } from "./test-worker.ts";
+import { ingestKey, problemIn, shop, testWorker, tokens, toldToOwner } from "./test-worker.ts";
 
 const event = { type: "request.succeeded", policy: "prices", at: 1_000, duration: 5, attempts: 1 };
 const batch = (more: object = {}) => ({
@@ -128,6 +129,22 @@ describe("collector", () => {
       const { send } = await collector({ INGEST_KEYS });
       expect((await send()).status).toBe(401);
     }
+  });
+
+  it("knows a key by its hash, which is no key, and says the same of all that are none", async () => {
+    const hash = `sha256:${await sha256(ingestKey)}`;
+    const { post, send } = await collector({ INGEST_KEYS: JSON.stringify({ [hash]: ["*"], other: [shop] }) });
+    const by = async (key: string, headers = {}) => {
+      const response = await post(JSON.stringify(batch()), { authorization: `Bearer ${key}`, ...headers });
+      return [response.status, response.ok ? "" : (await problemIn(response)).detail];
+    };
+    expect((await send()).status).toBe(202);
+    for (let time = 0; time < 2; time++) expect(await by(ingestKey)).toEqual([202, ""]);
+    expect((await by("other", { origin: shop }))[0]).toBe(202);
+    expect((await by("other", { origin: "https://evil.test" }))[0]).toBe(403);
+    const none = [401, "this needs an ingest key that the collector knows"];
+    for (const key of [hash, hash.slice(7), `${ingestKey}x`, "constructor", tokens.admin])
+      expect(await by(key)).toEqual(none);
   });
 
   it("takes a key of any origin from any", async () => {

@@ -1,5 +1,8 @@
 import { sha256 } from "ninelives/control";
 
+/** The ingest key that the Worker knows. */
+export const ingestKey = "ingest-key";
+
 /** What a case needs of its scene: an issuer that signs what it is told to. */
 export interface Signing {
   jwt(claims?: object, header?: object): Promise<string>;
@@ -20,6 +23,7 @@ export const cases: readonly (readonly [
 ])[] = [
   ["a wrong token", () => "wrong", "circuit.open", open, 401, "unauthenticated"],
   ["the hash of a token", () => sha256("acme-token"), "circuit.open", open, 401, "unauthenticated"],
+  ["an ingest key", () => ingestKey, "circuit.open", open, 401, "unauthenticated"],
   ["an expired JWT", ({ jwt }) => jwt({ exp: seconds() - 60 }), "circuit.open", open, 401, "unauthenticated"],
   [
     "a JWT of the future",
@@ -74,6 +78,48 @@ export const cases: readonly (readonly [
     "command-too-large",
   ],
   ["a name of Object's", () => "acme-token", "toString", "{}", 404, "unknown-command"],
+];
+
+const bearing = { cookie: "session=acme-token; token=acme-token" };
+
+/** What a page of another site has its visitor's browser send, and the answer that it gets. */
+export const crossSite: readonly (readonly [string, string, string, Record<string, string>, number])[] = [
+  [
+    "a form, with cookies",
+    "POST",
+    "/v1/commands/circuit.open",
+    { ...bearing, "content-type": "application/x-www-form-urlencoded" },
+    401,
+  ],
+  [
+    "a body of plain text, which needs no preflight",
+    "POST",
+    "/v1/commands/circuit.open",
+    { ...bearing, "content-type": "text/plain" },
+    401,
+  ],
+  [
+    "a password that the browser remembers",
+    "POST",
+    "/v1/commands/circuit.open",
+    { authorization: "Basic YWNtZTphY21lLXRva2Vu" },
+    401,
+  ],
+  ["a preflight for a command", "OPTIONS", "/v1/commands", { "access-control-request-method": "POST" }, 405],
+  ["a preflight for the audit log", "OPTIONS", "/v1/audit", { "access-control-request-method": "GET" }, 405],
+  [
+    "a preflight for a member",
+    "OPTIONS",
+    "/v1/registry/acme-prices/a",
+    { "access-control-request-method": "PUT" },
+    404,
+  ],
+  ["a script's address", "GET", "/v1/state", bearing, 401],
+  ["a token in the address", "GET", "/v1/audit?token=acme-token&access_token=acme-token", {}, 401],
+  ["a WebSocket, with cookies", "GET", "/v1/live", { ...bearing, upgrade: "websocket" }, 401],
+  ["a WebSocket for the documents", "GET", "/v1/policies", { ...bearing, upgrade: "websocket" }, 401],
+  ["a WebSocket for a circuit", "GET", "/v1/shared/acme-prices", { ...bearing, upgrade: "websocket" }, 401],
+  ["a batch of events", "POST", "/v1/events", { ...bearing, "content-type": "text/plain" }, 401],
 ];
 
 /** Where an upstream's own path begins. */

@@ -1,6 +1,6 @@
 import { sha256 } from "ninelives/control";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { cases, open } from "./hostile-cases.ts";
+import { cases, crossSite, open } from "./hostile-cases.ts";
 import { problemIn, testWorker } from "./test-worker.ts";
 
 const issuer = "https://id.test";
@@ -99,6 +99,21 @@ describe("the control plane, when somebody means harm", () => {
       "urn:ninelives:problem:forbidden",
     ]);
     expect((await ask(path.replace("other", "acme-prices"))).status).not.toBe(403);
+  });
+
+  it.each(crossSite)("answers %s", async (_, method, path, headers, status) => {
+    const { worker } = await hostileScene();
+    const response = await worker.fetch(path, {
+      method,
+      headers: { origin: "https://evil.test", ...headers },
+      ...(method === "POST" && { body: open }),
+    });
+    expect(response.status).toBe(status);
+    for (const name of ["access-control-allow-credentials", "set-cookie"])
+      expect(response.headers.has(name)).toBe(false);
+    const readable = response.headers.get("access-control-allow-origin");
+    expect(readable).toBe(/^\/v1\/(?:policies|shared)/.test(path) ? "*" : null);
+    expect((await worker.circuit("acme-prices").view())?.state ?? "closed").toBe("closed");
   });
 
   it("tells nobody a long name back", async () => {

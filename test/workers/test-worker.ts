@@ -4,6 +4,7 @@ import { type Problem, sha256, type TokenRecord } from "ninelives/control";
 import { expect, onTestFinished, vi } from "vitest";
 import { app } from "../../workers/app.ts";
 import type { Env } from "../../workers/env.ts";
+import { ingestKey } from "./hostile-cases.ts";
 
 /** Tokens that every test's Worker knows, by what their owner may do. */
 export const tokens = { admin: "admin-token", viewer: "viewer-token", opener: "opener-token" } as const;
@@ -16,7 +17,7 @@ const scopes: Record<keyof typeof tokens, readonly string[]> = {
 
 /** The origins that pages of the test's ingest key may have. */
 export const shop = "https://shop.test";
-export const ingestKey = "ingest-key";
+export { ingestKey };
 
 /** What an origin does with a request. */
 export type Origin = (request: Request) => Response | Promise<Response>;

@@ -59,7 +59,11 @@ export function problemOf(error: unknown): Response {
   if (error instanceof BatchError) {
     return problem({ status: error.status, type: error.problem, detail: error.message });
   }
-  if (isRejected(error) || error instanceof AllFailedError) return toResponse(error, { details: true });
+  if (isRejected(error) || error instanceof AllFailedError) {
+    const response = toResponse(error, { details: true });
+    response.headers.set("x-content-type-options", "nosniff");
+    return response;
+  }
   console.error(error);
   return problem({ status: 500, type: "internal", detail: "something went wrong that should not have" });
 }

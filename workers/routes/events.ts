@@ -2,7 +2,7 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { collectorOf } from "../collector.ts";
 import type { Env } from "../env.ts";
-import { isBoundTo, readIngestKeys } from "../ingest-keys.ts";
+import { isBoundTo, originsOf, readIngestKeys } from "../ingest-keys.ts";
 import { tokenOf } from "../middleware/access.ts";
 import { bodyText } from "../middleware/body-text.ts";
 import { problem } from "../middleware/problem.ts";
@@ -46,7 +46,7 @@ export const eventRoutes = new Hono<{ Bindings: Env }>()
       onError: tooLarge,
     }),
     async (c) => {
-      const denied = deny(c);
+      const denied = await deny(c);
       if (denied !== undefined) return denied;
       const text = await bodyText(c.req.raw, largestBody, tooLarge);
       if (text instanceof Response) return text;
@@ -56,8 +56,8 @@ export const eventRoutes = new Hono<{ Bindings: Env }>()
     },
   );
 
-function deny(c: Context<{ Bindings: Env }>): Response | undefined {
-  const origins = readIngestKeys(c.env.INGEST_KEYS).get(tokenOf(c.req.raw) ?? "");
+async function deny(c: Context<{ Bindings: Env }>): Promise<Response | undefined> {
+  const origins = await originsOf(readIngestKeys(c.env.INGEST_KEYS), tokenOf(c.req.raw));
   if (origins === undefined) {
     return problem({
       status: 401,
