@@ -60,7 +60,7 @@ export const createApp = ({ commands }: AppOptions = {}) => {
       collectorOf(c.env);
       readAlerts(c.env.ALERTS);
       readShards(c.env);
-      return c.json({ status: "ok", upstreams: gatewayOf(c.env).routes.size });
+      return c.json({ status: "ok", upstreams: gatewayOf(c.env).upstreams.size });
     })
     .route("/docs", docsRoutes)
     .notFound(() => problem({ status: 404, type: "not-found", detail: "there is nothing at this path" }))

@@ -17,12 +17,17 @@ export function planeOf(env: Env): DocumentPlane {
         control().setDocument(name, text, expected, by, { holds, original }),
       restore: (snapshots, originals) => control().restore(snapshots, originals),
     },
-    policies: () =>
-      [...gateway.routes.values()].flatMap(({ upstream, weights }) => [
-        { name: upstream.name, text: upstream.policy, hidden: upstream.quiet },
-        // Kept, rolled back and restored like those of policies, but told of by commands of their own.
-        ...(weights.size === 0 ? [] : [{ name: weightsDocument(upstream.name), text: "{}", hidden: true }]),
-      ]),
+    policies: () => [
+      ...[...gateway.routes.values()].map(({ name, configured, upstream }) => ({
+        name,
+        text: configured,
+        hidden: upstream.quiet,
+      })),
+      // Kept, rolled back and restored like those of policies, but told of by commands of their own.
+      ...[...gateway.upstreams.values()]
+        .filter(({ weights }) => weights.size > 0)
+        .map(({ name }) => ({ name: weightsDocument(name), text: "{}", hidden: true })),
+    ],
     check: (name, text) => gateway.check(name, text),
     apply: (document) => gateway.apply(document),
   };

@@ -21,13 +21,13 @@ import {
 import { classifyHttp, deadlineHeader, type FetchCall, staleIfError, traceContext } from "ninelives/fetch";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
-import { readUpstreams, type Upstream } from "ninelives/upstreams";
+import { readUpstreams, routeTest, type Upstream } from "ninelives/upstreams";
 import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
 import { GatewayPolicies, type Shared } from "./gateway-policies.ts";
 import { peaksOnly } from "./peaks.ts";
 import { checkReplicas, type Replicas, replicasOf } from "./replicas.ts";
-import { type Sending, senderTo } from "./sender.ts";
+import { type Sender, type Sending, senderTo } from "./sender.ts";
 import { readWeights, type Weights, weightsOwner } from "./weights.ts";
 
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
@@ -36,19 +36,31 @@ const followEvery = 2_000;
 /** Milliseconds after which a request checks the health of groups, in the background: Kubernetes' default. */
 const checkEvery = 10_000;
 
-/** An upstream with the policy that holds for it now. */
+/** Requests of an upstream with the policy that holds for them now. */
 export interface Route extends Shared {
+  /** What the policy is called: as the upstream, or for a route of its own `upstream.route`. */
+  readonly name: string;
   readonly upstream: Upstream;
+  /** The text that the configuration says. */
+  readonly configured: string;
   readonly policy: DocumentPolicy<FetchCall, Response>;
   readonly call: Wrapped<Sending, Response>;
+}
+
+/** An upstream, with the policy for what none of its routes is for. */
+export interface Main extends Route {
   /** The weights of its members, as they are now; none where it has no members, or finds them. */
   readonly weights: Weights;
   /** Its replicas, when there are several. */
   readonly group: Replicas | undefined;
+  /** Its routes, in the order in which they are asked. */
+  readonly routes: readonly { readonly route: Route; readonly fits: ReturnType<typeof routeTest> }[];
 }
 
 /** What one isolate knows: its upstreams, their policies and their circuits, and where its events go. */
 export class Gateway {
+  readonly upstreams: ReadonlyMap<string, Main>;
+  /** All of them and their routes, by the names of their policies. */
   readonly routes: ReadonlyMap<string, Route>;
   readonly sink: BatchSink;
   readonly #env: Env;
@@ -74,13 +86,18 @@ export class Gateway {
     });
     this.#heard = peaksOnly(this.sink);
     const upstreams = [...readUpstreams(env.UPSTREAMS).values()];
-    this.routes = new Map(upstreams.map((upstream) => [upstream.name, this.#route(upstream)]));
+    this.upstreams = new Map(upstreams.map((upstream) => [upstream.name, this.#main(upstream)]));
+    const routes = [...this.upstreams.values()].flatMap((main) => [
+      main,
+      ...main.routes.map(({ route }) => route),
+    ]);
+    this.routes = new Map(routes.map((route) => [route.name, route]));
   }
 
   /** Puts a document in force, unless a newer one is. Its circuits go on where those of their names are. */
   async apply({ name, text, version }: PolicyDocument): Promise<void> {
     const isNews = () => version > (this.#versions.get(name) ?? 0);
-    const weighted = this.routes.get(weightsOwner(name) ?? "");
+    const weighted = this.upstreams.get(weightsOwner(name) ?? "");
     if (weighted !== undefined && isNews()) {
       turn(weighted, text);
       this.#versions.set(name, version);
@@ -118,7 +135,7 @@ export class Gateway {
     const now = Date.now();
     if (now - this.#checkedAt >= checkEvery) {
       this.#checkedAt = now;
-      for (const { upstream, group } of this.routes.values())
+      for (const { upstream, group } of this.upstreams.values())
         if (upstream.check !== undefined && group !== undefined) waitUntil(checkReplicas(upstream, group));
     }
     if (now - this.#followedAt < followEvery) return;
@@ -128,7 +145,7 @@ export class Gateway {
 
   /** Checks a policy's text. @throws ExpressionError */
   check(name: string, text: string): void {
-    const weighted = this.routes.get(weightsOwner(name) ?? "");
+    const weighted = this.upstreams.get(weightsOwner(name) ?? "");
     if (weighted !== undefined) readWeights(text, weighted.weights.keys());
     else this.routes.get(name)?.policy.check(text);
   }
@@ -158,38 +175,49 @@ export class Gateway {
     }
   }
 
-  #route(upstream: Upstream): Route {
+  #main(upstream: Upstream): Main {
     const shared: Shared = { circuits: new Map(), limits: new Set() };
-    const policy = this.#policies.document(upstream.policy, upstream.name, shared);
-    const surroundings = environment({
-      name: upstream.name,
-      classify: classifyHttp,
-      waitUntil,
-      ...(!upstream.quiet && { sink: this.#heard }),
-    });
-    const { name, deadline, trace, staleIfError: stale } = upstream;
     const weights = new Map((upstream.members ?? []).map((each) => [each.name, adaptive(each.weight)]));
     const group = replicasOf(upstream, weights, this.#policies, shared, this.#env);
+    const send = group ?? senderTo(upstream, upstream.redirects, undefined, this.#env);
+    const { name, policy } = upstream;
+    const routes = upstream.routes.map((each) => {
+      const own: Shared = { circuits: new Map(), limits: new Set() };
+      const route = this.#route(`${name}.${each.name}`, each.policy, upstream, own, send);
+      return { route, fits: routeTest(each) };
+    });
+    return { ...this.#route(name, policy, upstream, shared, send), weights, group, routes };
+  }
+
+  #route(name: string, configured: string, upstream: Upstream, shared: Shared, send: Sender): Route {
+    const policy = this.#policies.document(configured, name, shared);
+    const { quiet, deadline, trace, staleIfError: stale } = upstream;
+    const surroundings = environment({
+      name,
+      classify: classifyHttp,
+      waitUntil,
+      ...(!quiet && { sink: this.#heard }),
+    });
     // Requests go nowhere but to this upstream.
     const origins = () => true;
     const call = compose(
       surroundings,
-      stale === undefined ? identity : staleIfError({ cache: `ninelives-${name}`, within: stale }),
+      stale === undefined ? identity : staleIfError({ cache: `ninelives-${upstream.name}`, within: stale }),
       policy.policy,
       deadline === undefined ? identity : deadlineHeader({ dialect: deadline.dialect, origins }),
       trace ? traceContext({ origins }) : identity,
-    ).wrap<Sending, Response>(group ?? senderTo(upstream, upstream.redirects, undefined, this.#env));
-    return { upstream, policy, ...shared, call, weights, group };
+    ).wrap<Sending, Response>(send);
+    return { name, upstream, configured, policy, ...shared, call };
   }
 }
 
-/** Turns the weights of a route's members; a member that the text does not name has what the configuration says. */
-function turn({ upstream, weights }: Route, text: string): void {
+/** Turns the weights of an upstream's members; a member that the text does not name has what the configuration says. */
+function turn({ upstream, weights }: Main, text: string): void {
   const turned = readWeights(text, weights.keys());
   for (const { name, weight } of upstream.members ?? []) weights.get(name)?.set(turned.get(name) ?? weight);
 }
 
-/** The upstream's route. @throws CommandError: `not-found` */
+/** The requests that a policy is for. @throws CommandError: `not-found` */
 export function routeOf(gateway: Gateway, name: string): Route {
   const route = gateway.routes.get(name);
   if (route !== undefined) return route;

@@ -20,7 +20,7 @@ export function stateCommands(env: Env): RegisteredCommand[] {
       touches: "each",
       run: async (_, { identity }) => ({
         status: "ok",
-        upstreams: [...gatewayOf(env).routes.keys()].filter((name) => reaches(identity, name)),
+        upstreams: [...gatewayOf(env).upstreams.keys()].filter((name) => reaches(identity, name)),
       }),
     }),
     defineCommand({
@@ -46,9 +46,9 @@ export function stateCommands(env: Env): RegisteredCommand[] {
       run: async ({ name }, { identity }) => {
         const gateway = gatewayOf(env);
         const routes = name === undefined ? [...gateway.routes.values()] : [routeOf(gateway, name)];
-        const visible = routes.filter(({ upstream }) => reaches(identity, upstream.name));
-        const circuits = visible.flatMap(({ upstream, circuits }) =>
-          [...circuits.keys()].map((circuit) => ({ policy: upstream.name, circuit })),
+        const visible = routes.filter((route) => reaches(identity, route.name));
+        const circuits = visible.flatMap(({ name: policy, circuits }) =>
+          [...circuits.keys()].map((circuit) => ({ policy, circuit })),
         );
         return Promise.all(
           circuits.map(async (each) => {

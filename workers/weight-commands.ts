@@ -13,7 +13,7 @@ import {
 } from "ninelives/control";
 import { planeOf } from "./document-plane.ts";
 import type { Env } from "./env.ts";
-import { gatewayOf, type Route } from "./gateway.ts";
+import { gatewayOf, type Main } from "./gateway.ts";
 import { readWeights, weightsDocument } from "./weights.ts";
 
 const upstream = text({ most: 100, description: "whose members they are" });
@@ -90,24 +90,24 @@ export function weightCommands(env: Env): RegisteredCommand[] {
 }
 
 /** @throws CommandError: `not-found` */
-function routeOf(env: Env, upstream: string): Route {
-  const { routes } = gatewayOf(env);
-  const route = routes.get(upstream);
+function routeOf(env: Env, upstream: string): Main {
+  const { upstreams } = gatewayOf(env);
+  const route = upstreams.get(upstream);
   if (route !== undefined && route.weights.size > 0) return route;
-  const groups = [...routes.values()]
+  const groups = [...upstreams.values()]
     .filter(({ weights }) => weights.size > 0)
     .map((each) => each.upstream.name);
   const there = groups.length === 0 ? "none" : groups.join(", ");
   throw new CommandError("not-found", `there is no upstream ${upstream} with members; there is ${there}`);
 }
 
-async function documentOf(env: Env, { upstream }: Route) {
+async function documentOf(env: Env, { upstream }: Main) {
   const history = await planeOf(env).store.history(weightsDocument(upstream.name));
   return history === undefined ? { text: "{}", version: 0, until: undefined } : inForce(history);
 }
 
 /** @throws CommandError: `invalid-arguments` */
-function changed(before: string, given: unknown, { weights }: Route): string {
+function changed(before: string, given: unknown, { weights }: Main): string {
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new CommandError("invalid-arguments", 'weights must be an object such as { "canary": 5 }');
   const merged = { ...(JSON.parse(before) as object), ...given };
@@ -120,7 +120,7 @@ function changed(before: string, given: unknown, { weights }: Route): string {
   return next;
 }
 
-function answer({ upstream, weights }: Route, text: string, version: number, until: number | undefined) {
+function answer({ upstream, weights }: Main, text: string, version: number, until: number | undefined) {
   const turned = readWeights(text, weights.keys());
   const all = (upstream.members ?? []).map(({ name, weight }) => [name, turned.get(name) ?? weight] as const);
   return {

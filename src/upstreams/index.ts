@@ -27,4 +27,5 @@ export type { UpstreamGroup } from "./upstream-group.ts";
 export type { UpstreamMember } from "./upstream-members.ts";
 export type { UpstreamOrigin } from "./upstream-origin.ts";
 export type { UpstreamPriority } from "./upstream-priority.ts";
-export { defaultPolicy, readUpstreams, targetOf, type Upstream } from "./upstreams.ts";
+export { routeTest, type UpstreamRoute } from "./upstream-routes.ts";
+export { defaultPolicy, pathAt, readUpstreams, targetOf, type Upstream } from "./upstreams.ts";

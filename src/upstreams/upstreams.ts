@@ -6,6 +6,7 @@ import { readGroup, type UpstreamGroup } from "./upstream-group.ts";
 import { readMembers, readPolicy, type UpstreamMember } from "./upstream-members.ts";
 import { isPath, readOrigin, type UpstreamOrigin } from "./upstream-origin.ts";
 import { readPriority, type UpstreamPriority } from "./upstream-priority.ts";
+import { readRoutes, type UpstreamRoute } from "./upstream-routes.ts";
 
 /** Where a gateway may send requests. With `members` or `discover`, `url` and `service` are undefined and `path` is empty. */
 export interface Upstream extends UpstreamOrigin {
@@ -18,6 +19,8 @@ export interface Upstream extends UpstreamOrigin {
   readonly discover: UpstreamDiscover | undefined;
   /** The text of its policy. */
   readonly policy: string;
+  /** Requests that have a policy of their own instead: the first one that fits holds. */
+  readonly routes: readonly UpstreamRoute[];
   /** What becomes of a redirect: the caller gets it, or it is followed within the upstream's own origin and path. */
   readonly redirects: "pass" | "follow";
   /** Whether its calls make no events. */
@@ -42,6 +45,7 @@ const fieldNames = [
   "discover",
   "group",
   "policy",
+  "routes",
   "quiet",
   "deadline",
   "priority",
@@ -106,6 +110,7 @@ function readUpstream(name: string, input: unknown): Upstream {
     group: readGroup(fields.group, `${label}.group`),
     ...(several ? { url: undefined, service: undefined, path: "" } : readOrigin(fields, label)),
     policy: readPolicy(fields.policy ?? defaultPolicy, label),
+    routes: readRoutes(fields.routes, `${label}.routes`, members),
     redirects: readRedirects(fields.redirects, `${label}.redirects`),
     quiet: readFlag(fields.quiet, `${label}.quiet`),
     deadline: readDeadline(fields.deadline, `${label}.deadline`),
@@ -142,9 +147,8 @@ export function targetOf(
   rest: string,
   search: string,
 ): URL | undefined {
-  const { url, name, path } = upstream;
-  const origin = url?.origin ?? `http://${name}.upstream`;
-  const prefix = (url?.pathname.replace(/\/$/, "") ?? "") + path;
+  const origin = upstream.url?.origin ?? `http://${upstream.name}.upstream`;
+  const prefix = prefixOf(upstream);
   const asked = prefix + (rest === "/" ? "" : rest.replace(/[?#]/g, encodeURIComponent)) || "/";
   // Parsed, and then looked at: the URL parser resolves dots, also encoded ones, and backslashes. What stands behind the
   // first slash cannot change the host.
@@ -153,4 +157,13 @@ export function targetOf(
   const below = pathname === prefix || pathname.startsWith(`${prefix}/`);
   const inside = below && !hiddenWayUp.test(pathname);
   return inside && target.origin === origin ? target : undefined;
+}
+
+/** The part of a target's path that the request had: what stands behind the upstream's own. */
+export function pathAt(upstream: UpstreamOrigin, { pathname }: URL): string {
+  return pathname.slice(prefixOf(upstream).length);
+}
+
+function prefixOf({ url, path }: UpstreamOrigin): string {
+  return (url?.pathname.replace(/\/$/, "") ?? "") + path;
 }

@@ -9,6 +9,7 @@ const upstream = (options: object) => read({ prices: options }).get("prices") as
 /** What an upstream has that asks for nothing special. */
 const plain = {
   redirects: "pass",
+  routes: [],
   group: {},
   discover: undefined,
   priority: undefined,
@@ -166,7 +167,7 @@ describe("readUpstreams", () => {
       [
         "UPSTREAMS.a",
         '"uri"',
-        "url, service, path, members, discover, group, policy, quiet, deadline, priority, trace, staleIfError, check, redirects",
+        "url, service, path, members, discover, group, policy, routes, quiet, deadline, priority, trace, staleIfError, check, redirects",
       ],
     ],
     ['{ "a": { "url": 5 } }', ["UPSTREAMS.a.url", "5"]],

@@ -34,7 +34,7 @@ const set = (weights: unknown, more: object = {}) => ({ upstream: "prices", weig
 describe("weights", () => {
   it("are turned while requests go on, all the way to a failover and back", async () => {
     const { done, share, env } = await stage();
-    const { group } = gatewayOf(env).routes.get("prices") ?? {};
+    const { group } = gatewayOf(env).upstreams.get("prices") ?? {};
     expect(await done("weight.get", { upstream: "prices" })).toEqual({
       upstream: "prices",
       version: 0,
@@ -53,7 +53,7 @@ describe("weights", () => {
     });
     expect(await share()).toBe(0);
     // Nothing was built anew for it: what is known of the members is still known.
-    expect(gatewayOf(env).routes.get("prices")?.group).toBe(group);
+    expect(gatewayOf(env).upstreams.get("prices")?.group).toBe(group);
   });
 
   it("are followed by other isolates", async () => {
@@ -61,7 +61,7 @@ describe("weights", () => {
     await done("weight.set", set({ canary: 7 }));
     const other = new Gateway(env);
     for (const document of await control.documents()) await other.apply(document);
-    const turned = other.routes.get("prices")?.weights;
+    const turned = other.upstreams.get("prices")?.weights;
     expect([...(turned ?? [])].map(([name, { value }]) => [name, value])).toEqual([
       ["stable", 99],
       ["canary", 7],

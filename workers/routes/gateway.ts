@@ -2,10 +2,10 @@ import { waitUntil } from "cloudflare:workers";
 import { Hono } from "hono";
 import { AllFailedError, isRejected } from "ninelives";
 import { deadlineHeaderNames, incomingDeadline, isIdempotent } from "ninelives/fetch";
-import { targetOf } from "ninelives/upstreams";
+import { pathAt, targetOf } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
 import { mayGoOn, type Onward, onwardOf, passOn, type Sent, tellDoing } from "../forwarding.ts";
-import { gatewayOf, type Route } from "../gateway.ts";
+import { gatewayOf, type Main, type Route } from "../gateway.ts";
 import { problem, problemOf } from "../middleware/problem.ts";
 import { priorityOf } from "../priority.ts";
 
@@ -60,15 +60,16 @@ function askedOf(request: Request, url: URL, env: Env): Asked | Response {
   // As it was sent: "/gateway/<upstream>" and what follows, which is nothing or begins with a slash.
   const [, , segment = "", ...rest] = url.pathname.split("/");
   const name = decoded(segment);
-  const route = gateway.routes.get(name);
-  if (route === undefined) {
+  const main = gateway.upstreams.get(name);
+  if (main === undefined) {
     return problem({
       status: 404,
       type: "unknown-upstream",
       detail: `there is no upstream ${JSON.stringify(name.slice(0, 100))}`,
     });
   }
-  const target = targetOf(route.upstream, `/${rest.join("/")}`, url.search);
+  const { upstream, routes } = main;
+  const target = targetOf(upstream, `/${rest.join("/")}`, url.search);
   if (target === undefined) {
     return problem({ status: 400, type: "bad-path", detail: "the path leads out of the upstream" });
   }
@@ -80,7 +81,13 @@ function askedOf(request: Request, url: URL, env: Env): Asked | Response {
   if (!mayGoOn(request.method, onward.headers)) {
     return new Response(null, { status: 204, headers: { via: "1.1 ninelives" } });
   }
-  return { route, target, onward };
+  return { route: routes.length === 0 ? main : routeOf(main, request.method, target), target, onward };
+}
+
+/** The first route that a request fits, or else the upstream's own. */
+function routeOf(main: Main, method: string, target: URL): Route {
+  const path = pathAt(main.upstream, target);
+  return main.routes.find(({ fits }) => fits(method, path))?.route ?? main;
 }
 
 async function ask(request: Request, asked: Asked, sent: Sent[], env: Env): Promise<Response> {
@@ -97,7 +104,7 @@ async function ask(request: Request, asked: Asked, sent: Sent[], env: Env): Prom
       repeatable: body === null && !overridden && isIdempotent(method),
       concurrent: !socket && safe.includes(method),
       signal: request.signal,
-      key: name,
+      key: route.name,
       ...(deadline !== undefined && incomingDeadline(request, deadline)),
       ...(priority !== undefined && (await priorityOf(request, name, priority, env))),
     },
