@@ -11,7 +11,7 @@ import { problem, problemOf } from "./middleware/problem.ts";
 import { readShards } from "./observers.ts";
 import { controlRoutes } from "./routes/control.ts";
 import { docsRoutes } from "./routes/docs.tsx";
-import { eventRoutes } from "./routes/events.ts";
+import { collected, eventRoutes } from "./routes/events.ts";
 import { forwarded, gatewayRoutes } from "./routes/gateway.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { observerRoutes } from "./routes/observer.ts";
@@ -66,7 +66,14 @@ export const createApp = ({ commands }: AppOptions = {}) => {
     .notFound(() => problem({ status: 404, type: "not-found", detail: "there is nothing at this path" }))
     .onError((error) => problemOf(error));
   const { fetch } = app;
-  app.fetch = (request, env, context) => forwarded(request, env as Env) ?? fetch(request, env, context);
+  app.fetch = (request, env, context) => {
+    const url = new URL(request.url);
+    return (
+      forwarded(request, url, env as Env) ??
+      collected(request, url.pathname, env as Env) ??
+      fetch(request, env, context)
+    );
+  };
   return app;
 };
 

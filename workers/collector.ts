@@ -15,12 +15,11 @@ import { inOwnTime } from "ninelives/observer";
 import { type EventBatch, type RejectedEvent, readBatchText } from "ninelives/telemetry";
 import type { Env } from "./env.ts";
 import { readExports } from "./exports.ts";
-import { collectedBy, observe, readShards } from "./observers.ts";
+import { readShards, tellObserver } from "./observers.ts";
+import { Telling } from "./telling.ts";
 
 /** Batches a second that an isolate takes for one key, where `INGEST_RATE` says nothing else. */
 const usualRate = 200;
-/** Batches that wait for the observer at a time: when it is slow, senders come back later. */
-const atOnce = 64;
 
 /** What became of a batch: what its sender hears. */
 export interface Receipt {
@@ -36,25 +35,22 @@ export class Collector {
    * @throws BatchError when it is no batch
    */
   readonly take: Wrapped<string, Receipt>;
-  readonly #env: Env;
   readonly #exports: readonly Wrapped<EventBatch, unknown>[];
+  readonly #telling: Telling;
 
   constructor(env: Env) {
-    this.#env = env;
     this.#exports = readExports(env).map((deliver) => surviving.wrap(deliver));
+    const shards = readShards(env);
+    this.#telling = new Telling(shards, (told) => tellObserver(env, shards, told));
     const rate = rateOf(env.INGEST_RATE);
     const allowed = { limit: 1, per: 1_000 / rate, burst: Math.ceil(2 * rate) };
-    this.take = compose(
-      keyed(() => rateLimit(allowed)),
-      bulkhead(atOnce),
-      timeout("10s"),
-    ).wrap((text: string, context) => this.#collect(text, context));
+    this.take = keyed(() => rateLimit(allowed)).wrap((text: string, context) => this.#collect(text, context));
   }
 
   /** Hands a batch to the observer, and in the background to the others: what they miss, nobody waits for. */
   readonly deliver: Service<EventBatch, void> = async (batch) => {
     const now = Date.now();
-    await observe(this.#env, batch);
+    await this.#telling.take(batch);
     if (this.#exports.length === 0) return;
     // The observer sees to this itself; others would take the sender's clock for right.
     const exported = inOwnTime(batch, now);
@@ -63,9 +59,7 @@ export class Collector {
     }
   };
 
-  /** One observer reads for itself what is for it alone: nothing is read and written twice on the way. */
   async #collect(text: string, context: Context): Promise<Receipt> {
-    if (readShards(this.#env) === 1 && this.#exports.length === 0) return collectedBy(this.#env, text);
     const { batch, rejected } = readBatchText(text);
     if (batch.events.length > 0 || batch.dropped > 0) await this.deliver(batch, context);
     return { accepted: batch.events.length, rejected };

@@ -123,7 +123,8 @@ type ChangeEvent = Extract<
   { readonly type: "circuit.opened" | "circuit.half-opened" | "circuit.closed" }
 >;
 
-function isChange(event: PolicyEvent): event is ChangeEvent {
+/** Whether a circuit came to another state. */
+export function isChange(event: PolicyEvent): event is ChangeEvent {
   const { type } = event;
   return type === "circuit.opened" || type === "circuit.half-opened" || type === "circuit.closed";
 }

@@ -18,9 +18,11 @@ export class History {
     this.#life = life;
   }
 
-  add(events: readonly ObservedEvent[]): void {
-    this.end += events.length;
-    this.#events = [...this.#events, ...events].slice(-eventsKept);
+  /** @param count how many there were, of which these are the last. Default all */
+  add(events: readonly ObservedEvent[], count: number = events.length): void {
+    this.end += count;
+    const before = count === events.length ? this.#events : [];
+    this.#events = [...before, ...events].slice(-eventsKept);
   }
 
   /** What came after the one number until the other, and how much of it is not kept any more. */

@@ -28,7 +28,7 @@ export {
   type OtherPolicies,
   shardOf,
 } from "./shards.ts";
-export type { SlotSnapshot } from "./slots.ts";
+export type { SlotSnapshot } from "./slot.ts";
 export {
   type AbsentShards,
   type CircuitReport,
@@ -43,4 +43,5 @@ export {
   type WindowState,
   windowSpans,
 } from "./system-state.ts";
+export { type PolicyTally, Tally, type TallyPart } from "./tally.ts";
 export { ToldParts } from "./told-parts.ts";

@@ -2,11 +2,14 @@ import { refuse } from "../core/duration.ts";
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
 import type { HistogramValue } from "../state/metric-family.ts";
 import { type CircuitRecord, Circuits } from "./circuits.ts";
+import { type CallCounts, countCalls, unknownLimits } from "./count-calls.ts";
 import { type FollowerRecord, Followers } from "./followers.ts";
 import type { ObservedEvent } from "./live.ts";
+import { nameOfSource } from "./observed.ts";
 import { ownTime } from "./own-time.ts";
 import { markOf, Reporters } from "./reporters.ts";
-import { type Counts, type SlotSnapshot, Slots } from "./slots.ts";
+import { type Counts, Slot, type SlotSnapshot } from "./slot.ts";
+import { Slots } from "./slots.ts";
 import {
   type Limits,
   type PolicyState,
@@ -14,15 +17,15 @@ import {
   type WindowName,
   windowSpans,
 } from "./system-state.ts";
-import { type CallResult, Totals, type TotalsSnapshot } from "./totals.ts";
+import type { PolicyTally, TallyPart } from "./tally.ts";
+import { Totals, type TotalsSnapshot } from "./totals.ts";
 
 /** Policies that are told apart; the events of further names count as those of `(other)`. */
-const mostPolicies = 500;
+export const mostPolicies = 500;
 /** The policy that the events of all names count for that are too many. */
 export const otherPolicies = "(other)";
 /** A policy that was silent for longer than the longest window makes room for another. */
 const silentFor = windowSpans["15m"];
-const unknownLimits: Limits = { concurrency: null, rate: null };
 
 /** What the observer takes: the part of a batch that it needs, as a collector has read it. */
 export interface ObservedBatch {
@@ -41,12 +44,9 @@ interface Own {
   source: string;
 }
 
-interface Watched {
+interface Watched extends CallCounts {
   lastEventAt: number;
   readonly slots: Slots;
-  readonly totals: Totals;
-  readonly circuits: Circuits;
-  limits: Limits;
   readonly followers: Followers;
   readonly reporters: Reporters;
 }
@@ -107,16 +107,41 @@ export class Observer {
   /** Takes over a batch that nobody else holds: its events become those that are given back, which spares copies. */
   take(batch: ObservedBatch, now: number): ObservedEvent[] {
     this.dropped += batch.dropped;
-    const source = `${batch.source.kind} ${batch.source.id.slice(0, 4)}`;
+    const source = nameOfSource(batch.source);
     const reporter = markOf(batch.source.id);
     const events = batch.events as (PolicyEvent & Own)[];
     for (const event of events) {
-      if (!this.#toldApart(event.policy, now)) event.policy = otherPolicies;
+      event.policy = this.#nameOf(event.policy, now);
       event.at = ownTime(event.at, batch.sentAt, now);
       event.source = source;
       this.#take(event as ObservedEvent, reporter, now);
     }
     return events as ObservedEvent[];
+  }
+
+  /**
+   * Adds what others have counted, as if it had taken their batches.
+   *
+   * @returns the policies of which something is known that was not, and the last events as they were understood
+   */
+  merge(
+    { events, dropped, policies, whole, recent }: TallyPart,
+    now: number,
+  ): { readonly policies: ReadonlySet<string>; readonly recent: readonly ObservedEvent[] } {
+    this.events += events;
+    this.dropped += dropped;
+    const named = new Set<string>();
+    for (const tally of policies) {
+      const name = this.#nameOf(tally.policy, now);
+      named.add(name);
+      const own = whole.flatMap((event) => (event.policy === tally.policy ? { ...event, policy: name } : []));
+      this.#mergeOne(this.#watch(name), tally, own, now);
+    }
+    const told = recent.map((event) => {
+      const isKnown = this.#policies.has(event.policy);
+      return isKnown ? event : { ...event, policy: otherPolicies };
+    });
+    return { policies: named, recent: told };
   }
 
   /** The names of the policies that are told apart. */
@@ -222,46 +247,41 @@ export class Observer {
     watched.lastEventAt = now;
     watched.slots.add(event, now);
     watched.reporters.saw(reporter, now);
-    this.#count(event, watched);
+    countCalls(event, event.at, watched);
+    this.#takeWhole(event, watched);
   }
 
-  /** Counts what only grows, and keeps what is so now. */
-  #count(event: ObservedEvent, watched: Watched): void {
-    const { totals, circuits } = watched;
-    const see = (circuit: string, state: CircuitState, result: CallResult): void => {
-      circuits.saw(circuit, state, event.at);
-      totals.called({ circuit: circuits.nameOf(circuit), state, result });
+  #mergeOne(watched: Watched, tally: PolicyTally, whole: readonly ObservedEvent[], now: number): void {
+    const { totals, circuits, limits } = watched;
+    watched.lastEventAt = now;
+    watched.slots.merge(Slot.of(tally.slot), now);
+    for (const reporter of tally.reporters) watched.reporters.saw(reporter, now);
+    watched.limits = {
+      concurrency: tally.limits.concurrency ?? limits.concurrency,
+      rate: tally.limits.rate ?? limits.rate,
     };
-    switch (event.type) {
-      case "request.succeeded":
-      case "request.failed":
-      case "request.aborted":
-        if (event.type !== "request.aborted") totals.ended(event, event.traceId, event.at);
-        totals.inTime += event.inTime ?? 0;
-        for (const { circuit, state, result } of event.circuits ?? []) see(circuit, state, result);
-        break;
-      case "circuit.called":
-        see(event.circuit, event.state, event.result);
-        break;
-      case "circuit.rejected":
-        see(event.circuit, event.state ?? "open", "rejected");
-        break;
-      case "bulkhead.acquired":
-      case "bulkhead.rejected":
-      case "limit.changed":
-        watched.limits = { ...watched.limits, concurrency: event.limit };
-        break;
-      case "rate-limit.changed":
-        watched.limits = { ...watched.limits, rate: event.limit };
-        break;
-      case "document.applied":
-      case "document.refused":
-        if (event.policy !== otherPolicies) watched.followers.take(event);
-        break;
-    }
+    totals.merge(tally);
+    // A change counts only where nobody has heard of the circuit since: so that they are taken in the order of time.
+    const seen = tally.circuits.flatMap(([circuit, state, first, last]) => [
+      { at: first, take: () => circuits.saw(circuit, state, first) },
+      { at: last, take: () => circuits.saw(circuit, state, last) },
+    ]);
+    const changed = whole.map((event) => ({ at: event.at, take: () => this.#takeWhole(event, watched) }));
+    for (const { take } of [...seen, ...changed].sort((a, b) => a.at - b.at)) take();
+    for (const [circuit, state, result, count] of tally.calls)
+      totals.called({ circuit: circuits.nameOf(circuit), state, result }, count);
+  }
+
+  #takeWhole(event: ObservedEvent, { totals, circuits, followers }: Watched): void {
+    if (event.policy !== otherPolicies) followers.take(event);
     const change = circuits.take(event);
     if (change === undefined) return;
     totals.changed(change.circuit, change.to, event.type === "circuit.closed" ? event.openFor : undefined);
+  }
+
+  /** The name that a policy's numbers count for. */
+  #nameOf(policy: string, now: number): string {
+    return this.#toldApart(policy, now) ? policy : otherPolicies;
   }
 
   /** Whether a policy has numbers of its own, or gets them since there is room. */

@@ -1,5 +1,6 @@
-import type { EventType, PolicyEvent } from "../core/events.ts";
-import { LatencySketch, type SketchSnapshot } from "../state/latency-sketch.ts";
+import type { PolicyEvent } from "../core/events.ts";
+import { LatencySketch } from "../state/latency-sketch.ts";
+import { type Counts, counters, noCounts, Slot, type SlotSnapshot, tally } from "./slot.ts";
 import { type Series, type WindowName, type WindowState, windowSpans } from "./system-state.ts";
 
 /** Milliseconds that one slot covers. */
@@ -10,71 +11,6 @@ const seriesPoints = 24;
 const together = 6;
 /** Slots of the longest window. */
 const slotsKept = 180;
-
-const counters = [
-  "requests",
-  "failures",
-  "degraded",
-  "aborted",
-  "attempts",
-  "retries",
-  "timeouts",
-  "rejected",
-  "fallbacks",
-  "hedges",
-  "hedgesWon",
-] as const;
-
-/** What a slot counts. */
-export type Counts = Record<(typeof counters)[number], number>;
-
-const counterOf: { readonly [T in EventType]?: keyof Counts } = {
-  "request.succeeded": "requests",
-  "request.failed": "requests",
-  "request.aborted": "aborted",
-  "retry.attempted": "retries",
-  "timeout.occurred": "timeouts",
-  "circuit.rejected": "rejected",
-  "bulkhead.rejected": "rejected",
-  "rate-limit.rejected": "rejected",
-  "throttle.rejected": "rejected",
-  "fallback.used": "fallbacks",
-  "hedge.started": "hedges",
-  "hedge.won": "hedgesWon",
-};
-
-/** A class, since there are many: its instances take no more room than they must. */
-class Slot implements Counts {
-  /** The number of the first five seconds that it holds, since 1970. */
-  number: number;
-  requests = 0;
-  failures = 0;
-  degraded = 0;
-  aborted = 0;
-  attempts = 0;
-  retries = 0;
-  timeouts = 0;
-  rejected = 0;
-  fallbacks = 0;
-  hedges = 0;
-  hedgesWon = 0;
-  /** The most calls that a bulkhead held at a time, 0 where none told. */
-  active = 0;
-  /** Absent while no call went out. */
-  latencies: LatencySketch | undefined;
-
-  constructor(number: number) {
-    this.number = number;
-  }
-}
-
-/** Plain JSON. */
-export type SlotSnapshot = {
-  readonly number: number;
-  readonly active?: number;
-  /** Of calls that went out. An older version stored others, under another name. */
-  readonly sketch?: SketchSnapshot;
-} & Readonly<Partial<Counts>>;
 
 /**
  * The last fifteen minutes of one policy, and what it counted since the beginning.
@@ -89,20 +25,14 @@ export class Slots {
 
   /** Counts an event at the observer's time. */
   add(event: PolicyEvent, now: number): void {
-    const { type } = event;
-    const slot = this.#slot(Math.floor(now / slotSpan));
-    const counter = counterOf[type];
-    if (counter !== undefined) this.#count(slot, counter, 1);
-    if (type === "bulkhead.acquired" || type === "bulkhead.rejected")
-      slot.active = Math.max(slot.active, event.active);
-    if (type !== "request.succeeded" && type !== "request.failed") return;
-    this.#count(slot, "attempts", event.attempts);
-    if (type === "request.failed") this.#count(slot, "failures", 1);
-    else if (event.degraded === true) this.#count(slot, "degraded", 1);
-    // A refused call took no time of the service; it would make a failing service look fast.
-    if (event.attempts === 0) return;
-    slot.latencies ??= new LatencySketch();
-    slot.latencies.record(event.duration);
+    this.#slot(Math.floor(now / slotSpan)).add(event);
+    tally(this.totals, event);
+  }
+
+  /** Adds what somebody else counted, at the observer's time. */
+  merge(counted: Slot, now: number): void {
+    this.#slot(Math.floor(now / slotSpan)).merge(counted);
+    for (const name of counters) this.totals[name] += counted[name];
   }
 
   /**
@@ -118,7 +48,7 @@ export class Slots {
       const first = firstOf(Math.floor((now - span) / slotSpan) + 1, newest);
       // Each window holds the shorter ones.
       for (; next >= 0 && (this.#slots[next] as Slot).number >= first; next--)
-        addTo(sum, this.#slots[next] as Slot);
+        sum.merge(this.#slots[next] as Slot);
       return [name, stateOf(sum, now, Math.max(first * slotSpan, since))];
     });
     return Object.fromEntries(states);
@@ -142,9 +72,7 @@ export class Slots {
   }
 
   snapshot(): SlotSnapshot[] {
-    return this.#slots.map(({ latencies, ...counts }) =>
-      latencies === undefined ? counts : { ...counts, sketch: latencies.snapshot() },
-    );
+    return this.#slots.map((slot) => slot.snapshot());
   }
 
   /**
@@ -154,23 +82,13 @@ export class Slots {
   restore(snapshot: readonly SlotSnapshot[], totals: Partial<Counts>): void {
     for (const name of counters) this.totals[name] += totals[name] ?? 0;
     const known = new Map(this.#slots.map((slot) => [slot.number, slot]));
-    for (const { number, sketch, ...counts } of snapshot) {
-      const slot = new Slot(number);
-      for (const name of [...counters, "active"] as const) slot[name] = counts[name] ?? 0;
-      if (sketch !== undefined) {
-        slot.latencies = new LatencySketch();
-        slot.latencies.restore(sketch);
-      }
-      const same = known.get(number);
-      if (same === undefined) known.set(number, slot);
-      else addTo(same, slot);
+    for (const each of snapshot) {
+      const slot = Slot.of(each);
+      const same = known.get(slot.number);
+      if (same === undefined) known.set(slot.number, slot);
+      else same.merge(slot);
     }
     this.#slots = [...known.values()].sort((a, b) => a.number - b.number);
-  }
-
-  #count(slot: Slot, name: keyof Counts, by: number): void {
-    slot[name] += by;
-    this.totals[name] += by;
   }
 
   /** The newest slot: a new one, when its time has come. */
@@ -191,7 +109,7 @@ export class Slots {
       const first = slot.number - (slot.number % together);
       const last = kept.at(-1);
       if (slot.number > newest - seriesPoints) kept.push(slot);
-      else if (last?.number === first) addTo(last, slot);
+      else if (last?.number === first) last.merge(slot);
       else {
         slot.number = first;
         kept.push(slot);
@@ -204,14 +122,6 @@ export class Slots {
 /** The first slot that a window holds: where they are put together, only whole ones. */
 function firstOf(first: number, newest: number): number {
   return first > newest - seriesPoints ? first : Math.ceil(first / together) * together;
-}
-
-function addTo(sum: Slot, slot: Slot): void {
-  for (const name of counters) sum[name] += slot[name];
-  sum.active = Math.max(sum.active, slot.active);
-  if (slot.latencies === undefined) return;
-  sum.latencies ??= new LatencySketch();
-  sum.latencies.merge(slot.latencies);
 }
 
 /** @param from when the window began, or the observer: the newest slot is not full yet, only the time that passed counts */
@@ -230,8 +140,4 @@ function stateOf(
     p99: latencies.quantile(0.99),
     p999: latencies.quantile(0.999),
   };
-}
-
-function noCounts(): Counts {
-  return Object.fromEntries(counters.map((name) => [name, 0])) as Counts;
 }

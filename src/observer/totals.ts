@@ -1,5 +1,6 @@
 import type { CallMeasures, CircuitCall, CircuitState } from "../core/events.ts";
 import { Histogram, type HistogramSnapshot } from "../state/histogram.ts";
+import type { PolicyTally } from "./tally.ts";
 
 /** Seconds. Source: OpenTelemetry's conventions for `http.client.request.duration`. */
 const durations = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -62,8 +63,20 @@ export class Totals {
   }
 
   /** Counts how a call went through a circuit. */
-  called({ circuit, state, result }: Omit<CircuitCall, "result"> & { readonly result: CallResult }): void {
-    addTo(this.#circuit(circuit).calls, states.indexOf(state) * results.length + results.indexOf(result), 1);
+  called(
+    { circuit, state, result }: Omit<CircuitCall, "result"> & { readonly result: CallResult },
+    times = 1,
+  ): void {
+    const index = states.indexOf(state) * results.length + results.indexOf(result);
+    addTo(this.#circuit(circuit).calls, index, times);
+  }
+
+  /** Adds what another one counted, but for circuits. */
+  merge({ inTime, durations, exemplars, attempts }: PolicyTally): void {
+    this.inTime += inTime;
+    this.durations.restore(durations);
+    for (const [bucket, exemplar] of exemplars) this.durations.exemplars[bucket] = exemplar;
+    this.attempts.restore(attempts);
   }
 
   /** Counts a change of a circuit's state, and the milliseconds that it was open for when it closed. */

@@ -1,10 +1,10 @@
 /**
- * `npm run bench:collector`: events that one workerd collects, observer included, beside a bare Hono route that parses the
- * same JSON: in a second of its processor's time, which is what counts, and in one by the clock, which measures what else
- * the machine does as well, the sender of the events above all.
+ * `npm run bench:collector`: events a second that one workerd collects, observer included, beside a bare Hono route in the
+ * same process that only parses the same JSON. The two take turns, and what counts is the median of the turns' ratios by
+ * the clock. What the machine does besides slows both; the second ratio is by the processor's time that workerd took.
  *
- * --seconds=<number>  of each turn. Default 3
- * --turns=<number>    of each of the two, one after the other. Default 3
+ * --seconds=<number>  of each turn. Default 2
+ * --turns=<number>    of each of the two, one after the other. Default 7
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ import { freePort } from "../e2e/running-demo.ts";
 const folder = fileURLToPath(new URL("../../.reports/collector/", import.meta.url));
 mkdirSync(folder, { recursive: true });
 const { values: flags } = parseArgs({
-  options: { seconds: { type: "string", default: "3" }, turns: { type: "string", default: "3" } },
+  options: { seconds: { type: "string", default: "2" }, turns: { type: "string", default: "7" } },
 });
 
 /** What the issue asks for. */
@@ -60,23 +60,24 @@ try {
     turns.bare.push(await paceOf("/bare", Number(flags.seconds)));
     turns.collector.push(await paceOf("/v1/events", Number(flags.seconds)));
   }
-  const busy = (paces: readonly Pace[]): number => median(paces.map(({ busySecond }) => busySecond));
-  const [collector, bare] = [busy(turns.collector), busy(turns.bare)];
   const raw = body.length / eventsInBatch;
   const packed = gzipSync(body).length / eventsInBatch;
-  const ratio = collector / bare;
-  const result = { collector, bare, ratio, bytesAnEvent: { raw, packed }, turns };
+  const by = (of: keyof Pace) => {
+    const ratios = turns.collector.map((pace, turn) => pace[of] / (turns.bare[turn] as Pace)[of]);
+    const [collector, bare] = [turns.collector, turns.bare].map((paces) =>
+      median(paces.map((pace) => pace[of])),
+    );
+    return { collector: collector as number, bare: bare as number, ratio: median(ratios) };
+  };
+  const [clock, processor] = [by("second"), by("busySecond")];
+  const result = { clock, processor, bytesAnEvent: { raw, packed }, turns };
   writeFileSync(`${folder}collector.json`, `${JSON.stringify(result, undefined, 2)}\n`);
+  const text = ({ collector, bare, ratio }: typeof clock): string =>
+    `${Math.round(collector)}, bare route ${Math.round(bare)}, ratio ${ratio.toFixed(2)}`;
   console.log(`bytes an event ${raw.toFixed(0)}, packed ${packed.toFixed(1)}`);
-  const clock = (paces: readonly Pace[]): number => median(paces.map(({ second }) => second));
-  const [collected, parsed] = [clock(turns.collector), clock(turns.bare)];
-  console.log(
-    `by the clock ${Math.round(collected)} events/s, bare route ${Math.round(parsed)}, ratio ${(collected / parsed).toFixed(2)}`,
-  );
-  console.log(
-    `collector ${Math.round(collector)} events a busy second, bare route ${Math.round(bare)}, ratio ${ratio.toFixed(2)}`,
-  );
-  process.exitCode = ratio >= target ? 0 : 1;
+  console.log(`events in a second of the processor ${text(processor)}`);
+  console.log(`collector events/s ${text(clock)}`);
+  process.exitCode = clock.ratio >= target ? 0 : 1;
 } finally {
   await edge.remove();
 }

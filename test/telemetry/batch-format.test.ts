@@ -98,11 +98,26 @@ describe("readBatch", () => {
     expect(batch.events).toEqual([{ ...event, circuits: [call] }]);
   });
 
+  it("skips a call through a circuit in a state, or with a result, that only a newer sender knows", () => {
+    const known = { circuit: "prices", state: "open", result: "failure" };
+    const circuits = [{ ...known, state: "ajar" }, known, { ...known, result: "half" }];
+    const event = { type: "request.failed", ...stamp, duration: 1, attempts: 3, kind: "value" };
+    const { batch, rejected } = readBatch({ ...envelope, events: [{ ...event, circuits }] });
+    expect(rejected).toEqual([]);
+    expect(batch.events).toEqual([{ ...event, circuits: [known] }]);
+  });
+
+  it("takes a circuit's state that only a newer sender knows for one that was not told", () => {
+    const event = { type: "circuit.rejected", ...stamp, circuit: "prices" };
+    const { batch, rejected } = readBatch({ ...envelope, events: [{ ...event, state: "ajar" }] });
+    expect([batch.events, rejected]).toEqual([[event], []]);
+  });
+
   it.each([
     "one",
     [{ circuit: "", state: "open", result: "success" }],
-    [{ circuit: "prices", state: "ajar", result: "success" }],
-    [{ circuit: "prices", state: "open", result: "rejected" }],
+    [{ circuit: "prices", state: 5, result: "success" }],
+    [{ circuit: "prices", state: "open" }],
     [null],
     Array.from({ length: 101 }, () => ({ circuit: "prices", state: "open", result: "success" })),
   ])("refuses calls through circuits that are none: %j", (circuits) => {

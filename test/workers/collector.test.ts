@@ -1,5 +1,5 @@
 import { sha256 } from "ninelives/control";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { ingestKey, problemIn, shop, testWorker, tokens, toldToOwner } from "./test-worker.ts";
 
 const event = { type: "request.succeeded", policy: "prices", at: 1_000, duration: 5, attempts: 1 };
@@ -223,6 +223,50 @@ describe("collector > too many batches", () => {
     expect(refused.headers.get("access-control-allow-origin")).toBe(shop);
     expect(refused.headers.get("access-control-expose-headers")).toBe("retry-after");
     expect((await post(body, { authorization: `Bearer ${other}` })).status).toBe(202);
+  });
+});
+
+describe("collector > back-pressure", () => {
+  const observing = (tell: () => Promise<void>) =>
+    collector({ OBSERVER: { getByName: () => ({ tell }) } as unknown as object });
+
+  it("asks senders to come back later when the observer takes nothing, and soon without asking it", async () => {
+    const told = toldToOwner();
+    let asked = 0;
+    const { send } = await observing(async () => {
+      asked++;
+      throw new Error("connection lost");
+    });
+    const failed = await send();
+    expect([failed.status, failed.headers.get("retry-after"), asked]).toEqual([503, "2", 3]);
+    expect(failed.headers.get("access-control-allow-origin")).toBe(shop);
+    expect((await problemIn(failed)).type).toBe("urn:ninelives:problem:observer-unavailable");
+    expect(told).toHaveLength(1);
+    const refused = await send();
+    expect([refused.status, asked]).toEqual([503, 3]);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect((await problemIn(refused)).type).toBe("urn:ninelives:problem:circuit-open");
+  });
+
+  it("asks senders to come back later when the observer is slow", async () => {
+    let answer = () => {};
+    const { send } = await observing(
+      () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    );
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const leading = send();
+    expect((await send()).status).toBe(202);
+    vi.setSystemTime(Date.now() + 1_001);
+    const refused = await send();
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect((await problemIn(refused)).type).toBe("urn:ninelives:problem:bulkhead-full");
+    answer();
+    expect((await leading).status).toBe(202);
+    answer();
   });
 });
 

@@ -10,25 +10,14 @@ import {
   otherPolicies,
   type PolicyState,
   type SystemState,
+  type TallyPart,
   type WindowName,
 } from "ninelives/observer";
-import {
-  BatchError,
-  type EventBatch,
-  openMetricsText,
-  prometheusText,
-  type RejectedEvent,
-  readBatchText,
-} from "ninelives/telemetry";
+import { type EventBatch, openMetricsText, prometheusText } from "ninelives/telemetry";
 import { AlertDesk } from "./alert-desk.ts";
 import { ParentLink, type ShardBindings, type ShardNews } from "./parent-link.ts";
 import { StoredObserver } from "./stored-observer.ts";
 import { Viewers } from "./viewers.ts";
-
-/** What became of the JSON of a batch. */
-export type Collected =
-  | { readonly accepted: number; readonly rejected: readonly RejectedEvent[] }
-  | Pick<BatchError, "status" | "problem" | "message">;
 
 /** Milliseconds between messages to a viewer while events come. */
 const updateEvery = 250;
@@ -77,30 +66,31 @@ export class ObserverObject extends DurableObject<unknown> {
     return this.#stored.history;
   }
 
-  /** Reads the JSON of a batch and takes what is good of it. @returns what its sender hears, or what is wrong with it */
-  collect(text: string): Collected {
-    try {
-      const { batch, rejected } = readBatchText(text);
-      if (batch.events.length > 0 || batch.dropped > 0) this.ingest(batch);
-      return { accepted: batch.events.length, rejected };
-    } catch (error) {
-      if (!(error instanceof BatchError)) throw error;
-      const { status, problem, message } = error;
-      return { status, problem, message };
-    }
+  /**
+   * Takes what an isolate has counted: the JSON of a part of its tally.
+   *
+   * @param id of the telling: one that comes again, since its answer was lost, is known by it
+   */
+  tell(id: string, text: string): void {
+    const now = Date.now();
+    const changed = this.#stored.merge(id, JSON.parse(text) as TallyPart, now);
+    if (changed !== undefined) this.#took(changed, now);
   }
 
   /** Takes over a batch that the collector has read, as it is or as JSON, which comes over for less. */
   ingest(batch: EventBatch | string): void {
     const now = Date.now();
     const read = typeof batch === "string" ? (JSON.parse(batch) as EventBatch) : batch;
-    const events = this.#stored.take(read, now);
+    this.#took(this.#stored.take(read, now), now);
+  }
+
+  #took(changed: ReadonlySet<string>, now: number): void {
     this.#desk.lookSoon();
     if (!this.#isWatched()) {
       this.#told = this.#history.end;
       return;
     }
-    for (const { policy } of events) this.#untold.add(policy);
+    for (const policy of changed) this.#untold.add(policy);
     this.#updateIn(Math.max(0, updateEvery - (now - this.#updatedAt)));
   }
 

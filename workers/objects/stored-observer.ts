@@ -1,7 +1,16 @@
-import { type Gap, History, type ObservedEvent, Observer, type PolicySnapshot } from "ninelives/observer";
+import {
+  type Gap,
+  History,
+  type ObservedEvent,
+  Observer,
+  type PolicySnapshot,
+  type TallyPart,
+} from "ninelives/observer";
 import type { EventBatch } from "ninelives/telemetry";
 
 const gapsKept = 10;
+/** Of what isolates told, as many are known again: more than come while one is tried again. */
+const mostTellings = 10_000;
 /** Milliseconds between what is stored of a policy: at most so much is lost by a restart. */
 const storeEvery = 5_000;
 /** Milliseconds after which a gap is in no window any more. */
@@ -14,6 +23,7 @@ export class StoredObserver {
   readonly #kv: SyncKvStorage;
   readonly #gaps: readonly Gap[];
   readonly #unstored = new Set<string>();
+  readonly #tellings = new Set<string>();
   #storing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(kv: SyncKvStorage) {
@@ -28,13 +38,33 @@ export class StoredObserver {
     this.#gaps = gapsAfter(kv);
   }
 
-  /** Takes over a batch that nobody else holds, and gives its events as they were understood. */
-  take(batch: EventBatch, now: number): readonly ObservedEvent[] {
+  /** Takes over a batch that nobody else holds, and gives the names of the policies of its events. */
+  take(batch: EventBatch, now: number): ReadonlySet<string> {
     const events = this.observer.take(batch, now);
-    for (const { policy } of events) this.#unstored.add(policy);
-    this.history.add(events);
+    const policies = new Set(events.map(({ policy }) => policy));
+    this.#took(policies, events, events.length, now);
+    return policies;
+  }
+
+  /**
+   * Takes what an isolate has counted, and gives the names of the policies that are concerned.
+   *
+   * @returns nothing where it was taken before: it came again since the answer was lost
+   */
+  merge(id: string, part: TallyPart, now: number): ReadonlySet<string> | undefined {
+    if (this.#tellings.has(id)) return undefined;
+    this.#tellings.add(id);
+    if (this.#tellings.size > mostTellings)
+      this.#tellings.delete(this.#tellings.values().next().value as string);
+    const { policies, recent } = this.observer.merge(part, now);
+    this.#took(policies, recent, part.events, now);
+    return policies;
+  }
+
+  #took(policies: ReadonlySet<string>, last: readonly ObservedEvent[], count: number, now: number): void {
+    for (const policy of policies) this.#unstored.add(policy);
+    this.history.add(last, count);
     this.#storeSoon(now);
-    return events;
   }
 
   /** The times that the windows may miss something of. */

@@ -22,8 +22,7 @@ export const gatewayRoutes = new Hono<{ Bindings: Env }>().all("/:upstream/*", (
  *
  * @returns nothing for what is none of the gateway's
  */
-export function forwarded(request: Request, env: Env): Promise<Response> | undefined {
-  const url = new URL(request.url);
+export function forwarded(request: Request, url: URL, env: Env): Promise<Response> | undefined {
   return url.pathname.startsWith("/gateway/") ? forward(request, url, env) : undefined;
 }
 
