@@ -76,12 +76,18 @@ function rateOf(text: string | undefined): number {
   throw new TypeError(`INGEST_RATE must be a number of batches a second, but it is ${JSON.stringify(text)}`);
 }
 
-let current: { readonly config: string; readonly collector: Collector } | undefined;
+/** By their configuration: an isolate has one, and more only where several environments share it, as in tests. */
+const collectors = new Map<string, Collector>();
+const mostCollectors = 10;
 
 /** The collector of this isolate. @throws TypeError when the configuration is wrong */
 export function collectorOf(env: Env): Collector {
   // One for each isolate, as state belongs to the policy value: it lives as long as the isolate does.
   const config = JSON.stringify([env.INGEST_RATE, env.EXPORTS, env.OBSERVER_SHARDS]);
-  if (current?.config !== config) current = { config, collector: new Collector(env) };
-  return current.collector;
+  const known = collectors.get(config);
+  if (known !== undefined) return known;
+  const collector = new Collector(env);
+  if (collectors.size >= mostCollectors) collectors.delete(collectors.keys().next().value as string);
+  collectors.set(config, collector);
+  return collector;
 }
