@@ -249,13 +249,8 @@ describe("collector > back-pressure", () => {
   });
 
   it("asks senders to come back later when the observer is slow", async () => {
-    let answer = () => {};
-    const { send } = await observing(
-      () =>
-        new Promise((resolve) => {
-          answer = resolve;
-        }),
-    );
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    const { send } = await observing(() => answered);
     vi.useFakeTimers({ toFake: ["Date"] });
     onTestFinished(() => void vi.useRealTimers());
     const leading = send();
@@ -266,7 +261,6 @@ describe("collector > back-pressure", () => {
     expect((await problemIn(refused)).type).toBe("urn:ninelives:problem:bulkhead-full");
     answer();
     expect((await leading).status).toBe(202);
-    answer();
   });
 });
 
