@@ -3,12 +3,14 @@ import type { JsonSchema } from "./schema.ts";
 
 /** A route beside those of the commands, as an OpenAPI document has it. */
 export interface DescribedRoute {
-  readonly method: "get" | "post";
+  readonly method: "get" | "put" | "post" | "patch" | "delete";
   readonly path: string;
   readonly operationId: string;
   readonly summary: string;
   readonly parameters?: readonly JsonSchema[];
   readonly requestBody?: JsonSchema;
+  /** Default a token; none for a route that answers to all. */
+  readonly security?: readonly JsonSchema[];
   readonly responses: Readonly<Record<string, JsonSchema>>;
 }
 
@@ -57,13 +59,17 @@ export function openApi(
 ): JsonSchema {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const { method, path, ...operation } of routes) {
-    paths[path] = { ...paths[path], [method]: { ...operation, security: [{ token: [] }] } };
+    paths[path] = { ...paths[path], [method]: { security: [{ token: [] }], ...operation } };
   }
   paths["/v1/commands"] = { post: anyCommand(commands) };
   for (const command of commands) paths[`/v1/commands/${command.name}`] = { post: oneCommand(command) };
   return {
     openapi: "3.1.0",
-    info: { title: "Nine Lives", version, description: "The control plane: policies, circuits, audit." },
+    info: {
+      title: "Nine Lives",
+      version,
+      description: "Policies, circuits, audit, telemetry, and the gateway.",
+    },
     paths,
     components: {
       schemas: { Problem: problemSchema },

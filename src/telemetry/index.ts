@@ -10,7 +10,9 @@ export { type BatchOptions, type BatchSink, batch } from "./batch.ts";
 export {
   BatchError,
   type BatchSource,
+  batchVersion,
   type EventBatch,
+  largestBatch,
   type RejectedEvent,
   readBatch,
   readBatchText,

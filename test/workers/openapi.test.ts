@@ -1,6 +1,7 @@
 import createClient from "openapi-fetch";
 import { describe, expect, it } from "vitest";
-import { problemIn, testWorker, tokens } from "./test-worker.ts";
+import { report } from "../contracts/store.ts";
+import { ingestKey, problemIn, testWorker, tokens } from "./test-worker.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -70,16 +71,26 @@ async function generated(token: string = tokens.admin) {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
-  const call = async (operationId: string, body?: object) => {
+  const call = async (
+    operationId: string,
+    body?: object,
+    { path: inPath = {}, bearing, parseAs }: How = {},
+  ) => {
     const found = operations.find(({ operation }) => operation.operationId === operationId);
     if (found === undefined) throw new Error(`the document has no ${operationId}`);
     const { method, path, operation } = found;
-    const send = client[method === "get" ? "GET" : "POST"] as (
+    const send = client[method.toUpperCase() as "GET"] as (
       path: string,
       init: object,
     ) => Promise<{ response: Response; data?: { value?: unknown }; error?: unknown }>;
-    const { response, data, error } = await send(path, body === undefined ? {} : { body });
-    const said = operation.responses[`${response.status}`];
+    const { response, data, error } = await send(path, {
+      ...(body !== undefined && { body }),
+      params: { path: inPath },
+      ...(bearing !== undefined && { headers: bearing }),
+      ...(parseAs !== undefined && { parseAs }),
+    });
+    if (parseAs === "stream") await response.body?.cancel();
+    const said = operation.responses[`${response.status}`] ?? operation.responses.default;
     expect(said, `${operationId} answers ${response.status}`).toBeDefined();
     const schema = said?.content?.["application/json"]?.schema;
     if (schema !== undefined) expect(wrong(schema, data)).toEqual([]);
@@ -88,8 +99,21 @@ async function generated(token: string = tokens.admin) {
   return { worker, document, operations, call };
 }
 
+/** What else of a request is not in the body. */
+interface How {
+  readonly path?: Readonly<Record<string, string>>;
+  readonly bearing?: Readonly<Record<string, string>>;
+  readonly parseAs?: "text" | "stream";
+  /** Default 200. */
+  readonly status?: number;
+}
+
+const member = { service: "prices", member: "a" };
+const forwarded: How = { path: { upstream: "stock", path: "a" }, parseAs: "text" };
+const emptyBatch = { version: 1, source: { id: "n", kind: "node" }, sentAt: 0, events: [] };
+
 /** The arguments with which each command is tried, in this order. */
-const tried: readonly (readonly [string, object?])[] = [
+const tried: readonly (readonly [string, (object | undefined)?, How?])[] = [
   ["health", {}],
   ["policy.list", {}],
   ["policy.get", { name: "prices" }],
@@ -120,13 +144,28 @@ const tried: readonly (readonly [string, object?])[] = [
   ["audit"],
   ["observed"],
   ["whoami"],
+  ["live", undefined, { bearing: { accept: "text/event-stream" }, parseAs: "stream" }],
+  ["metrics", undefined, { parseAs: "text" }],
+  ["ingest", emptyBatch, { bearing: { authorization: `Bearer ${ingestKey}` }, status: 202 }],
+  ["share", report(), { path: { name: "prices" } }],
+  ["register", { url: "https://a.test", ttl: "30s" }, { path: member }],
+  ["discover", undefined, { path: member }],
+  ["leave", undefined, { path: member, status: 204 }],
+  ["forward get", undefined, forwarded],
+  ["forward put", {}, forwarded],
+  ["forward post", {}, forwarded],
+  ["forward patch", {}, forwarded],
+  ["forward delete", undefined, forwarded],
+  ["healthz"],
+  ["openapi"],
 ];
 
 describe("the API by its OpenAPI document", () => {
   it("does every operation that the document has, and answers as it says", async () => {
     const { document, operations, call } = await generated();
     expect(document.openapi).toBe("3.1.0");
-    for (const [id, body] of tried) expect([id, (await call(id, body)).status]).toEqual([id, 200]);
+    for (const [id, body, how = {}] of tried)
+      expect([id, (await call(id, body, how)).status]).toEqual([id, how.status ?? 200]);
     const known = operations.map(({ operation }) => operation.operationId).sort();
     expect([...new Set(tried.map(([id]) => id))].sort()).toEqual(known);
   });
@@ -173,8 +212,9 @@ describe("the API by its OpenAPI document", () => {
   it("is a page to read, too", async () => {
     const { worker, operations } = await generated();
     const page = await (await worker.fetch("/docs")).text();
-    for (const { path, operation } of operations) {
-      if (path.startsWith("/v1/commands/")) expect(page).toContain(`id="${operation.operationId}"`);
+    for (const { method, path, operation } of operations) {
+      if (!path.startsWith("/v1/commands")) expect(page).toContain(`${method.toUpperCase()} ${path}`);
+      else if (path !== "/v1/commands") expect(page).toContain(`id="${operation.operationId}"`);
     }
     expect(page).toContain("after which the change takes itself back");
   });

@@ -4,31 +4,21 @@ import { Hono } from "hono";
 import type { JsonSchema } from "ninelives/control";
 import { definitions } from "../commands.ts";
 import type { Surroundings } from "../env.ts";
+import { describedRoutes } from "./described-routes.ts";
+
+/** What programs are not told of, or in other words. */
+const others = [
+  ["GET /", "The dashboard."],
+  ["POST /v1/commands", "Does a command { id, name, args }, with a token."],
+  ["POST /v1/commands/<name>", "The same, with its args as the body and its id as Idempotency-Key."],
+] as const;
 
 const routes = [
-  ["GET /", "the dashboard"],
-  ["ANY /gateway/<upstream>/<path>", "forwards through the upstream's policy"],
-  ["POST /v1/events", "takes a batch of events, with an ingest key"],
-  ["GET /v1/state", "what the observer sees"],
-  ["GET /v1/live", "the same as it goes, by WebSocket"],
-  ["POST /v1/shared/<name>", "takes a replica's report, with a token of the scope share.<name>"],
-  ["GET /v1/shared/<name>", "the same by WebSocket, which hears of each change"],
-  ["POST /v1/commands", "does a command { id, name, args }, with a token"],
-  ["POST /v1/commands/<name>", "the same, with its args as the body and its id as Idempotency-Key"],
-  ["GET /v1/openapi.json", "the control plane as OpenAPI 3.1"],
-  ["GET /v1/policies", "the policies of the upstreams, with their versions"],
-  ["GET /v1/parameters", "all that may be set in them, with bounds and defaults"],
-  ["GET /v1/audit", "what was commanded, by whom, and what became of it"],
-  ["GET /v1/registry/<service>", "who is registered, with a token of the scope discover.<service>"],
-  [
-    "PUT /v1/registry/<service>/<member>",
-    "registers, or says that one is still there, with register.<service>",
-  ],
-  ["DELETE /v1/registry/<service>/<member>", "gives the place up"],
-  ["GET /v1/whoami", "whose token it is, what it may, and which version answers"],
-  ["GET /metrics", "counters for Prometheus"],
-  ["GET /healthz", "whether the Worker runs and its configuration is right"],
-] as const;
+  ...others,
+  ...describedRoutes.map(
+    ({ method, path, summary }) => [`${method.toUpperCase()} ${path}`, summary] as const,
+  ),
+];
 
 interface Field {
   readonly type?: string;

@@ -13,7 +13,8 @@ const largestMember = 4_096;
 const shortestTtl = 3_000;
 const longestTtl = 3_600_000;
 
-const body = object({
+/** What a member says of itself. */
+export const memberBody = object({
   url: text({ most: 500, description: "an http(s) URL without query" }),
   weight: optional(wholeNumber({ most: 1_000 })),
   priority: optional(wholeNumber({ most: 100 })),
@@ -41,7 +42,7 @@ async function memberIn(c: Routed): Promise<Registered> {
   const given: unknown = await c.req.json().catch(() => {
     throw new BadJsonError("the body is no JSON");
   });
-  const { ttl = 30_000, ...read } = body.read(given, "body");
+  const { ttl = 30_000, ...read } = memberBody.read(given, "body");
   if (ttl < shortestTtl || ttl > longestTtl)
     throw new CommandError("invalid-arguments", `ttl must be from 3s to 1h, but is ${ttl} ms`);
   try {
