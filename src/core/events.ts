@@ -91,12 +91,29 @@ export interface EventDetails {
   "bulkhead.acquired": { readonly active: number; readonly limit: number; readonly waited: number };
   /** A call found neither slot nor place in the queue, or waited too long. */
   "bulkhead.rejected": { readonly active: number; readonly limit: number; readonly queued: number };
-  /** A call was over a rate limit and may come back after `retryAfter` milliseconds. */
-  "rate-limit.rejected": { readonly retryAfter: number };
+  /**
+   * A call was over a rate limit and may come back after `retryAfter` milliseconds. The rate in force is `limit` calls for each
+   * `per` milliseconds, `burst` of them at once; a limiter of one's own may have none.
+   */
+  "rate-limit.rejected": {
+    readonly retryAfter: number;
+    readonly limit?: number;
+    readonly per?: number;
+    readonly burst?: number;
+  };
   /** A call over a rate limit waits for its turn. */
-  "rate-limit.waited": { readonly wait: number };
+  "rate-limit.waited": {
+    readonly wait: number;
+    readonly limit?: number;
+    readonly per?: number;
+    readonly burst?: number;
+  };
   /** A rate limit let its rate down because the service asked for it, or up again. In calls for each `per`. */
-  "rate-limit.changed": { readonly limit: number; readonly from: number };
+  "rate-limit.changed": {
+    readonly limit: number;
+    readonly from: number;
+    readonly per?: number;
+  };
   /** A throttle refused a call, as it does with this probability now. */
   "throttle.rejected": { readonly probability: number };
   /** A further call was started, `after` milliseconds after the one before, which took long or failed. */

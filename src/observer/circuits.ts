@@ -23,13 +23,30 @@ export interface Change {
   readonly to: CircuitState;
 }
 
+/** Room for circuits that the policies of one observer share. */
+export interface CircuitRoom {
+  /** How many further ones are told apart. */
+  left: number;
+}
+
 /** The circuits of one policy, as its events tell of them. */
 export class Circuits {
   readonly #records = new Map<string, Heard>();
+  readonly #room: CircuitRoom;
+
+  constructor(room: CircuitRoom) {
+    this.#room = room;
+  }
+
+  /** Gives the room back that its circuits took. */
+  leave(): void {
+    this.#room.left += this.#records.size;
+    this.#records.clear();
+  }
 
   /** The name that a circuit's numbers count for. */
   nameOf(circuit: string): string {
-    return this.#records.has(circuit) || this.#records.size < mostCircuits ? circuit : otherCircuits;
+    return this.#records.has(circuit) || this.#hasRoom ? circuit : otherCircuits;
   }
 
   /** Takes what an event says of a circuit, and tells when that is news. */
@@ -37,7 +54,7 @@ export class Circuits {
     if (!isChange(event)) return undefined;
     const { circuit, at } = event;
     const before = this.#records.get(circuit);
-    if (before === undefined && this.#records.size >= mostCircuits) return undefined;
+    if (before === undefined && !this.#hasRoom) return undefined;
     // Each isolate tells of the same change, some later than others; only the first telling is one.
     if (before !== undefined && at < before.since) return undefined;
     const opened = event.type === "circuit.opened";
@@ -48,7 +65,7 @@ export class Circuits {
       this.#records.set(circuit, { ...before, heardAt: at, until: later ? until : before.until });
       return undefined;
     }
-    this.#records.set(circuit, {
+    this.#keep({
       circuit,
       state,
       since: at,
@@ -71,10 +88,19 @@ export class Circuits {
       this.#records.set(circuit, { ...known, ...rest, state, since: at, heardAt: at });
     } else if (known !== undefined) {
       known.heardAt = Math.max(known.heardAt, at);
-    } else if (this.#records.size < mostCircuits) {
+    } else if (this.#hasRoom) {
       const rest = { until: null, reason: null, openings: 0, before: {}, turns: [] };
-      this.#records.set(circuit, { circuit, state, since: at, heardAt: at, ...rest });
+      this.#keep({ circuit, state, since: at, heardAt: at, ...rest });
     }
+  }
+
+  get #hasRoom(): boolean {
+    return this.#records.size < mostCircuits && this.#room.left > 0;
+  }
+
+  #keep(record: Heard): void {
+    if (!this.#records.has(record.circuit)) this.#room.left--;
+    this.#records.set(record.circuit, record);
   }
 
   state(circuit: string): CircuitState | undefined {
@@ -105,11 +131,11 @@ export class Circuits {
   ): void {
     for (const { before = {}, turns = [], heardAt, ...record } of records) {
       const known = this.#records.get(record.circuit);
-      if (known === undefined && this.#records.size >= mostCircuits) continue;
+      if (known === undefined && !this.#hasRoom) continue;
       const restored = { ...record, heardAt: heardAt ?? record.since, before, turns };
       const later = record.since > (known?.since ?? 0);
       const newer = known === undefined || later === (record.state !== known.state) ? restored : known;
-      this.#records.set(record.circuit, {
+      this.#keep({
         ...newer,
         openings: record.openings + (known?.openings ?? 0),
         heardAt: Math.max(restored.heardAt, known?.heardAt ?? 0),

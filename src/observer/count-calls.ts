@@ -10,7 +10,7 @@ export interface CallCounts {
   limits: Limits;
 }
 
-export const unknownLimits: Limits = { concurrency: null, rate: null };
+export const unknownLimits: Limits = { concurrency: null, rate: null, per: null };
 
 /** Counts what only grows, and keeps what is so now: all that an event says but for a change of a circuit's state. */
 export function countCalls(event: PolicyEvent, at: number, counts: CallCounts): void {
@@ -38,8 +38,11 @@ export function countCalls(event: PolicyEvent, at: number, counts: CallCounts): 
     case "limit.changed":
       counts.limits = { ...counts.limits, concurrency: event.limit };
       break;
+    case "rate-limit.rejected":
+    case "rate-limit.waited":
     case "rate-limit.changed":
-      counts.limits = { ...counts.limits, rate: event.limit };
+      if (event.limit !== undefined)
+        counts.limits = { ...counts.limits, rate: event.limit, per: event.per ?? null };
       break;
   }
 }

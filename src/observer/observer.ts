@@ -237,7 +237,7 @@ export class Observer {
     watched.slots.restore(snapshot.slots, snapshot.totals);
     watched.totals.restore(snapshot);
     watched.circuits.restore(snapshot.circuits);
-    watched.limits = snapshot.limits ?? watched.limits;
+    watched.limits = { ...watched.limits, ...snapshot.limits };
     watched.followers.restore(snapshot.followers ?? []);
   }
 
@@ -256,10 +256,8 @@ export class Observer {
     watched.lastEventAt = now;
     watched.slots.merge(Slot.of(tally.slot), now);
     for (const reporter of tally.reporters) watched.reporters.saw(reporter, now);
-    watched.limits = {
-      concurrency: tally.limits.concurrency ?? limits.concurrency,
-      rate: tally.limits.rate ?? limits.rate,
-    };
+    const { rate, per = null } = tally.limits.rate === null ? limits : tally.limits;
+    watched.limits = { concurrency: tally.limits.concurrency ?? limits.concurrency, rate, per };
     totals.merge(tally);
     // A change counts only where nobody has heard of the circuit since: so that they are taken in the order of time.
     const seen = tally.circuits.flatMap(([circuit, state, first, last]) => [

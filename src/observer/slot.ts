@@ -11,6 +11,7 @@ export const counters = [
   "retries",
   "timeouts",
   "rejected",
+  "waits",
   "fallbacks",
   "hedges",
   "hedgesWon",
@@ -28,6 +29,7 @@ const counterOf: { readonly [T in EventType]?: keyof Counts } = {
   "circuit.rejected": "rejected",
   "bulkhead.rejected": "rejected",
   "rate-limit.rejected": "rejected",
+  "rate-limit.waited": "waits",
   "throttle.rejected": "rejected",
   "fallback.used": "fallbacks",
   "hedge.started": "hedges",
@@ -46,6 +48,7 @@ export class Slot implements Counts {
   retries = 0;
   timeouts = 0;
   rejected = 0;
+  waits = 0;
   fallbacks = 0;
   hedges = 0;
   hedgesWon = 0;
@@ -101,6 +104,7 @@ export function tally(counts: Counts, event: PolicyEvent): void {
   const { type } = event;
   const counter = counterOf[type];
   if (counter !== undefined) counts[counter]++;
+  if (type === "bulkhead.acquired" && event.waited > 0) counts.waits++;
   if (type !== "request.succeeded" && type !== "request.failed") return;
   counts.attempts += event.attempts;
   if (type === "request.failed") counts.failures++;

@@ -31,6 +31,8 @@ export interface WindowState {
   readonly timeouts: number;
   /** Calls that a circuit, a bulkhead, a rate limit or a throttle refused: the load that was shed. */
   readonly rejected: number;
+  /** Calls that waited for a slot of a bulkhead, or for their turn under a rate limit; older observers do not tell. */
+  readonly waits?: number;
   readonly fallbacks: number;
   /** Hedges that were started, and those that brought the answer. */
   readonly hedges: number;
@@ -83,8 +85,10 @@ export interface Series {
 export interface Limits {
   /** Calls at a time, of a bulkhead or an adaptive limit. */
   readonly concurrency: number | null;
-  /** Calls for each `per`, of a rate limit that adapts. */
+  /** Calls for each `per` that a rate limit lets through. It tells so with a call that it holds back, or when it adapts. */
   readonly rate: number | null;
+  /** Milliseconds; older observers tell none. */
+  readonly per?: number | null;
 }
 
 /** How far those are that follow a policy's document, as they told last: the gateway's isolates, processes, pages. */

@@ -80,7 +80,7 @@ export class RateFollower {
     const { limit, per } = rate;
     const share = this.#machine.share(per, now);
     if (share !== this.share) {
-      context.emit({ type: "rate-limit.changed", limit: limit * share, from: limit * this.share });
+      context.emit({ type: "rate-limit.changed", limit: limit * share, from: limit * this.share, per });
     }
     this.share = share;
     this.#rate = rate;

@@ -97,13 +97,6 @@ export function rateLimit(limitOrOptions: Tunable<number> | RateLimitOptions): R
     return { limit, per: read.per(context), burst: read.burst(context) ?? limit };
   }
 
-  function refuse(context: Context, wait: number): Promise<never> {
-    const retryAfter = Math.ceil(wait - rounding);
-    context.emit({ type: "rate-limit.rejected", retryAfter });
-    const message = `over the limit, free again in ${retryAfter} ms`;
-    return Promise.reject(new RejectedError("rate-limited", "rateLimit", message, { retryAfter, context }));
-  }
-
   const policy = definePolicy(recipe, <Q, S>(next: Service<Q, S>) => {
     function send(request: Q, context: Context, now: number): Promise<S> {
       const answer = next(request, context);
@@ -115,13 +108,20 @@ export function rateLimit(limitOrOptions: Tunable<number> | RateLimitOptions): R
     function enter(request: Q, context: Context, came: number, now: number): Promise<S> {
       const most = read.maximumWait(context);
       const patience = most === 0 ? 0 : Math.min(came + most - now, context.remaining());
-      const rate = rateFor(context);
-      const turns = meter.at(rate && follower ? follower.scaled(rate, context, now) : rate, now);
+      const whole = rateFor(context);
+      const rate = whole && follower ? follower.scaled(whole, context, now) : whole;
+      const turns = meter.at(rate, now);
       const wait = turns.take(now, patience, follower?.pausedUntil ?? now);
       fleet?.ride(context, now);
       if (wait === 0) return send(request, context, now);
-      if (wait > patience) return refuse(context, wait);
-      context.emit({ type: "rate-limit.waited", wait });
+      if (wait > patience) {
+        const retryAfter = Math.ceil(wait - rounding);
+        context.emit({ type: "rate-limit.rejected", retryAfter, ...rate });
+        const message = `over the limit, free again in ${retryAfter} ms`;
+        const details = { retryAfter, context };
+        return Promise.reject(new RejectedError("rate-limited", "rateLimit", message, details));
+      }
+      context.emit({ type: "rate-limit.waited", wait, ...rate });
       const turn = turns.latest as Turn;
       const { clock } = context.environment;
       return context.sleep(wait).then(

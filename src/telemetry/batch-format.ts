@@ -81,6 +81,8 @@ const circuitCalls: Check = (value) =>
 
 const measures = { duration: number, attempts: number, circuits: circuitCalls, inTime: optionalNumber };
 
+const rate = { limit: optionalNumber, per: optionalNumber, burst: optionalNumber };
+
 /** The fields of each event, and what they must be. */
 const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
   "request.succeeded": { ...measures, degraded: (value) => value === undefined || value === true },
@@ -108,9 +110,9 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
   "lease.lost": { lease: label, token: number, reason: label },
   "bulkhead.acquired": { active: number, limit: number, waited: number },
   "bulkhead.rejected": { active: number, limit: number, queued: number },
-  "rate-limit.rejected": { retryAfter: number },
-  "rate-limit.waited": { wait: number },
-  "rate-limit.changed": { limit: number, from: number },
+  "rate-limit.rejected": { retryAfter: number, ...rate },
+  "rate-limit.waited": { wait: number, ...rate },
+  "rate-limit.changed": { limit: number, from: number, per: optionalNumber },
   "throttle.rejected": { probability: ratio },
   "hedge.started": { hedge: number, after: number },
   "hedge.won": { hedge: number },

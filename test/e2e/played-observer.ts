@@ -170,6 +170,7 @@ const seen: WindowState = {
   retries: 30,
   timeouts: 2,
   rejected: 4,
+  waits: 9,
   fallbacks: 1,
   hedges: 6,
   hedgesWon: 4,
@@ -196,7 +197,7 @@ export function calledPolicy(policy: string, at: number, more: Partial<PolicySta
         timeIn: { closed: 600_000 },
       },
     ],
-    limits: { concurrency: 10, rate: null },
+    limits: { concurrency: 10, rate: 300, per: 60_000 },
     series: {
       step: 5_000,
       requests: points((index) => 8 + (index % 5)),

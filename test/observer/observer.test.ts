@@ -477,10 +477,16 @@ describe("Observer > circuits", () => {
     tell("bulkhead.acquired", { active: 3, limit: 10, waited: 0 });
     tell("bulkhead.rejected", { active: 10, limit: 10, queued: 0 });
     tell("bulkhead.acquired", { active: 1, limit: 10, waited: 0 });
-    expect(state()?.limits).toEqual({ concurrency: 10, rate: null });
+    expect(state()?.limits).toEqual({ concurrency: 10, rate: null, per: null });
     tell("limit.changed", { limit: 8, from: 10 });
     tell("rate-limit.changed", { limit: 50, from: 100 });
-    expect(state()?.limits).toEqual({ concurrency: 8, rate: 50 });
+    expect(state()?.limits).toEqual({ concurrency: 8, rate: 50, per: null });
+    tell("rate-limit.rejected", { retryAfter: 5, limit: 40, per: second });
+    expect(state()?.limits).toEqual({ concurrency: 8, rate: 40, per: second });
+    tell("rate-limit.waited", { wait: 5, limit: 30, per: minute });
+    // A limiter of one's own tells no rate.
+    tell("rate-limit.waited", { wait: 5 });
+    expect(state()?.limits).toEqual({ concurrency: 8, rate: 30, per: minute });
     expect(window().active).toBe(10);
   });
 
@@ -493,12 +499,16 @@ describe("Observer > circuits", () => {
     tell("hedge.won", { hedge: 2 });
     tell("rate-limit.rejected", { retryAfter: 5 });
     tell("throttle.rejected", { probability: 0.5 });
+    tell("rate-limit.waited", { wait: 5 });
+    tell("bulkhead.acquired", { active: 2, limit: 2, waited: 40 });
+    tell("bulkhead.acquired", { active: 1, limit: 2, waited: 0 });
     expect(window()).toMatchObject({
       attempts: 5,
       amplification: 2.5,
       hedges: 2,
       hedgesWon: 1,
       rejected: 2,
+      waits: 2,
     });
   });
 });
@@ -585,6 +595,33 @@ describe("Observer > bounds", () => {
     for (let number = 0; number < 500; number++) succeed(10, { policy: `policy ${number}` });
     expect(succeed(10, { policy: "one more" })).toMatchObject([{ policy: "(other)" }]);
     expect(observer.snapshot("(other)")).toBeDefined();
+  });
+
+  it("keeps 2,500 circuits of all policies together, and has room again when a policy is forgotten", () => {
+    const { observer, tell, pass, now } = stage();
+    const called = (policy: string, circuit: string) =>
+      tell("circuit.called", { circuit, state: "closed", result: "success" }, { policy });
+    const apart = () =>
+      observer
+        .policies()
+        .reduce((sum, name) => sum + (observer.getPolicyState(name, now)?.circuits.length ?? 0), 0);
+    for (let policy = 0; policy < 500; policy++)
+      for (let circuit = 0; circuit < 10; circuit++) called(`policy ${policy}`, `circuit ${circuit}`);
+    expect(apart()).toBe(2_500);
+    const counted = observer
+      .totals()
+      .flatMap(({ calls }) => calls.map(([circuit, , , count]) => [circuit, count]));
+    // Each call counts, and where there was no room for its circuit under a name for all of those.
+    expect(counted.reduce((sum, [, count]) => sum + (count as number), 0)).toBe(5_000);
+    expect(counted.filter(([circuit]) => circuit === "(other)")).toHaveLength(250);
+    pass(windowSpans["15m"] + second);
+    called("newcomer", "its own");
+    expect(apart()).toBe(2_500 - 10 + 1);
+    const restored = new Observer(start);
+    for (const name of observer.policies()) restored.restore(observer.snapshot(name) as PolicySnapshot);
+    const snapshot = observer.snapshot("newcomer") as PolicySnapshot;
+    restored.restore(snapshot);
+    expect(restored.getPolicyState("newcomer", now)?.circuits).toHaveLength(1);
   });
 
   it("keeps 50 circuits of a policy", () => {

@@ -51,7 +51,9 @@ describe("rateLimit", () => {
       message: "over the limit, free again in 500 ms",
     });
     expect(at.origin.calls.length).toBe(2);
-    expect(at.sink.of("rate-limit.rejected")).toEqual([expect.objectContaining({ retryAfter: 500 })]);
+    expect(at.sink.of("rate-limit.rejected")).toEqual([
+      expect.objectContaining({ retryAfter: 500, limit: 2, per: 1_000 }),
+    ]);
     expect(at.clock.pending).toBe(0);
   });
 
@@ -128,7 +130,10 @@ describe("rateLimit", () => {
       expect(clock.pending).toBe(2);
       await clock.advance(0);
       expect(seen[3]?.error).toMatchObject({ kind: "rate-limited", retryAfter: 300 });
-      expect(sink.of("rate-limit.waited").map(({ wait }) => wait)).toEqual([100, 200]);
+      expect(sink.of("rate-limit.waited").map(({ wait, limit, per }) => [wait, limit, per])).toEqual([
+        [100, 1, 100],
+        [200, 1, 100],
+      ]);
       await clock.advance(99);
       expect(origin.calls.length).toBe(1);
       await clock.advance(1);
@@ -442,8 +447,12 @@ describe("rateLimit with feedback", () => {
     const at = stage(policy, { classify });
     expect((await at.succeed(429)).seen).toEqual({ value: 429 });
     expect(policy.share).toBe(0.5);
-    expect(at.sink.of("rate-limit.changed")).toEqual([expect.objectContaining({ limit: 5, from: 10 })]);
+    expect(at.sink.of("rate-limit.changed")).toEqual([
+      expect.objectContaining({ limit: 5, from: 10, per: 1_000 }),
+    ]);
     expect((await succeed(at, 5))[4]?.error).toMatchObject({ retryAfter: 200 });
+    // The rate that is told is the one in force.
+    expect(at.sink.of("rate-limit.rejected")).toEqual([expect.objectContaining({ limit: 5, per: 1_000 })]);
     await at.clock.advance(1_000);
     await succeed(at, 1);
     expect(policy.share).toBeCloseTo(0.7);

@@ -27,6 +27,32 @@ describe("LatencySketch", () => {
     );
   });
 
+  it("tells p99.9 of thousands of calls to 2 %, in whatever parts they were counted", () => {
+    // Most calls are quick, a few are very slow: what p99.9 is asked for.
+    const slow = fc.double({ min: 1_000, max: 600_000, noNaN: true });
+    const quick = fc.double({ min: 0.5, max: 200, noNaN: true });
+    const many = fc.array(fc.oneof({ weight: 199, arbitrary: quick }, { weight: 1, arbitrary: slow }), {
+      minLength: 2_000,
+      maxLength: 3_000,
+      size: "max",
+    });
+    fc.assert(
+      fc.property(many, fc.integer({ min: 1, max: 16 }), (latencies, parts) => {
+        const merged = new LatencySketch();
+        for (let part = parts - 1; part >= 0; part--)
+          merged.merge(of(latencies.filter((_, index) => index % parts === part)));
+        const sorted = latencies.toSorted((a, b) => a - b);
+        for (const q of [0.5, 0.9, 0.99, 0.999]) {
+          const exact = sorted[Math.ceil(q * sorted.length) - 1] as number;
+          const told = merged.quantile(q) as number;
+          expect(Math.abs(told - exact) / exact).toBeLessThanOrEqual(0.02);
+        }
+        expect(merged.snapshot()).toEqual(of(latencies).snapshot());
+      }),
+      { numRuns: 50 },
+    );
+  });
+
   it("merges exactly, whatever the order", () => {
     fc.assert(
       fc.property(some, some, (left, right) => {

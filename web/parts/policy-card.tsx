@@ -45,6 +45,16 @@ export function PolicyCard({ state }: { state: PolicyState }) {
             {percent((seen.degraded ?? 0) / seen.requests)} degraded
           </span>
         )}
+        {state.limits.concurrency !== null && (
+          <span title="calls at once, at most, of those that may be">
+            {count(seen.active)} of {count(state.limits.concurrency)} at once
+          </span>
+        )}
+        {state.limits.rate !== null && state.limits.per != null && (
+          <span title="what the rate limit lets through">
+            limit {rate((state.limits.rate * 1_000) / state.limits.per)}
+          </span>
+        )}
         <span>{known ? plural(seen.retries, "retry", "retries") : `${unknown} retries`}</span>
         <span title="pages and workers that told of it within the last minute">
           {known ? plural(state.reporters, "reporter") : `${count(null)} reporters`}

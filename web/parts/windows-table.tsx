@@ -27,6 +27,9 @@ const measures: readonly Measure[] = [
   ["Hedges won", ({ hedgesWon }) => count(hedgesWon)],
   ["Hedges lost", ({ hedges, hedgesWon }) => count(Math.max(0, hedges - hedgesWon))],
   ["At once, most", bulkheadUse],
+  ["Let through", limiterUse],
+  // For a slot or for a turn: older observers do not tell.
+  ["Waited", ({ waits }) => count(waits)],
   ["Timeouts", ({ timeouts }) => count(timeouts)],
   ["Fallbacks", ({ fallbacks }) => count(fallbacks)],
   ["Given up", ({ aborted }) => count(aborted)],
@@ -36,6 +39,12 @@ const measures: readonly Measure[] = [
 function bulkheadUse({ active }: WindowState, _span: number, { concurrency }: Limits): string {
   if (concurrency === null) return active === 0 ? unknown : count(active);
   return `${count(active)} of ${count(concurrency)}`;
+}
+
+/** The calls that got past what refuses some, of those that a rate limit lets through. */
+function limiterUse(window: WindowState, span: number, { rate: limit, per }: Limits): string {
+  const through = rate(perSecond(window, Math.max(0, window.requests - window.rejected), span));
+  return limit === null || per == null ? through : `${through} of ${rate((limit * 1_000) / per)}`;
 }
 
 /** The three windows of a policy side by side. */
