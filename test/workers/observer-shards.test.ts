@@ -33,7 +33,11 @@ describe.concurrent("an observer of several shards", { timeout: 30_000 }, () => 
     expect(await parent.getPolicyState("nobody")).toBeUndefined();
     expect(await parent.getErrorRate("nobody", "1m")).toBeNull();
     expect(await parent.getCircuitState("nobody")).toBeUndefined();
+    expect((await parent.getSystemState()).policies).toHaveLength(9);
     const { home } = observed;
+    expect((await home("policy 4").getSystemState()).policies.map(({ policy }) => policy)).toContain(
+      "policy 4",
+    );
     expect((await home("policy 4").getPolicyState("policy 4"))?.policy).toBe("policy 4");
     expect(await home("policy 4").getErrorRate("policy 4", "5m")).toBe(0);
     expect(await home("policy 4").getCircuitState("policy 4")).toBe("closed");
