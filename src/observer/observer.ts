@@ -24,6 +24,8 @@ import { Totals, type TotalsSnapshot } from "./totals.ts";
 export const mostPolicies = 500;
 /** The policy that the events of all names count for that are too many. */
 export const otherPolicies = "(other)";
+/** Circuits of all policies together that are told apart, so that hostile names cannot fill the memory. */
+export const mostCircuits = 2_500;
 /** A policy that was silent for longer than the longest window makes room for another. */
 const silentFor = windowSpans["15m"];
 
@@ -88,6 +90,7 @@ export class Observer {
   /** Policies that made room for others since whoever stores them last took their names out. */
   readonly forgotten: string[] = [];
   readonly #policies = new Map<string, Watched>();
+  readonly #room = { left: mostCircuits };
 
   /** @param since when it began to watch, in milliseconds since 1970: what was before is unknown */
   constructor(since: number) {
@@ -287,8 +290,9 @@ export class Observer {
     if (this.#policies.has(policy)) return true;
     const room = mostPolicies + (this.#policies.has(otherPolicies) ? 1 : 0);
     if (this.#policies.size < room) return true;
-    for (const [name, { lastEventAt }] of this.#policies) {
+    for (const [name, { lastEventAt, circuits }] of this.#policies) {
       if (name === otherPolicies || now - lastEventAt <= silentFor) continue;
+      circuits.leave();
       this.#policies.delete(name);
       this.forgotten.push(name);
       return true;
@@ -303,7 +307,7 @@ export class Observer {
       lastEventAt: 0,
       slots: new Slots(),
       totals: new Totals(),
-      circuits: new Circuits(),
+      circuits: new Circuits(this.#room),
       limits: unknownLimits,
       followers: new Followers(),
       reporters: new Reporters(),

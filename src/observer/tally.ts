@@ -1,11 +1,11 @@
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
 import type { HistogramSnapshot } from "../state/histogram.ts";
 import type { Exemplar } from "../state/metric-family.ts";
-import { Circuits, isChange } from "./circuits.ts";
+import { type CircuitRoom, Circuits, isChange } from "./circuits.ts";
 import { countCalls, unknownLimits } from "./count-calls.ts";
 import type { ObservedEvent } from "./live.ts";
 import { observed } from "./observed.ts";
-import { mostPolicies, type ObservedBatch, otherPolicies } from "./observer.ts";
+import { mostCircuits, mostPolicies, type ObservedBatch, otherPolicies } from "./observer.ts";
 import { ownTime } from "./own-time.ts";
 import { markOf } from "./reporters.ts";
 import { shardOf } from "./shards.ts";
@@ -55,9 +55,13 @@ class Counting {
   events = 0;
   readonly slot = new Slot(0);
   readonly totals: Totals = new Totals();
-  readonly circuits: Circuits = new Circuits();
+  readonly circuits: Circuits;
   limits: Limits = unknownLimits;
   readonly reporters = new Set<number>();
+
+  constructor(room: CircuitRoom) {
+    this.circuits = new Circuits(room);
+  }
 }
 
 /**
@@ -74,6 +78,7 @@ export class Tally {
   events = 0;
   dropped = 0;
   readonly #policies = new Map<string, Counting>();
+  readonly #room = { left: mostCircuits };
   readonly #whole: ObservedEvent[] = [];
   readonly #recent: (readonly [batch: ObservedBatch, now: number])[] = [];
   #kept = 0;
@@ -142,7 +147,7 @@ export class Tally {
     const known = this.#policies.get(policy);
     if (known !== undefined) return known;
     const name = this.#policies.size < mostPolicies ? policy : otherPolicies;
-    const counting = this.#policies.get(name) ?? new Counting();
+    const counting = this.#policies.get(name) ?? new Counting(this.#room);
     this.#policies.set(name, counting);
     return counting;
   }

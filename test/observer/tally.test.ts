@@ -61,6 +61,8 @@ const happening = fc
     fc.record({ type: fc.constant("document.applied"), version: fc.nat(3) }),
     fc.record({ type: fc.constant("document.refused"), version: fc.nat(3), reason: fc.constant("bad") }),
     fc.record({ type: fc.constant("rate-limit.changed"), limit: fc.nat(9), from: fc.nat(9) }),
+    fc.record({ type: fc.constant("rate-limit.waited"), wait: fc.nat(9), limit: fc.nat(9), per: fc.nat(9) }),
+    fc.record({ type: fc.constant("rate-limit.rejected"), retryAfter: fc.nat(9) }),
     fc.record({
       type: fc.constantFrom(
         "retry.attempted",
