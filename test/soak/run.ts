@@ -1,6 +1,6 @@
 /**
- * `npm run soak`: events for a long time, what the Worker, its objects and a dashboard that looks on then weigh, and how
- * long an event takes until the dashboard has painted it.
+ * `npm run soak`: events of policies of every kind for a long time, what the Worker, its objects and a dashboard that looks on
+ * then weigh, and how long an event takes from the policy that tells of it until the dashboard has painted it.
  *
  * --minutes=<number>   Default 8; an hour, after which no window is filling any more, is 60
  * --rate=<number>      events a second. Default 200
@@ -21,6 +21,7 @@ import { BareWorkerd } from "../e2e/bare-workerd.ts";
 import { allOf, isolateHeap } from "../e2e/isolate-heap.ts";
 import { freePort } from "../e2e/running-demo.ts";
 import { type Growth, growthOf, median, ofHeap, ofProcess } from "./growth.ts";
+import { Load } from "./load.ts";
 import { whenPainted } from "./to-pixel.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -46,6 +47,8 @@ const [minutes, rate, policies] = [flags.minutes, flags.rate, flags.policies].ma
   number,
 ];
 
+/** Milliseconds between looks at how many events were told. */
+const turnEvery = 50;
 /** Milliseconds that an event may take until a page has painted it, as the median. */
 const slowestPixel = 1_000;
 const samplesTaken = 40;
@@ -77,14 +80,14 @@ try {
   const page = await dashboard(() => sockets++);
   const samples = { process: [], worker: [], objects: [], page: [] } as Record<Weighed, number[]>;
   const toPixel: number[] = [];
-  let sent = 0;
+  const load = new Load(`${edge.origin}/v1/events`, key, policies);
   const began = performance.now();
   const end = began + minutes * 60_000;
   const sampleEvery = (minutes * 60_000) / samplesTaken;
   let weighing = Promise.resolve();
   let sampleAt = began + sampleEvery;
   for (let turn = 1; performance.now() < end; turn++) {
-    count(await send(Math.round((rate * turn) / 4) - Math.round((rate * (turn - 1)) / 4)));
+    load.keepUp((rate * (performance.now() - began)) / 1_000);
     if (performance.now() >= sampleAt) {
       sampleAt += sampleEvery;
       await weighing;
@@ -92,9 +95,13 @@ try {
       // What it fails with is thrown where it is awaited.
       weighing.catch(() => {});
     }
-    await sleep(Math.max(0, began + turn * 250 - performance.now()));
+    await sleep(Math.max(0, began + turn * turnEvery - performance.now()));
   }
   await weighing;
+  // Calls that are under way tell of their end.
+  await sleep(1_000);
+  await load.flush();
+  const { told: sent, dropped } = load;
   const state = (await (await fetch(`${edge.origin}/v1/state`)).json()) as {
     events: number;
     dropped: number;
@@ -108,13 +115,14 @@ try {
     page: growthOf(samples.page, ofHeap),
   };
   const delay = median(toPixel);
-  const lost = sent - state.events;
+  const lost = sent - state.events + dropped + state.dropped;
   const reconnected = sockets - 1;
   const result = {
     minutes,
     rate,
     policies,
     sent,
+    types: Object.fromEntries(load.types),
     lost,
     watched,
     reconnected,
@@ -129,7 +137,9 @@ try {
     Boolean,
   ).length;
   const seen = `${watched ? "shows" : "does not show"} them and reconnected ${reconnected} times`;
-  console.log(`sent ${sent} events in ${minutes} min, lost ${lost}, the dashboard ${seen}`);
+  console.log(
+    `sent ${sent} events of ${load.types.size} types in ${minutes} min, lost ${lost}, the dashboard ${seen}`,
+  );
   console.log(
     `event to pixel median ${Math.round(delay)} ms, at most ${Math.round(Math.max(...toPixel))} ms of ${toPixel.length}`,
   );
@@ -137,11 +147,6 @@ try {
     ([what, { early, late, grows }]) => `${what} ${mb(early)} to ${mb(late)} MB${grows ? " (grows)" : ""}`,
   );
   console.log(`${weights.join(", ")} violations ${violations}`);
-
-  /** In one step: what is sent meanwhile counts too. */
-  function count(taken: number): void {
-    sent += taken;
-  }
 
   /** Weighs everything, and then follows one event until it is painted, while others keep coming. */
   async function sample(page: CDPSession): Promise<void> {
@@ -151,14 +156,10 @@ try {
     samples.page.push(await heapOf(page));
     // Not in step with the observer's messages nor with the load's.
     await sleep(Math.random() * 250);
-    const [policy, circuit] = ["a pixel", "a pixel"];
-    const opens = toPixel.length % 2 === 0;
-    const painted = whenPainted(page, policy, opens ? "forced-open" : "closed");
+    const to = toPixel.length % 2 === 0 ? "open" : "closed";
+    const painted = whenPainted(page, "a pixel", to);
     const at = Date.now();
-    const event = opens
-      ? { type: "circuit.opened", from: "closed", failureRate: 0, reason: "forced" }
-      : { type: "circuit.closed", from: "forced-open", openFor: 0 };
-    count(await post([{ ...event, policy, circuit, at }], at));
+    await load.turn(to);
     toPixel.push((await painted) - at);
   }
   process.exitCode = violations === 0 ? 0 : 1;
@@ -191,32 +192,6 @@ async function dashboard(onSocket: () => void): Promise<CDPSession> {
   );
   await page.goto(edge.origin);
   return context.newCDPSession(page);
-}
-
-/** Sends calls that ended, and gives how many were taken. */
-function send(calls: number): Promise<number> {
-  const at = Date.now();
-  const events = Array.from({ length: calls }, (_, index) => {
-    const policy = `policy ${index % policies}`;
-    const measures = { policy, at, duration: 5 + (index % 100), attempts: 1 + (index % 7 === 0 ? 1 : 0) };
-    return index % 10 === 0
-      ? { type: "request.failed", kind: "value", ...measures }
-      : { type: "request.succeeded", ...measures };
-  });
-  return post(events, at);
-}
-
-/** Sends a batch of a page, and gives how many of its events were taken. */
-async function post(events: readonly object[], sentAt: number): Promise<number> {
-  const body = { version: 1, source: { id: "soakpage", kind: "page" }, sentAt, dropped: 0, events };
-  const response = await fetch(`${edge.origin}/v1/events`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  if (response.status !== 202)
-    throw new Error(`the collector answered ${response.status}: ${await response.text()}`);
-  return ((await response.json()) as { accepted: number }).accepted;
 }
 
 /** Bytes that a process holds in memory. */
