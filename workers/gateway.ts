@@ -122,6 +122,7 @@ export class Gateway {
     for (const [own, circuit] of circuits) {
       const before = route.circuits.get(own);
       if (before !== undefined) circuit.restore(before.snapshot());
+      else if (!route.upstream.quiet) tellFound(circuit, name, this.sink);
       route.circuits.set(own, circuit);
     }
     for (const limit of limits) route.limits.add(limit);
@@ -208,6 +209,20 @@ export class Gateway {
       trace ? traceContext({ origins }) : identity,
     ).wrap<Sending, Response>(send);
     return { name, upstream, configured, policy, ...shared, call };
+  }
+}
+
+/** Tells that a circuit is not closed to begin with, since the fleet's is not: else its refusals come out of nowhere. */
+function tellFound(
+  { name: circuit, state, failureRate }: CircuitBreaker,
+  policy: string,
+  sink: EventSink,
+): void {
+  const stamp = { policy, at: Date.now(), circuit, from: "closed" } as const;
+  if (state === "half-open") sink.emit({ ...stamp, type: "circuit.half-opened" });
+  else if (state === "open" || state === "forced-open") {
+    const reason = state === "open" ? "fleet" : "forced";
+    sink.emit({ ...stamp, type: "circuit.opened", failureRate, reason });
   }
 }
 

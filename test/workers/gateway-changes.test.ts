@@ -142,6 +142,35 @@ describe("gateway whose policy changes under load", () => {
     },
   );
 
+  it.each([
+    ["open", [{ type: "circuit.opened", circuit: "prices", from: "closed", reason: "forced" }]],
+    ["close", []],
+  ] as const)(
+    "tells that a circuit which comes with a document is not closed in the fleet: %s",
+    async (what, expected) => {
+      const { env, fetch, circuit, seen } = await testWorker({
+        upstreams: { prices: { service: "ORIGIN", policy: "identity" } },
+      });
+      await circuit("prices").command(what);
+      const gateway = gatewayOf(env);
+      const told = vi.spyOn(gateway.sink, "emit");
+      const document = {
+        name: "prices",
+        text: "circuitBreaker",
+        version: 1,
+        updatedAt: null,
+        updatedBy: null,
+      };
+      await gateway.apply(document);
+      const events = told.mock.calls
+        .map(([event]) => event)
+        .filter(({ type }) => type.startsWith("circuit."));
+      expect(events).toMatchObject(expected);
+      const { status } = await fetch("/gateway/prices/");
+      expect([status, seen.length]).toEqual(what === "open" ? [503, 0] : [200, 1]);
+    },
+  );
+
   it("keeps what is in force where a document is refused, and tells its owner why, once", async () => {
     const told = toldToOwner("warn");
     const { env, fetch, control, observer } = await testWorker({
