@@ -4,10 +4,13 @@ import { expect, it } from "vitest";
 import {
   cases,
   crossSite,
+  followedRedirects,
   gatewayPaths,
   lyingHeaders,
   redirects,
   strangeHosts,
+  strangeMembers,
+  wires,
 } from "./workers/hostile-cases.ts";
 
 const path = fileURLToPath(new URL("../docs/hostile.md", import.meta.url));
@@ -40,6 +43,11 @@ const tables = {
     [
       ...strangeHosts.map((given) => [code(given), "404, nobody is asked"]),
       ...redirects.map((given) => [code(given), "302 to the caller, nobody else is asked"]),
+      ...followedRedirects.map((given) => [
+        `${code(given)}, where redirects are followed`,
+        "302 to the caller, nobody else is asked",
+      ]),
+      ...strangeMembers.map((given) => [`${code(given)}, registered as a member`, "502, nobody is asked"]),
     ],
   ),
   headers: table(
@@ -49,6 +57,10 @@ const tables = {
       code(value),
       reached === undefined ? "nothing" : code(reached),
     ]),
+  ),
+  wires: table(
+    ["what comes by the wire", "answer", "requests that the upstream sees"],
+    wires.map(([what, , status, seen]) => [what, `${status}`, `${seen}`]),
   ),
 };
 

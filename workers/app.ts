@@ -67,7 +67,9 @@ export const createApp = ({ commands }: AppOptions = {}) => {
     .onError((error) => problemOf(error));
   const { fetch } = app;
   app.fetch = (request, env, context) => {
-    const url = new URL(request.url);
+    const url = URL.parse(request.url);
+    // Of a request with two hosts the platform makes a URL that is none.
+    if (url === null) return problem({ status: 400, type: "bad-url", detail: "the URL or its host is none" });
     return (
       forwarded(request, url, env as Env) ??
       collected(request, url.pathname, env as Env) ??

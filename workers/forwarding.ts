@@ -48,8 +48,10 @@ export function onwardOf(request: Request, { host, protocol }: URL): Onward | un
   const headers = new Headers(request.headers);
   let overridden = false;
   request.headers.forEach((_, name) => {
-    if (hopByHop.test(name) || claims.test(name)) headers.delete(name);
-    else if (otherMethod.test(name)) overridden = true;
+    // To CGI and what comes of it both are one.
+    const meant = name.includes("_") ? name.replaceAll("_", "-") : name;
+    if (hopByHop.test(name) || claims.test(meant)) headers.delete(name);
+    else if (otherMethod.test(meant)) overridden = true;
   });
   removeNamed(headers, request.headers.get("connection"));
   const via = request.headers.get("via");

@@ -14,6 +14,8 @@ export interface BareWorkerdOptions {
   readonly port: number;
   /** Texts that the Worker finds in its environment. */
   readonly vars: Readonly<Record<string, string>>;
+  /** The port of the server that the binding `ORIGIN` leads to; a Worker that says "fine" without it. */
+  readonly external?: number;
   /** The port of V8's inspector; with it the Durable Objects get an isolate apart from the Worker's, as at the edge. */
   readonly inspector?: number;
   /** Whether the Worker may call this machine's own addresses, which workerd denies. */
@@ -39,7 +41,7 @@ export class BareWorkerd {
   }
 
   static async start(options: BareWorkerdOptions): Promise<BareWorkerd> {
-    const { entry, port, vars, inspector, reachesThisMachine = false } = options;
+    const { entry, port, vars, inspector, external, reachesThisMachine = false } = options;
     const folder = mkdtempSync(join(tmpdir(), "ninelives-workerd-"));
     mkdirSync(join(folder, "objects"));
     await build({
@@ -92,7 +94,11 @@ export class BareWorkerd {
         ${inspector === undefined ? "" : 'v8Flags = ["--expose-gc"],'}
         services = [
           (name = "main", worker = .main),
-          (name = "origin", worker = .origin),
+          ${
+            external === undefined
+              ? '(name = "origin", worker = .origin),'
+              : `(name = "origin", external = (address = "127.0.0.1:${external}", http = ())),`
+          }
           ${home === "main" ? "" : '(name = "objects", worker = .objects),'}
           ${reachesThisMachine ? '(name = "internet", network = (allow = ["public", "private"])),' : ""}
           (name = "disk", disk = (path = ${JSON.stringify(join(folder, "objects"))}, writable = true)),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { followedRedirects } from "./hostile-cases.ts";
 import { testWorker } from "./test-worker.ts";
 
 const to = (location: string, status = 302) => new Response(null, { status, headers: { location } });
@@ -30,19 +31,7 @@ describe("redirects at the gateway", () => {
     expect(paths()).toEqual(["/v2/old", "/v2/new?x=1", "/v2/newest"]);
   });
 
-  it.each([
-    "http://169.254.169.254/latest/meta-data",
-    "https://prices.upstream/v2/new",
-    "http://prices.upstream:8080/v2/new",
-    "//evil.test/v2/new",
-    "/v1/admin",
-    "/v2x/new",
-    "../admin",
-    "/v2/..%2fadmin",
-    "/v2/%2e%2e%2fadmin",
-    "javascript:alert(1)",
-    "http://[",
-  ])("to %s go to the caller, and nowhere else", async (location) => {
+  it.each(followedRedirects)("to %s go to the caller, and nowhere else", async (location) => {
     const { get, paths } = await stage({ "/v2/old": () => to(location) });
     const response = await get("/old");
     expect([response.status, response.headers.get("location")]).toEqual([302, location]);

@@ -185,6 +185,11 @@ export const lyingHeaders: readonly (readonly [string, string, string | undefine
   ["cf-worker", "evil.test", undefined],
   ["cf-access-jwt-assertion", "ey", undefined],
   ["x-ninelives-attempts", "9", undefined],
+  // To CGI and what comes of it an underscore is a hyphen.
+  ["x_forwarded_for", "10.0.0.1", undefined],
+  ["x_forwarded-host", "evil.test", undefined],
+  ["x_real_ip", "10.0.0.1", undefined],
+  ["x_mine", "1", "1"],
   ["connection", "close", undefined],
   ["keep-alive", "timeout=5", undefined],
   ["te", "trailers", undefined],
@@ -194,4 +199,77 @@ export const lyingHeaders: readonly (readonly [string, string, string | undefine
   ["cdn-loop", "cloudflare", "cloudflare"],
   ["authorization", "Bearer mine", "Bearer mine"],
   ["x-mine", "1", "1"],
+];
+
+/** Where an upstream redirects to that has its redirects followed: out of its origin or its path. */
+export const followedRedirects: readonly string[] = [
+  "http://169.254.169.254/latest/meta-data",
+  "https://prices.upstream/v2/new",
+  "http://prices.upstream:8080/v2/new",
+  "//evil.test/v2/new",
+  "/v1/admin",
+  "/v2x/new",
+  "../admin",
+  "/v2/..%2fadmin",
+  "/v2/%2e%2e%2fadmin",
+  "javascript:alert(1)",
+  "http://[",
+];
+
+/** What registers as a member of a service whose origins are `https://*.example.com`. */
+export const strangeMembers: readonly string[] = [
+  "http://169.254.169.254",
+  "https://169.254.169.254",
+  "https://localhost",
+  "https://[::1]",
+  "https://example.com",
+  "https://evil.test",
+  "https://a.example.com.evil.test",
+  "http://a.example.com",
+  "https://a.example.com:8443",
+];
+
+const head = (line: string, ...more: string[]) => [line, ...more, "", ""].join("\r\n");
+const post = (...more: string[]) => head("POST /gateway/prices/a HTTP/1.1", "Host: edge.test", ...more);
+const get = (...more: string[]) => head("GET /gateway/prices/a HTTP/1.1", ...more);
+const smuggled = head("GET /gateway/prices/admin HTTP/1.1", "Host: edge.test");
+
+/** Bytes on the wire, the first answer to them, and how many requests the upstream sees. */
+export const wires: readonly (readonly [string, string, number, number])[] = [
+  [
+    "Content-Length and Transfer-Encoding",
+    `${post("Content-Length: 4", "Transfer-Encoding: chunked")}0\r\n\r\n${smuggled}`,
+    200,
+    1,
+  ],
+  ["two Content-Length", `${post("Content-Length: 4", "Content-Length: 40")}abcd${smuggled}`, 400, 0],
+  ["a length with a sign", `${post("Content-Length: +4")}abcd`, 400, 0],
+  [
+    "Transfer-Encoding: xchunked",
+    `${post("Content-Length: 4", "Transfer-Encoding: xchunked")}0\r\n\r\n`,
+    400,
+    0,
+  ],
+  [
+    "a space before the colon",
+    `${post("Content-Length: 4", "Transfer-Encoding : chunked")}0\r\n\r\n`,
+    400,
+    0,
+  ],
+  ["a CR within a header", get("Host: edge.test", "X-A: 1\rX-Real-IP: 2"), 400, 0],
+  ["a folded header", get("Host: edge.test", "X-A: 1\r\n X-Real-IP: 2"), 400, 0],
+  ["a header of 200 kB", get("Host: edge.test", `X-A: ${"x".repeat(200_000)}`), 431, 0],
+  ["a GET with a body", `${get("Host: edge.test", "Content-Length: 22")}GET /v2/admin HTTP/1.1`, 400, 0],
+  ["a GET with a body of no bytes", get("Host: edge.test", "Content-Length: 0"), 200, 1],
+  ["an upgrade to h2c", get("Host: edge.test", "Connection: Upgrade", "Upgrade: h2c"), 200, 1],
+  ["no Host", get(), 400, 0],
+  ["two Hosts", get("Host: edge.test", "Host: evil.test"), 400, 0],
+  ["a Host with a path", get("Host: edge.test/gateway/other?"), 404, 0],
+  [
+    "a URL of another host",
+    head("GET http://169.254.169.254/latest/meta-data HTTP/1.1", "Host: edge.test"),
+    404,
+    0,
+  ],
+  ["another Host", get("Host: 169.254.169.254"), 200, 1],
 ];

@@ -6,6 +6,7 @@ import { type Endpoint, foundIn, type Registered, registryDiscovery } from "nine
 import { describe, expect, it, vi } from "vitest";
 import type { RegistryObject } from "../../workers/objects/registry-object.ts";
 import { discoveryContract } from "../contracts/discovery.ts";
+import { strangeMembers } from "./hostile-cases.ts";
 import { problemIn, testWorker } from "./test-worker.ts";
 
 const namespace = real.REGISTRY as DurableObjectNamespace<RegistryObject>;
@@ -179,6 +180,22 @@ describe("the gateway to a discovered group", () => {
       expect((await fetch("/gateway/prices/..%2f..%2fadmin")).status).toBe(400);
     } finally {
       upstream.mockRestore();
+    }
+  });
+
+  it.each(strangeMembers)("sends nothing to %s, whoever registers it", async (url) => {
+    const asked = vi.spyOn(globalThis, "fetch");
+    const told = vi.spyOn(console, "warn").mockImplementation(() => {});
+    try {
+      const { register, fetch } = await stage({
+        upstreams: { prices: { discover, policy: "identity", check: "/healthz" } },
+      });
+      await register("evil", { url });
+      expect((await fetch("/gateway/prices/today")).status).toBe(502);
+      expect(asked).not.toHaveBeenCalled();
+    } finally {
+      asked.mockRestore();
+      told.mockRestore();
     }
   });
 

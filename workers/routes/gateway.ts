@@ -72,6 +72,14 @@ function askedOf(request: Request, url: URL, env: Env): Asked | Response {
   if (target === undefined) {
     return problem({ status: 400, type: "bad-path", detail: "the path leads out of the upstream" });
   }
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  if (isRead && bodyOf(request) !== null) {
+    return problem({
+      status: 400,
+      type: "bad-body",
+      detail: `a ${request.method} with a body cannot be sent on`,
+    });
+  }
   const onward = onwardOf(request, url);
   if (onward === undefined) {
     return problem({ status: 508, type: "loop", detail: "the request has come by here too often" });
@@ -91,7 +99,8 @@ function routeOf(main: Main, method: string, target: URL): Route {
 
 async function ask(request: Request, asked: Asked, sent: Sent[], env: Env): Promise<Response> {
   const { route, target, onward } = asked;
-  const { method, body } = request;
+  const { method } = request;
+  const body = bodyOf(request);
   const { headers, overridden, socket } = onward;
   const { name, deadline, priority } = route.upstream;
   // What holds is told anew: a stranger's own word might ask the upstream for the impossible.
@@ -117,6 +126,11 @@ async function ask(request: Request, asked: Asked, sent: Sent[], env: Env): Prom
     console.warn(`upstream ${name}`, error);
     return problem({ status: 502, type: "bad-gateway", detail: `${name} could not be reached` });
   }
+}
+
+/** A length of 0 is a stream to the platform, which it then refuses to send with a GET. */
+function bodyOf({ body, headers }: Request): Request["body"] {
+  return body === null || headers.get("content-length") === "0" ? null : body;
 }
 
 /** `%69` is an i; what is no encoding stands for itself. */
