@@ -3,6 +3,7 @@ import {
   bulkhead,
   type Context,
   compose,
+  environment,
   keyed,
   type Policy,
   rateLimit,
@@ -12,7 +13,7 @@ import {
   type Wrapped,
 } from "ninelives";
 import { inOwnTime } from "ninelives/observer";
-import { type EventBatch, type RejectedEvent, readBatchText } from "ninelives/telemetry";
+import { classifyDelivery, type EventBatch, type RejectedEvent, readBatchText } from "ninelives/telemetry";
 import type { Env } from "./env.ts";
 import { readExports } from "./exports.ts";
 import { readShards, tellObserver } from "./observers.ts";
@@ -67,7 +68,13 @@ export class Collector {
 }
 
 /** Within the 30 s that `waitUntil` grants. */
-const surviving: Policy<EventBatch, unknown> = compose(bulkhead(6), timeout("25s"), retry(3), timeout("8s"));
+const surviving: Policy<EventBatch, unknown> = compose(
+  environment({ classify: classifyDelivery }),
+  bulkhead(6),
+  timeout("25s"),
+  retry(3),
+  timeout("8s"),
+);
 
 /** @throws TypeError */
 function rateOf(text: string | undefined): number {

@@ -1,4 +1,5 @@
 import type { Service } from "ninelives";
+import { otherPolicies } from "ninelives/observer";
 import { type Attributes, DeliveryError, type EventBatch, otlp } from "ninelives/telemetry";
 import { json, text, texts } from "./configured.ts";
 import type { Env } from "./env.ts";
@@ -40,7 +41,7 @@ const kinds: Readonly<Record<string, (chosen: Export, at: string, env: Env) => D
         redirect: "error",
       });
       await response.body?.cancel();
-      if (!response.ok) throw new DeliveryError(response.status);
+      if (!response.ok) throw DeliveryError.of(response);
     };
   },
   queue: ({ binding }, at, env) => {
@@ -52,7 +53,7 @@ const kinds: Readonly<Record<string, (chosen: Export, at: string, env: Env) => D
   analytics: ({ binding }, at, env) => {
     const dataset = bound<AnalyticsEngineDataset>(env, binding, "writeDataPoint", at);
     return async (batch) => {
-      for (const point of pointsOf(batch).slice(0, mostPoints)) dataset.writeDataPoint(point);
+      for (const point of pointsOf(batch)) dataset.writeDataPoint(point);
     };
   },
 };
@@ -92,28 +93,39 @@ function inMessages(batch: EventBatch): EventBatch[] {
   return parts.flatMap(inMessages);
 }
 
-/** A point a policy: its name and the source, then calls, failures, attempts, and the sum and the maximum of durations. */
+/** Calls, failures, attempts, and the sum and the maximum of durations. */
+type Sums = readonly [calls: number, failures: number, attempts: number, sum: number, most: number];
+
+const noSums: Sums = [0, 0, 0, 0, 0];
+
+/** A point a policy, with its name and the source. Those of the fewest calls, where there are too many, add up to `(other)`. */
 function pointsOf({ source, events }: EventBatch): AnalyticsEngineDataPoint[] {
-  const sums = new Map<
-    string,
-    [calls: number, failures: number, attempts: number, sum: number, most: number]
-  >();
+  const sums = new Map<string, Sums>();
   for (const event of events) {
     if (event.type !== "request.succeeded" && event.type !== "request.failed") continue;
-    const [calls, failures, attempts, sum, most] = sums.get(event.policy) ?? [0, 0, 0, 0, 0];
-    sums.set(event.policy, [
-      calls + 1,
-      failures + (event.type === "request.failed" ? 1 : 0),
-      attempts + event.attempts,
-      sum + event.duration,
-      Math.max(most, event.duration),
-    ]);
+    const { type, policy, attempts, duration } = event;
+    const own: Sums = [1, type === "request.failed" ? 1 : 0, attempts, duration, duration];
+    sums.set(policy, added(sums.get(policy) ?? noSums, own));
   }
-  return [...sums].map(([policy, doubles]) => ({
+  const all = [...sums].sort(([, [one]], [, [other]]) => other - one);
+  const apart = all.length > mostPoints ? all.slice(0, mostPoints - 1) : all;
+  const rest = all.slice(apart.length).map(([, each]) => each);
+  const told = rest.length === 0 ? apart : [...apart, [otherPolicies, rest.reduce(added)] as const];
+  return told.map(([policy, doubles]) => ({
     indexes: [policy.slice(0, 96)],
     blobs: [policy, source.kind],
-    doubles,
+    doubles: [...doubles],
   }));
+}
+
+function added(one: Sums, other: Sums): Sums {
+  return [
+    one[0] + other[0],
+    one[1] + other[1],
+    one[2] + other[2],
+    one[3] + other[3],
+    Math.max(one[4], other[4]),
+  ];
 }
 
 function bound<T>(env: Env, binding: unknown, method: string, at: string): T {

@@ -7,7 +7,6 @@ import {
   type EventSink,
   environment,
   identity,
-  retry,
   timeout,
   type Wrapped,
 } from "ninelives";
@@ -80,8 +79,8 @@ export class Gateway {
       deliver: (events, context) => collectorOf(env).deliver(events, context),
       source: "worker",
       maximumAge: "500ms",
-      // Within the 30 s that `waitUntil` grants: what is cut off there would keep its slot for ever.
-      policy: compose(bulkhead(2), timeout("20s"), retry(3), timeout("6s")),
+      // The collector tries again itself. Within the 30 s that `waitUntil` grants: what is cut off there would keep its slot.
+      policy: compose(bulkhead(2), timeout("20s")),
       waitUntil,
     });
     this.#heard = peaksOnly(this.sink);

@@ -7,7 +7,7 @@ import {
   type Verdict,
 } from "../core/classify.ts";
 import { systemClock } from "../core/clock.ts";
-import { retryAfterOf } from "./retry-after.ts";
+import { retryAfterOf } from "../core/retry-after.ts";
 
 /** What the caller did wrong says nothing of the dependency, and would be wrong again. */
 export const callerError: Verdict = { kind: "ignored", retryable: false };

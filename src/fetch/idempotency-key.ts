@@ -5,9 +5,9 @@ import { as, callable, duration, settings, type Table } from "../core/options.ts
 import type { Environment } from "../core/platform.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
 import type { Random } from "../core/random.ts";
+import { retryAfterOf } from "../core/retry-after.ts";
 import { canReplay, headerOf, isIdempotent, methodOf } from "./repeatable.ts";
 import type { FetchCall } from "./resilient-fetch.ts";
-import { retryAfterOf } from "./retry-after.ts";
 import { withHeaders } from "./with-headers.ts";
 
 export interface IdempotencyKeyOptions {

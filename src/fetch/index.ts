@@ -1,3 +1,4 @@
+export { parseRetryAfter } from "../core/retry-after.ts";
 export { classifyHttp } from "./classify.ts";
 export { type CoalesceGetsOptions, coalesceGets } from "./coalesce-gets.ts";
 export { type DeadlineDialect, deadlineHeaderNames } from "./deadline-dialects.ts";
@@ -29,7 +30,6 @@ export {
   type ResilientInit,
   resilientFetch,
 } from "./resilient-fetch.ts";
-export { parseRetryAfter } from "./retry-after.ts";
 export { type HttpCache, type StaleIfErrorOptions, staleIfError } from "./stale-if-error.ts";
 export { type ToResponseOptions, toResponse } from "./to-response.ts";
 export { type TraceContextOptions, traceContext } from "./trace-context.ts";

@@ -1,4 +1,4 @@
-import { longestWait } from "./retry-after.ts";
+import { longestWait } from "../core/retry-after.ts";
 
 /** What a server says of one of its limits. What it did not say, or said wrongly, is undefined. */
 export interface RateLimitHint {

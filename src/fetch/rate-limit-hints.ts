@@ -2,9 +2,9 @@ import type { Classify, Verdict } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import type { Environment } from "../core/platform.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
+import { serverTime } from "../core/retry-after.ts";
 import { exhaustedFor } from "./rate-limit-headers.ts";
 import type { FetchCall } from "./resilient-fetch.ts";
-import { serverTime } from "./retry-after.ts";
 
 /**
  * Heeds what a server says of its rate limits: `RateLimit` and `RateLimit-Policy`, and the older `RateLimit-Remaining`,

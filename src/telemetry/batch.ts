@@ -1,5 +1,4 @@
 import { known, whole } from "../core/check.ts";
-import { type Classify, classifyThrown, type Outcome } from "../core/classify.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Duration, milliseconds } from "../core/duration.ts";
 import { environment } from "../core/environment.ts";
@@ -12,7 +11,8 @@ import { retry } from "../policies/retry.ts";
 import { timeout } from "../policies/timeout.ts";
 import { type BatchSource, batchVersion, type EventBatch } from "./batch-format.ts";
 import type { EventShelf } from "./kept-in.ts";
-import { DeliveryError, keepaliveLimit } from "./over-http.ts";
+import { classifyDelivery, DeliveryError, farewellBytes } from "./over-http.ts";
+import { isAtLeast } from "./severity.ts";
 
 export interface BatchOptions {
   /** Where batches go: a service, as everything is. */
@@ -21,13 +21,18 @@ export interface BatchOptions {
   readonly source: BatchSource["kind"];
   /** Events that make a batch before it is old enough. Default 200. */
   readonly maximumSize?: number;
-  /** How long an event waits for others. Default 1 s. */
+  /** How long an event waits for others. Default 500 ms. */
   readonly maximumAge?: Duration;
+  /** How long one that warns waits, if none has in the last `maximumAge`. Default 50 ms, or `maximumAge` if that is less. */
+  readonly urgentAge?: Duration;
   /** Events kept while batches cannot be sent; the oldest are dropped and counted. Default 2000. */
   readonly capacity?: number;
   /** What delivery survives with. Default `bulkhead(2) + retry(3) + timeout(10s)`, which waits up to 30 s as `Retry-After` says. */
   readonly policy?: Policy<EventBatch, unknown>;
-  /** Where a page leaves what it cannot send before it is hidden. Default nowhere: the page sends it if it comes back. */
+  /**
+   * Where a page leaves what it cannot send before it is hidden, or at all. Default nowhere: the page sends it if it comes
+   * back, and gives up what no try delivers.
+   */
   readonly shelf?: EventShelf;
   /** Keeps the platform running until a batch is sent (Workers, service workers). */
   readonly waitUntil?: (work: Promise<unknown>) => void;
@@ -48,6 +53,7 @@ const options = [
   "source",
   "maximumSize",
   "maximumAge",
+  "urgentAge",
   "capacity",
   "policy",
   "shelf",
@@ -75,16 +81,12 @@ export function batch(chosen: BatchOptions): BatchSink {
   known(chosen, "batch", options);
   const { shelf, waitUntil = () => {}, clock = systemClock, random = systemRandom } = chosen;
   const size = whole(chosen.maximumSize ?? 200, "batch: maximumSize");
-  const age = milliseconds(chosen.maximumAge ?? "1s", "batch: maximumAge");
+  const age = milliseconds(chosen.maximumAge ?? 500, "batch: maximumAge");
+  const urgentAge = Math.min(age, milliseconds(chosen.urgentAge ?? 50, "batch: urgentAge"));
   const capacity = whole(chosen.capacity ?? 2000, "batch: capacity");
   const policy =
     chosen.policy ??
-    compose(
-      environment({ classify: judged }),
-      bulkhead(2),
-      retry({ attempts: 3, retryOn: passes }),
-      timeout("10s"),
-    );
+    compose(environment({ classify: classifyDelivery }), bulkhead(2), retry(3), timeout("10s"));
   const deliver = policy.wrap(chosen.deliver);
 
   let source: BatchSource | undefined;
@@ -94,6 +96,8 @@ export function batch(chosen: BatchOptions): BatchSink {
   let untold = 0;
   /** When a flush was promised. On Workers the request that promised it may have been cut off. */
   let promised = -Infinity;
+  /** When an event that warns was last sent before its time. */
+  let hurried = -Infinity;
 
   function drop(count: number): void {
     dropped += count;
@@ -150,7 +154,8 @@ export function batch(chosen: BatchOptions): BatchSink {
     } catch (error) {
       untold += told;
       if (!isRejected(error, "bulkhead-full")) {
-        drop(events.length);
+        if (shelf !== undefined && passes(error)) shelf.put(events);
+        else drop(events.length);
         return true;
       }
       waiting.unshift(...events);
@@ -163,8 +168,20 @@ export function batch(chosen: BatchOptions): BatchSink {
     const now = clock.now();
     if (now - promised < 5 * age) return;
     promised = now;
+    flushIn(age);
+  }
+
+  /** An outage makes many events that warn: not all of them can be sooner than the others. */
+  function hurry(): void {
+    const now = clock.now();
+    if (now - hurried < age) return;
+    hurried = now;
+    flushIn(urgentAge);
+  }
+
+  function flushIn(ms: number): void {
     const later = new Promise<void>((resolve) => {
-      const timer = clock.setTimer(() => resolve(flush()), age);
+      const timer = clock.setTimer(() => resolve(flush()), ms);
       clock.keepAlive(timer, false);
     });
     waitUntil(later);
@@ -179,7 +196,10 @@ export function batch(chosen: BatchOptions): BatchSink {
       }
       waiting.push(event);
       if (waiting.length === size) waitUntil(flush());
-      else promise();
+      else {
+        promise();
+        if (isAtLeast(event, "warn")) hurry();
+      }
     },
     flush,
     get dropped() {
@@ -194,20 +214,12 @@ function fitting(events: readonly PolicyEvent[]): number {
   let bytes = envelopeBytes;
   const tooMuch = events.findIndex((event) => {
     bytes += encoder.encode(JSON.stringify(event)).byteLength + 1;
-    return bytes >= keepaliveLimit;
+    return bytes >= farewellBytes;
   });
   return tooMuch < 0 ? events.length : tooMuch;
 }
 
-/** What a delivery means: a collector says itself when it takes batches again. */
-const judged: Classify = (outcome) => {
-  const error = "error" in outcome ? outcome.error : undefined;
-  if (!(error instanceof DeliveryError)) return classifyThrown(outcome);
-  return { kind: "failure", retryable: error.retryable, retryAfter: error.retryAfter };
-};
-
 /** Whether another delivery may end otherwise. */
-function passes(outcome: Outcome): boolean {
-  const error = "error" in outcome ? outcome.error : undefined;
+function passes(error: unknown): boolean {
   return !(error instanceof DeliveryError) || error.retryable;
 }

@@ -21,7 +21,7 @@ export { type EventShelf, keptIn, type TextStorage } from "./kept-in.ts";
 export { filtered, sampled } from "./narrow.ts";
 export { type OtlpOptions, otlp, type Signal } from "./otlp/otlp.ts";
 export type { Attributes, AttributeValue } from "./otlp/wire.ts";
-export { DeliveryError, type OverHttpOptions, overHttp } from "./over-http.ts";
+export { classifyDelivery, DeliveryError, type OverHttpOptions, overHttp } from "./over-http.ts";
 export { openMetricsText, openMetricsType, prometheusText, prometheusType } from "./prometheus.ts";
 export { isAtLeast, type Severity, severityOf } from "./severity.ts";
 export { consoleSink, type MemorySink, memorySink, multicast, nullSink } from "./sinks.ts";

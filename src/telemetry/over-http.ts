@@ -1,5 +1,8 @@
 import { known } from "../core/check.ts";
+import { type Classify, classifyThrown } from "../core/classify.ts";
+import { systemClock } from "../core/clock.ts";
 import type { Service } from "../core/policy.ts";
+import { parseRetryAfter, serverTime } from "../core/retry-after.ts";
 import type { EventBatch } from "./batch-format.ts";
 
 export interface OverHttpOptions {
@@ -21,28 +24,48 @@ export class DeliveryError extends Error {
   /** Milliseconds that the collector asked to wait, a day at most. */
   readonly retryAfter: number | undefined;
 
-  /** @param retryAfter the answer's `Retry-After`, which counts where it is in seconds */
-  constructor(status: number, retryAfter?: string | null) {
+  /**
+   * @param retryAfter the answer's `Retry-After`, in seconds or as a date
+   * @param now milliseconds since 1970, by the clock that a date is compared with
+   */
+  constructor(status: number, retryAfter: string | null = null, now: number = systemClock.wall()) {
     super(`the collector answered ${status}`);
     this.status = status;
     // OTLP's rule, which fits any collector: these pass, the others do not.
     this.retryable = status === 429 || status === 502 || status === 503 || status === 504;
-    this.retryAfter = /^\d+$/.test(retryAfter ?? "")
-      ? Math.min(Number(retryAfter) * 1_000, longestWait)
-      : undefined;
+    this.retryAfter = parseRetryAfter(retryAfter, now);
+  }
+
+  /** The error that an answer stands for. Its date is compared with the collector's own clock, where that is to be seen. */
+  static of({ status, headers }: Pick<Response, "status" | "headers">): DeliveryError {
+    return new DeliveryError(status, headers.get("retry-after"), serverTime(headers, systemClock));
   }
 }
 
-/** Milliseconds: nobody is made to wait longer than a day by a header. */
-const longestWait = 86_400_000;
-/** Bytes that browsers let out after the page is gone, with room for other senders. */
-export const keepaliveLimit = 60_000;
+/**
+ * What a delivery means: a collector says itself whether it may be asked again, and when.
+ *
+ * @example
+ * const policy = compose(environment({ classify: classifyDelivery }), retry(3), timeout("10s"));
+ */
+export const classifyDelivery: Classify = (outcome) => {
+  const error = "error" in outcome ? outcome.error : undefined;
+  if (!(error instanceof DeliveryError)) return classifyThrown(outcome);
+  return { kind: "failure", retryable: error.retryable, retryAfter: error.retryAfter };
+};
+
+/** Bytes that browsers let out after the page is gone, all requests together, with room for other senders. */
+const keepaliveBytes = 60_000;
+/** Of them, what a page may send at the moment that it hides. The rest is for what is under way then. */
+export const farewellBytes = 45_000;
 /** Bytes below which compressing costs more than it saves. */
 const worthCompressing = 2_000;
 
 /** Sends batches to a collector over HTTP, also from a page that is being closed. */
 export function overHttp(options: OverHttpOptions): Service<EventBatch, void> {
   known(options, "overHttp", ["url", "key", "compress", "fetch"]);
+  /** Bytes under way that are to outlive the page. */
+  let underWay = 0;
   return async function overHttp(batch, { signal }) {
     const send = options.fetch ?? globalThis.fetch;
     let body: Uint8Array<ArrayBuffer> = new TextEncoder().encode(
@@ -54,19 +77,31 @@ export function overHttp(options: OverHttpOptions): Service<EventBatch, void> {
       body = await gzip(body);
       headers["content-encoding"] = "gzip";
     }
-    const keepalive = body.byteLength < keepaliveLimit;
+    const { byteLength } = body;
+    const most = isHidden() ? keepaliveBytes : keepaliveBytes - farewellBytes;
+    const keepalive = underWay + byteLength < most;
     const init = { method: "POST", headers, body, keepalive, signal };
-    const response = await send(options.url, init);
-    // Nobody reads the body, so nobody minds if it breaks.
-    await response.body?.cancel().catch(() => {});
-    if (!response.ok) throw new DeliveryError(response.status, response.headers.get("retry-after"));
+    if (keepalive) underWay += byteLength;
+    try {
+      const response = await send(options.url, init);
+      // Nobody reads the body, so nobody minds if it breaks.
+      await response.body?.cancel().catch(() => {});
+      if (!response.ok) throw DeliveryError.of(response);
+    } finally {
+      if (keepalive) underWay -= byteLength;
+    }
   };
+}
+
+/** Whether a page is perhaps being closed; elsewhere never. */
+export function isHidden(): boolean {
+  const { document } = globalThis as { document?: { readonly visibilityState: string } };
+  return document?.visibilityState === "hidden";
 }
 
 /** A page that is being closed has no time for it: what is asynchronous may never happen. */
 function canCompress(): boolean {
-  const { document } = globalThis as { document?: { readonly visibilityState: string } };
-  return typeof CompressionStream === "function" && document?.visibilityState !== "hidden";
+  return typeof CompressionStream === "function" && !isHidden();
 }
 
 async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {

@@ -56,6 +56,39 @@ describe("overHttp", () => {
     expect(calls[0]?.init.keepalive).toBe(false);
   });
 
+  it("asks for no more at a time than pages may send after they are gone, all requests together", async () => {
+    const answers: (() => void)[] = [];
+    const { calls, deliver } = collector(
+      () => new Promise((resolve) => answers.push(() => resolve(new Response(null, { status: 202 })))),
+    );
+    const sending = deliver(undefined, false);
+    const large = { ...batch, events: Array.from({ length: 120 }, () => batch.events[0]) } as EventBatch;
+    const bytes = JSON.stringify(large).length;
+    expect(bytes * 2).toBeGreaterThan(15_000);
+    expect(bytes).toBeLessThan(15_000);
+    const both = [sending(large), sending(large)];
+    expect(calls.map(({ init }) => init.keepalive)).toEqual([true, false]);
+    for (const answer of answers) answer();
+    await Promise.all(both);
+    const later = sending(large);
+    expect(calls[2]?.init.keepalive).toBe(true);
+    answers[2]?.();
+    await later;
+  });
+
+  it("leaves room for what a page that hides has to say", async () => {
+    const { calls, deliver } = collector(() => new Response(null, { status: 202 }));
+    const large = { ...batch, events: Array.from({ length: 500 }, () => batch.events[0]) } as EventBatch;
+    await deliver(undefined, false)(large);
+    const document = (globalThis as { document?: object }).document ?? {};
+    if (!("document" in globalThis)) vi.stubGlobal("document", document);
+    Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+    await deliver(undefined, false)(large);
+    Reflect.deleteProperty(document, "visibilityState");
+    vi.unstubAllGlobals();
+    expect(calls.map(({ init }) => init.keepalive)).toEqual([false, true]);
+  });
+
   it("compresses what is large, to a tenth", async () => {
     const { calls, deliver } = collector(() => new Response(null, { status: 202 }));
     const large = { ...batch, events: Array.from({ length: 200 }, () => batch.events[0]) } as EventBatch;
@@ -142,9 +175,14 @@ describe("overHttp", () => {
     ["1.5", undefined],
     ["", undefined],
     [undefined, undefined],
-    ["Thu, 01 Jan 2026 00:00:00 GMT", undefined],
+    ["Thu, 01 Jan 2026 00:00:30 GMT", 30_000],
+    ["Thursday, 01-Jan-26 00:00:30 GMT", 30_000],
+    ["soon", undefined],
   ])("reads a Retry-After of %j as %s ms", async (value, retryAfter) => {
-    const headers = value === undefined ? {} : { "retry-after": value };
+    const headers = {
+      date: "Thu, 01 Jan 2026 00:00:00 GMT",
+      ...(value !== undefined && { "retry-after": value }),
+    };
     const delivering = collector(() => new Response(null, { status: 503, headers })).deliver()(batch);
     const error = await delivering.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DeliveryError);

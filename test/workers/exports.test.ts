@@ -140,9 +140,9 @@ describe("exports", () => {
     expect(messages.reduce((sum, { dropped }) => sum + dropped, 0)).toBe(5);
   });
 
-  it("write a point a policy to Analytics Engine, and no more than one invocation may", async () => {
-    const points: object[] = [];
-    const DATA = { writeDataPoint: (point: object) => void points.push(point) };
+  it("write a point a policy to Analytics Engine, and no more than one invocation may: the rest adds up", async () => {
+    const points: { readonly indexes: readonly string[]; readonly doubles: readonly number[] }[] = [];
+    const DATA = { writeDataPoint: (point: never) => void points.push(point) };
     const { send } = await collector([{ to: "analytics", binding: "DATA" }], { DATA });
     await send([event(), event(), failed, event("reviews")]);
     await vi.waitFor(() => expect(points).toHaveLength(2));
@@ -150,9 +150,37 @@ describe("exports", () => {
       { indexes: ["prices"], blobs: ["prices", "page"], doubles: [3, 1, 5, 17, 7] },
       { indexes: ["reviews"], blobs: ["reviews", "page"], doubles: [1, 0, 2, 5, 5] },
     ]);
-    await send(Array.from({ length: 100 }, (_, number) => event(`p${number}`)));
-    await vi.waitFor(() => expect(points.length).toBeGreaterThan(2));
-    expect(points).toHaveLength(27);
+    await send([...Array.from({ length: 100 }, (_, number) => event(`p${number}`)), event("p99"), failed]);
+    await vi.waitFor(() => expect(points).toHaveLength(27));
+    const told = points.slice(2);
+    expect(told[0]).toEqual({ indexes: ["p99"], blobs: ["p99", "page"], doubles: [2, 0, 4, 10, 5] });
+    expect(told.at(-1)).toEqual({
+      indexes: ["(other)"],
+      blobs: ["(other)", "page"],
+      doubles: [77, 1, 153, 387, 7],
+    });
+    expect(told.reduce((sum, { doubles: [calls = 0] }) => sum + calls, 0)).toBe(102);
+  });
+
+  it("are tried again when the other side may be asked again, when it said so, and no other time", async () => {
+    toldToOwner("warn");
+    let answers = 0;
+    const out = outside(() => {
+      answers++;
+      if (answers === 1) return new Response(null, { status: 400 });
+      return new Response(null, answers === 2 ? { status: 503, headers: { "retry-after": "1" } } : {});
+    });
+    const { send } = await collector([{ to: "webhook", url: "https://hook.test/in" }]);
+    await send([event("first")]);
+    await vi.waitFor(() => expect(out).toHaveLength(1));
+    const before = performance.now();
+    await send([event("second")]);
+    await vi.waitFor(() => expect(out).toHaveLength(3), { timeout: 10_000 });
+    expect(performance.now() - before).toBeGreaterThan(900);
+    const policies = out.map(
+      ({ body }) => (body as unknown as { events: [{ policy: string }] }).events[0].policy,
+    );
+    expect(policies).toEqual(["first", "second", "second"]);
   });
 
   it("do not stop the observer, nor the sender, when they fail", async () => {

@@ -93,7 +93,7 @@ export function otlp(options: OtlpOptions): Service<EventBatch, void> {
     });
     if (!response.ok) {
       await response.body?.cancel().catch(() => {});
-      throw new DeliveryError(response.status, response.headers.get("retry-after"));
+      throw DeliveryError.of(response);
     }
     const partial = partialOf(await response.text().catch(() => ""));
     if (partial !== undefined) options.onRejected?.(signal, partial.count, partial.message);

@@ -17,6 +17,7 @@ export function parseRetryAfter(value: string | null, now: number): number | und
   if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, longestWait);
   if (!dates.test(text)) return undefined;
   // asctime names no zone, and means GMT.
+  // biome-ignore lint/style/noRestrictedGlobals: it reads a text, and no clock
   const date = Date.parse(/gmt$/i.test(text) ? text : `${text} GMT`);
   return Number.isNaN(date) ? undefined : Math.min(Math.max(0, date - now), longestWait);
 }
@@ -35,6 +36,7 @@ export function retryAfterOf(
 
 /** Milliseconds since 1970 when a response was made. */
 export function serverTime(headers: Pick<Headers, "get">, clock: { wall(): number }): number {
+  // biome-ignore lint/style/noRestrictedGlobals: it reads a text, and no clock
   const date = Date.parse(headers.get("date") ?? "");
   return Number.isNaN(date) ? clock.wall() : date;
 }
