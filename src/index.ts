@@ -108,7 +108,12 @@ export {
   tokenBucket,
 } from "./policies/rate-algorithms.ts";
 export { type AimdRateOptions, aimdRate, type RateFeedback } from "./policies/rate-feedback.ts";
-export { type RateLimit, type RateLimitOptions, rateLimit } from "./policies/rate-limit.ts";
+export {
+  type RateLimit,
+  type RateLimitOptions,
+  type RateLimitSnapshot,
+  rateLimit,
+} from "./policies/rate-limit.ts";
 export { type MethodDecorator, resilient } from "./policies/resilient.ts";
 export { type RetryOptions, retry } from "./policies/retry.ts";
 export type { KeyOf, Share } from "./policies/share.ts";

@@ -1,12 +1,13 @@
 import type { Changeable } from "../core/adaptive.ts";
-import { span } from "../core/check.ts";
+import { span, within } from "../core/check.ts";
 import { judgeValue, pushesBack, type Verdict } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import type { DescribedCall } from "../core/description.ts";
 import type { Duration } from "../core/duration.ts";
 import { between, rulesOf, type Table } from "../core/options.ts";
-import { AimdRate, type AimdRateRules } from "../state/aimd-rate.ts";
-import type { Rate } from "../state/rate-limiter.ts";
+import { AimdRate, type AimdRateRules, type AimdRateSnapshot } from "../state/aimd-rate.ts";
+import type { Rate, RateLimiterSnapshot } from "../state/rate-limiter.ts";
+import type { RateMeter } from "./rate-meter.ts";
 import { judgeError } from "./verdict.ts";
 
 /** How a rate follows what the service says; it makes a follower for each policy that uses it. */
@@ -60,6 +61,8 @@ export class RateFollower {
   readonly #apply: (rate: Rate, now: number) => void;
   /** The whole rate. */
   #rate!: Rate;
+  /** What the next call begins with: before the first one nobody knows by which clock. */
+  #restored: AimdRateSnapshot | undefined;
 
   constructor(
     rules: AimdRateRules & { readonly maximumPause: number },
@@ -78,6 +81,8 @@ export class RateFollower {
   /** As much of a rate as the service bears now. */
   scaled(rate: Rate, context: Context, now: number): Rate {
     const { limit, per } = rate;
+    if (this.#restored !== undefined) this.#machine.restore(this.#restored, now);
+    this.#restored = undefined;
     const share = this.#machine.share(per, now);
     if (share !== this.share) {
       context.emit({ type: "rate-limit.changed", limit: limit * share, from: limit * this.share, per });
@@ -85,6 +90,24 @@ export class RateFollower {
     this.share = share;
     this.#rate = rate;
     return shareOf(rate, share);
+  }
+
+  /** What the limiter's meter keeps, and what has been found. */
+  snapshot(meter: RateMeter): RateLimiterSnapshot & AimdRateSnapshot {
+    const found = this.#restored ?? this.#machine.snapshot(meter.clock.now());
+    return { ...meter.snapshot(), ...found };
+  }
+
+  /** @throws RangeError for what is no snapshot; all then stays as it was */
+  restore(snapshot: RateLimiterSnapshot & Partial<AimdRateSnapshot>, meter: RateMeter): void {
+    const { share: part = 1, pause = 0 } = Object(snapshot) as Partial<AimdRateSnapshot>;
+    const found = {
+      share: share(part, "restore: share"),
+      pause: within(pause, "restore: pause", 0, 1e15),
+    };
+    meter.restore(snapshot);
+    this.#restored = found;
+    this.share = found.share;
   }
 
   /**

@@ -36,6 +36,14 @@ export interface RateLimitOptions {
   readonly shared?: SharedStore;
 }
 
+/** Plain JSON, without times: the permits that are taken, and with `feedback` what the service was found to bear. */
+export interface RateLimitSnapshot extends RateLimiterSnapshot {
+  /** The share of the limit in force. Default 1. */
+  readonly share?: number;
+  /** Milliseconds for which the service asked that nothing goes. Default 0. */
+  readonly pause?: number;
+}
+
 /** A rate limit also tells what it has left, and keeps it over a restart. */
 export interface RateLimit extends Policy {
   /** Calls that could go at once now. */
@@ -43,9 +51,9 @@ export interface RateLimit extends Policy {
   /** The share of `limit` in force, below 1 while `feedback` holds it down. */
   readonly share: number;
   /** Plain JSON to restore from, without times. */
-  snapshot(): RateLimiterSnapshot;
+  snapshot(): RateLimitSnapshot;
   /** @throws RangeError for what is no snapshot; all then stays as it was */
-  restore(snapshot: RateLimiterSnapshot): void;
+  restore(snapshot: RateLimitSnapshot): void;
 }
 
 const table = {
@@ -147,8 +155,8 @@ export function rateLimit(limitOrOptions: Tunable<number> | RateLimitOptions): R
   });
 
   const memory = {
-    snapshot: () => meter.snapshot(),
-    restore: (snapshot: RateLimiterSnapshot) => meter.restore(snapshot),
+    snapshot: () => (follower ?? meter).snapshot(meter),
+    restore: (snapshot: RateLimitSnapshot) => (follower ?? meter).restore(snapshot, meter),
   };
   return Object.defineProperties(Object.assign(policy, memory), {
     available: { get: () => meter.available(() => rateFor(Context.begin()) as Rate), enumerable: true },

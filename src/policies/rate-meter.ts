@@ -46,7 +46,7 @@ export class RateMeter {
 
   restore(snapshot: RateLimiterSnapshot): void {
     within(Object(snapshot).used, "restore: used", 0, 1e15);
-    if (this.#turns === undefined) this.#initial = snapshot;
+    if (this.#turns === undefined) this.#initial = { used: snapshot.used };
     else this.#turns.limiter.restore(snapshot, this.clock.now());
   }
 

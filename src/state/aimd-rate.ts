@@ -8,6 +8,14 @@ export interface AimdRateRules {
   readonly minimum: number;
 }
 
+/** Plain JSON, without times. */
+export interface AimdRateSnapshot {
+  /** The share in force. */
+  readonly share: number;
+  /** Milliseconds for which nothing should go. */
+  readonly pause: number;
+}
+
 /**
  * The share of a rate that a service bears, found from when it asks for less: multiplied by `decrease` then, and raised
  * by `increase` for each `per` without another such sign.
@@ -51,6 +59,17 @@ export class AimdRate {
     this.#share = Math.max(this.#rules.minimum, this.#share * this.#rules.decrease);
     this.#loweredAt = now;
     this.#since = Math.max(now, this.#pausedUntil);
+  }
+
+  snapshot(now: number): AimdRateSnapshot {
+    return { share: this.#share, pause: Math.max(0, this.#pausedUntil - now) };
+  }
+
+  /** Goes on from there as if the service had asked for it now. */
+  restore({ share, pause }: AimdRateSnapshot, now: number): void {
+    this.#share = share;
+    this.#loweredAt = now;
+    this.#since = this.#pausedUntil = now + pause;
   }
 
   /** The service asked that nothing comes for so many milliseconds. */

@@ -1,4 +1,14 @@
-import { adaptiveLimit, aimd, compose, environment, percentile, throttle, tokenBudget } from "ninelives";
+import {
+  adaptiveLimit,
+  aimd,
+  aimdRate,
+  compose,
+  environment,
+  percentile,
+  rateLimit,
+  throttle,
+  tokenBudget,
+} from "ninelives";
 import { ManualClock } from "ninelives/testing";
 import { describe, expect, it } from "vitest";
 
@@ -102,6 +112,57 @@ describe("percentile", () => {
       expect(latency.snapshot()).toEqual({ older: [], newer: [] });
     },
   );
+});
+
+describe("rateLimit with feedback", () => {
+  const make = () => rateLimit({ limit: 10, feedback: aimdRate({ increase: 0.2 }) });
+  const classify = () => ({ kind: "ignored", retryable: true, retryAfter: 3_000 }) as const;
+
+  it("goes on at the rate that the service bears, and leaves it alone for as long as it asked", async () => {
+    const clock = new ManualClock();
+    const before = make();
+    await compose(environment({ clock, classify }), before).execute(async () => 429);
+    await clock.advance(1_000);
+    const kept = json(before.snapshot());
+    expect(kept).toEqual({ used: 0, share: 0.5, pause: 2_000 });
+
+    const later = new ManualClock();
+    await later.advance(9e6);
+    const next = make();
+    next.restore(kept);
+    expect([next.share, next.snapshot()]).toEqual([0.5, kept]);
+    const call = compose(environment({ clock: later }), next);
+    await expect(call.execute(async () => "fine")).rejects.toMatchObject({ retryAfter: 2_000 });
+    await later.advance(2_000);
+    await call.execute(async () => "fine");
+    expect(next.share).toBe(0.5);
+    await later.advance(1_000);
+    await call.execute(async () => "fine");
+    expect(next.share).toBe(0.7);
+  });
+
+  it("takes a snapshot of a limit without feedback, and the other way round", () => {
+    const next = make();
+    next.restore({ used: 3 });
+    expect(next.snapshot()).toEqual({ used: 3, share: 1, pause: 0 });
+    const plain = rateLimit(10);
+    plain.restore({ used: 3, share: 0.5, pause: 7 });
+    expect(plain.snapshot()).toEqual({ used: 3 });
+  });
+
+  it.each([
+    [{ used: 0, share: 0 }, "restore: share must be"],
+    [{ used: 0, share: "1" }, "restore: share must be"],
+    [{ used: 0, pause: -1 }, "restore: pause must be"],
+    [{ share: 0.5 }, "restore: used must be"],
+    [undefined, "restore: used must be"],
+  ])("refuses %j, and stays as it was", (bad, message) => {
+    const policy = make();
+    policy.restore({ used: 2, share: 0.7, pause: 9 });
+    expect(() => policy.restore(bad as never)).toThrow(message);
+    expect(policy.snapshot()).toEqual({ used: 2, share: 0.7, pause: 9 });
+    expect(policy.share).toBe(0.7);
+  });
 });
 
 describe("tokenBudget", () => {
