@@ -10,6 +10,7 @@ import { retry } from "../policies/retry.ts";
 import { timeout } from "../policies/timeout.ts";
 import { type Discovery, DiscoveryError, type Endpoint, type Endpoints } from "./discovery.ts";
 import { type Group, type GroupOptions, group, groupOptions } from "./group.ts";
+import { type GroupSnapshot, readGroupSnapshot } from "./group-snapshot.ts";
 import type { MemberOptions } from "./member.ts";
 
 export interface DiscoveredGroupOptions<Req, Res> extends Omit<GroupOptions<Req, Res>, "members"> {
@@ -69,6 +70,8 @@ export function discoveredGroup<Req, Res>(options: DiscoveredGroupOptions<Req, R
   const services = new Map<string, Service<Req, Res>>();
   let members: Adaptive<readonly MemberOptions<Req, Res>[]> | undefined;
   let inner: Group<Req, Res> | undefined;
+  /** What was restored before anybody was found, and when. */
+  let restored: { readonly snapshot: GroupSnapshot; readonly at: number } | undefined;
   /** When somebody should look, and until when somebody does, by the clock of the calls. */
   let due = -Infinity;
   let looking = -Infinity;
@@ -84,6 +87,7 @@ export function discoveredGroup<Req, Res>(options: DiscoveredGroupOptions<Req, R
     if (members === undefined || inner === undefined) {
       members = adaptive<readonly MemberOptions<Req, Res>[]>(next);
       inner = group({ ...rest, members });
+      if (restored !== undefined) inner.restore(restored.snapshot, restored.at);
     } else if (isSame(before, next)) return inner;
     else members.set(next);
     const added = next.filter(({ name }) => !before.some((each) => each.name === name)).length;
@@ -134,6 +138,12 @@ export function discoveredGroup<Req, Res>(options: DiscoveredGroupOptions<Req, R
       await (await following(context)).check(request, context);
     },
     state: (now: number) => inner?.state(now) ?? [],
+    snapshot: (now: number) => inner?.snapshot(now) ?? { members: {} },
+    restore(snapshot: GroupSnapshot, at: number): void {
+      readGroupSnapshot(snapshot);
+      restored = { snapshot, at };
+      inner?.restore(snapshot, at);
+    },
   });
 }
 

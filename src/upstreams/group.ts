@@ -9,6 +9,7 @@ import type { Service } from "../core/policy.ts";
 import { timeout } from "../policies/timeout.ts";
 import { Outlier, Outliers } from "../state/outliers.ts";
 import { choose } from "./choose.ts";
+import { type GroupSnapshot, readGroupSnapshot } from "./group-snapshot.ts";
 import { Member, type MemberOptions, type MemberState } from "./member.ts";
 
 export interface GroupOptions<Req, Res> {
@@ -49,6 +50,14 @@ export interface Group<in Req, out Res> extends Service<Req, Res> {
    * as often as it wants.
    */
   check(request: Req, options?: CallOptions | Context): Promise<void>;
+  /** Who is left out, for how much longer, and what the checks said: plain JSON to restore from, without times. */
+  snapshot(now: number): GroupSnapshot;
+  /**
+   * Goes on from there with the members of these names; the others stay as they are.
+   *
+   * @throws RangeError or TypeError for what is no snapshot; all then stays as it was
+   */
+  restore(snapshot: GroupSnapshot, now: number): void;
 }
 
 // Envoy's defaults for outlier detection, Kubernetes' for probes.
@@ -183,6 +192,16 @@ export function group<Req, Res>(options: GroupOptions<Req, Res>): Group<Req, Res
   return Object.assign(group, {
     check,
     state: (at: number) => members(at).map((member) => member.state(at)),
+    snapshot: (at: number): GroupSnapshot => ({
+      members: Object.fromEntries(members(at).map((member) => [member.name, member.snapshot(at)])),
+    }),
+    restore(snapshot: GroupSnapshot, at: number): void {
+      const kept = readGroupSnapshot(snapshot);
+      for (const member of members(at)) {
+        const known = kept.get(member.name);
+        if (known !== undefined) member.restore(known, at);
+      }
+    },
   });
 }
 

@@ -10,6 +10,7 @@ export {
 } from "./discovery.ts";
 export { type DnsDiscoveryOptions, dnsDiscovery } from "./dns-discovery.ts";
 export { type Group, type GroupOptions, group, groupOptions } from "./group.ts";
+export type { GroupSnapshot, MemberSnapshot } from "./group-snapshot.ts";
 export type { MemberOptions, MemberState } from "./member.ts";
 export {
   foundIn,

@@ -10,6 +10,7 @@ import { judgeError } from "../policies/verdict.ts";
 import { CheckedHealth } from "../state/checked-health.ts";
 import type { Outlier } from "../state/outliers.ts";
 import { PeakLatency } from "../state/peak-latency.ts";
+import type { MemberSnapshot } from "./group-snapshot.ts";
 
 export interface MemberOptions<Req, Res> {
   /** What it is called; no two members of a group have the same name. */
@@ -78,6 +79,18 @@ export class Member<Req, Res> {
     const { name, priority, inFlight, latency, health, outlier } = this;
     const state = !health.healthy ? "unhealthy" : outlier.isOut(now) ? "ejected" : "in";
     return { name, priority, state, inFlight, latency: latency.known ? latency.now(now) : undefined };
+  }
+
+  snapshot(now: number): MemberSnapshot {
+    const { outlier, health } = this;
+    const { ejections, until } = outlier;
+    return { out: Math.max(0, until - now), ejections, healthy: health.healthy };
+  }
+
+  restore({ out, ejections, healthy }: MemberSnapshot, now: number): void {
+    this.outlier.ejections = ejections;
+    this.outlier.until = now + out;
+    this.health.healthy = healthy;
   }
 
   send(request: Req, context: Context, ended: Ended): Promise<Res> {
