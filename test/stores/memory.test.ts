@@ -21,6 +21,65 @@ describe("memoryStore", () => {
     expect(await store.sync("prices", report({ seq: 4 }), deaf)).toMatchObject({ state: "half-open" });
   });
 
+  describe("keeps what it knows over a restart", () => {
+    const json = <T>(value: T): T => JSON.parse(JSON.stringify(value));
+    const vote = { seq: 2, open: true, fail: 9 };
+
+    async function kept() {
+      const clock = { at: 5_000, now: () => clock.at };
+      const store = memoryStore({ clock });
+      const { epoch } = await store.sync("prices", report(), deaf);
+      await store.sync("prices", report({ ...vote, epoch }), deaf);
+      await store.sync(
+        "limit",
+        { kind: "limiter", replica: "one", seq: 1, epoch: 0, demand: 1, lease: 0 },
+        deaf,
+      );
+      clock.at += 10_000;
+      return { epoch: epoch + 1, snapshot: json(store.snapshot()) };
+    }
+
+    it("a circuit is open for what remained of it, by whatever clock the next process has", async () => {
+      const { epoch, snapshot } = await kept();
+      for (const began of [0, 9e9]) {
+        const clock = { at: began, now: () => clock.at };
+        const store = memoryStore({ clock });
+        store.restore(snapshot);
+        const ask = (seq: number) => store.sync("prices", report({ replica: "new", seq }), deaf);
+        expect(await ask(1)).toMatchObject({ state: "open", epoch, remaining: 20_000 });
+        clock.at += 20_000;
+        expect(await ask(2)).toMatchObject({ state: "half-open" });
+      }
+    });
+
+    it("a limit leases nothing until what the process before had leased has ended", async () => {
+      const clock = { at: 0, now: () => clock.at };
+      const store = memoryStore({ clock });
+      store.restore((await kept()).snapshot);
+      const ask = (seq: number) =>
+        store.sync("limit", { kind: "limiter", replica: "two", seq, epoch: 1, demand: 1, lease: 0 }, deaf);
+      expect(await ask(1)).toMatchObject({ share: 0 });
+      clock.at = 12_000;
+      expect(await ask(2)).toMatchObject({ share: 1 });
+    });
+
+    it.each([
+      [undefined, "restore: records must be an object"],
+      [{ records: 7 }, "restore: records must be an object"],
+      [{ records: { prices: {} } }, "restore: records.prices must be a record"],
+      [{ records: { prices: { version: 3, epoch: 1, clock: 0 } } }, "version 3"],
+    ])("refuses %j, and stays as it was", async (bad, message) => {
+      const { epoch, snapshot } = await kept();
+      const store = memoryStore();
+      store.restore(snapshot);
+      expect(() => store.restore(bad as never)).toThrow(message);
+      expect(await store.sync("prices", report({ replica: "new" }), deaf)).toMatchObject({
+        state: "open",
+        epoch,
+      });
+    });
+  });
+
   it("tells the other replicas of each change, and of nothing else", async () => {
     const store = memoryStore();
     const heard: [string, View][] = [];
