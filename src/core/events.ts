@@ -134,6 +134,7 @@ export interface EventDetails {
   /**
    * An attempt that has a span of its own in a trace ended, or with `layer` what went through the policy of that name.
    * `resends` counts the sends of the call before it; `status` is that of a response, `kind` what went wrong without one.
+   * Of an attempt by HTTP, its method, and the host and port that it went to.
    */
   "span.ended": {
     readonly parentId?: string;
@@ -141,6 +142,9 @@ export interface EventDetails {
     readonly duration: number;
     readonly resends: number;
     readonly layer?: string;
+    readonly method?: string;
+    readonly host?: string;
+    readonly port?: number;
     readonly status?: number;
     readonly kind?: string;
   };

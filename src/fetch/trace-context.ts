@@ -5,6 +5,7 @@ import { between, settings, type Table } from "../core/options.ts";
 import { definePolicyFor, type Policy, type Service } from "../core/policy.ts";
 import { start } from "../core/start.ts";
 import { type Origins, originCheck, urlOf } from "./origins.ts";
+import { methodOf } from "./repeatable.ts";
 import type { FetchCall } from "./resilient-fetch.ts";
 import { hexadecimal } from "./trace-id.ts";
 import { incomingTrace, traceparent } from "./traceparent.ts";
@@ -86,9 +87,20 @@ function reported(
   const tell = (outcome: { readonly status: number } | { readonly kind: string }): void => {
     const duration = clock.now() - began;
     const parent = parentId === undefined ? {} : { parentId };
+    const url = urlOf(call);
+    const where = url === undefined ? {} : { host: url.hostname, port: portOf(url) };
     Context.begin({ trace: span, key })
       .within(environment)
-      .emit({ type: "span.ended", ...parent, sampled, duration, resends, ...outcome });
+      .emit({
+        type: "span.ended",
+        ...parent,
+        sampled,
+        duration,
+        resends,
+        method: methodOf(call),
+        ...where,
+        ...outcome,
+      });
   };
   return start(next, call, context).then(
     (response) => {
@@ -100,4 +112,9 @@ function reported(
       throw error;
     },
   );
+}
+
+function portOf({ port, protocol }: URL): number {
+  if (port !== "") return Number(port);
+  return protocol === "http:" ? 80 : 443;
 }

@@ -49,6 +49,8 @@ const number: Check = (value) => typeof value === "number" && Number.isFinite(va
 const ratio: Check = (value) => number(value) && (value as number) <= 1;
 const label: Check = (value) => typeof value === "string" && value.length > 0 && value.length <= 100;
 const sentence: Check = (value) => typeof value === "string" && value.length > 0 && value.length <= 300;
+/** A name in the DNS has 253 characters at most. */
+const host: Check = (value) => typeof value === "string" && value.length > 0 && value.length <= 253;
 const flag: Check = (value) => typeof value === "boolean";
 const optionalNumber = optional(number);
 
@@ -133,6 +135,9 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
     duration: number,
     resends: number,
     layer: optional(label),
+    method: optional(label),
+    host: optional(host),
+    port: optionalNumber,
     status: optionalNumber,
     kind: optional(label),
   },

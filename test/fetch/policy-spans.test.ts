@@ -147,7 +147,7 @@ describe("policySpans", () => {
     await identity.wrap(deliver)({ version: 1, source, sentAt: 1, dropped: 0, events: sink.events });
     const { spans } = JSON.parse(bodies[0] as string).resourceSpans[0].scopeSpans[0];
     expect(spans).toMatchObject([
-      { name: "default", kind: 3, parentSpanId: spans[1].spanId },
+      { name: "GET default", kind: 3, parentSpanId: spans[1].spanId },
       { name: "timeout", kind: 1, traceId, parentSpanId: caller },
     ]);
     expect(spans[1].attributes).toContainEqual({

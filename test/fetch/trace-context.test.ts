@@ -136,10 +136,24 @@ describe("traceContext", () => {
       ["request.succeeded", traceId, spans[1]],
     ]);
     const key = "https://api.test";
+    const where = { method: "GET", host: "api.test", port: 443, key };
     expect(sink.of("span.ended")).toMatchObject([
-      { parentId: spanId, sampled: true, resends: 0, status: 503, key },
-      { parentId: spanId, sampled: true, resends: 1, status: 200, key },
+      { parentId: spanId, sampled: true, resends: 0, status: 503, ...where },
+      { parentId: spanId, sampled: true, resends: 1, status: 200, ...where },
     ]);
+  });
+
+  it.each([
+    ["http://api.test/a?b", "post", { method: "POST", host: "api.test", port: 80 }],
+    ["https://api.test:8443/", "GET", { method: "GET", host: "api.test", port: 8443 }],
+    ["http://[::1]:1/", "DELETE", { method: "DELETE", host: "[::1]", port: 1 }],
+  ])("says where the attempt to %s went, and never its path", async (input, method, where) => {
+    const { fetch, script, sink } = traced();
+    script(200);
+    await fetch(input, { method });
+    const [ended] = sink.of("span.ended");
+    expect(ended).toMatchObject(where);
+    expect(JSON.stringify(ended)).not.toMatch(/\?b|"\//);
   });
 
   it("hedge > traceContext: each call has its span, and the one that lost says so under it", async () => {

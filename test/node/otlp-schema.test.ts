@@ -68,6 +68,30 @@ const events: readonly PolicyEvent[] = [
   {
     ...stamp,
     ...traced,
+    type: "span.ended",
+    sampled: true,
+    duration: 20,
+    resends: 2,
+    method: "PURGE",
+    host: "api.example.com",
+    port: 443,
+    status: 200,
+  },
+  {
+    ...stamp,
+    ...traced,
+    type: "span.ended",
+    parentId: "00f067aa0ba902b7",
+    sampled: true,
+    duration: 25,
+    resends: 0,
+    layer: "retry",
+    kind: "value",
+  },
+  { ...stamp, type: "circuit.closed", circuit: "prices", from: "half-open", openFor: 31_000 },
+  {
+    ...stamp,
+    ...traced,
     type: "circuit.opened",
     circuit: "prices",
     from: "closed",
@@ -93,6 +117,13 @@ it.each(["metrics", "traces", "logs"] as const)(
       }),
     );
     await deliver({ version: 1, source: { id: "abc", kind: "node" }, sentAt: at + 500, dropped: 3, events });
+    // What the schema must have seen: spans of attempts and of policies, sums and both kinds of histograms.
+    const wanted = {
+      metrics: ['"sum":{', '"histogram":{', '"exponentialHistogram":{'],
+      traces: ['"kind":1', '"kind":3'],
+      logs: [],
+    };
+    for (const text of wanted[signal]) expect(JSON.stringify(sent[0])).toContain(text);
     const type = types[signal];
     if (type === undefined) throw new Error(`the schema has no ${signal}`);
     const message = type.fromObject(withIds(sent[0], (id) => Buffer.from(id, "hex").toString("base64")));

@@ -238,7 +238,7 @@ describe("otlp > metrics", () => {
       { "resilience.circuit": "c", "resilience.state": "closed", "resilience.result": "success", asInt: "2" },
       { "resilience.circuit": "c", "resilience.state": "open", "resilience.result": "rejected", asInt: "1" },
     ]);
-    expect(counted("resilience.timeouts")).toEqual([
+    expect(counted("resilience.timeout.operations")).toEqual([
       { "resilience.result": "success", asInt: "8" },
       { "resilience.result": "timeout", asInt: "1" },
     ]);
@@ -389,6 +389,98 @@ describe("otlp > traces", () => {
         status: { code: 2 },
       },
     ]);
+  });
+});
+
+describe("otlp > attempts by HTTP", () => {
+  const attempt = {
+    ...stamp,
+    ...traced,
+    type: "span.ended",
+    sampled: true,
+    duration: 30,
+    resends: 0,
+    method: "GET",
+    host: "api.test",
+    port: 8443,
+  } as const;
+
+  it("are spans with the method, and the address and port that they went to", async () => {
+    const { bodyOf, deliver } = collector({ signals: ["traces"] });
+    await deliver(
+      batchOf([
+        { ...attempt, status: 200 },
+        { ...attempt, method: "PURGE", kind: "TypeError" },
+      ]),
+    );
+    const body = bodyOf("traces") as { resourceSpans: { scopeSpans: { spans: Point[] }[] }[] };
+    const spans = body.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((each) => each.spans));
+    const where = { "server.address": "api.test", "server.port": "8443", kind: 3 };
+    expect(spans.map(plain)).toMatchObject([
+      { ...where, name: "GET prices", "http.request.method": "GET", "http.response.status_code": "200" },
+      {
+        ...where,
+        name: "HTTP prices",
+        "http.request.method": "_OTHER",
+        "http.request.method_original": "PURGE",
+        "error.type": "TypeError",
+      },
+    ]);
+  });
+
+  it("are counted in http.client.request.duration, sampled or not, and policies' own spans are not", async () => {
+    const { bodyOf, deliver } = collector({ signals: ["metrics"] });
+    await deliver(
+      batchOf([
+        { ...attempt, status: 200 },
+        { ...attempt, sampled: false, duration: 7_000, status: 200 },
+        { ...attempt, duration: 20_000, status: 503 },
+        { ...attempt, layer: "retry" },
+      ]),
+    );
+    interface Found {
+      readonly name: string;
+      readonly unit: string;
+      readonly histogram: { readonly aggregationTemporality: number; readonly dataPoints: Point[] };
+    }
+    const body = bodyOf("metrics") as { resourceMetrics: { scopeMetrics: { metrics: Found[] }[] }[] };
+    const metrics = body.resourceMetrics.flatMap(({ scopeMetrics }) =>
+      scopeMetrics.flatMap((each) => each.metrics),
+    );
+    const found = metrics.find(({ name }) => name === "http.client.request.duration") as Found;
+    expect([found.unit, found.histogram.aggregationTemporality]).toEqual(["s", 1]);
+    const bounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+    const held = (...buckets: number[]) =>
+      Array.from({ length: 15 }, (_, bucket) => String(buckets.filter((each) => each === bucket).length));
+    expect(found.histogram.dataPoints.map(plain)).toMatchObject([
+      {
+        "http.request.method": "GET",
+        "server.address": "api.test",
+        "server.port": "8443",
+        "http.response.status_code": "200",
+        count: "2",
+        sum: 7.03,
+        explicitBounds: bounds,
+        bucketCounts: held(3, 12),
+      },
+      { "http.response.status_code": "503", "error.type": "503", count: "1", bucketCounts: held(14) },
+    ]);
+  });
+
+  it("and what calls and circuits came to are histograms of Prometheus' names", async () => {
+    const { bodyOf, deliver } = collector({ signals: ["metrics"] });
+    await deliver(
+      batchOf([
+        { ...stamp, type: "request.succeeded", duration: 5, attempts: 3 },
+        { ...stamp, type: "request.failed", duration: 5, attempts: 0, kind: "circuit-open" },
+        { ...stamp, type: "circuit.closed", circuit: "db", from: "half-open", openFor: 31_000 },
+      ]),
+    );
+    const text = JSON.stringify(bodyOf("metrics"));
+    expect(text).toContain('"name":"resilience.retry.attempts"');
+    expect(text).toContain('"count":"1","sum":3,"bucketCounts":["0","0","1","0","0","0","0"]');
+    expect(text).toContain('"name":"resilience.circuit_breaker.open_duration"');
+    expect(text).toContain('"count":"1","sum":31,"bucketCounts":["0","0","0","0","1","0","0","0","0","0"]');
   });
 });
 

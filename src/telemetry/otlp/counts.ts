@@ -4,7 +4,7 @@ import type { Attributes } from "./wire.ts";
 export type Counter =
   | "resilience.requests"
   | "resilience.retries"
-  | "resilience.timeouts"
+  | "resilience.timeout.operations"
   | "resilience.rejections"
   | "resilience.fallbacks"
   | "resilience.hedges"
@@ -16,7 +16,10 @@ export type Counter =
 export const counters: Readonly<Record<Counter, readonly [unit: string, description: string]>> = {
   "resilience.requests": ["{call}", "Calls that ended, after all policies."],
   "resilience.retries": ["{attempt}", "Attempts after the first."],
-  "resilience.timeouts": ["{operation}", "Operations under a timeout, by whether they ended within it."],
+  "resilience.timeout.operations": [
+    "{operation}",
+    "Operations under a timeout, by whether they ended within it.",
+  ],
   "resilience.rejections": ["{call}", "Calls that a policy refused, by the kind of policy."],
   "resilience.fallbacks": ["{call}", "Calls that went on to another branch."],
   "resilience.hedges": ["{attempt}", "Hedges, by what became of them."],
@@ -69,7 +72,7 @@ export function countsOf(event: PolicyEvent): readonly Counted[] {
           ...(event.type === "request.failed" && { "error.type": event.kind }),
         }),
         ...(event.circuits ?? []).map(({ circuit, state, result }) => circuitCall(circuit, state, result)),
-        ["resilience.timeouts", { ...policy, "resilience.result": "success" }, event.inTime ?? 0],
+        ["resilience.timeout.operations", { ...policy, "resilience.result": "success" }, event.inTime ?? 0],
       ];
     case "circuit.called":
       return [circuitCall(event.circuit, event.state, event.result)];
@@ -83,7 +86,7 @@ export function countsOf(event: PolicyEvent): readonly Counted[] {
         "resilience.state": states[event.type],
       });
     case "timeout.occurred":
-      return one("resilience.timeouts", { "resilience.result": "timeout" });
+      return one("resilience.timeout.operations", { "resilience.result": "timeout" });
     case "retry.attempted":
       return one("resilience.retries", { "error.type": event.kind });
     case "fallback.used":

@@ -1,5 +1,7 @@
+import { Histogram } from "../../state/histogram.ts";
 import type { EventBatch } from "../batch-format.ts";
 import { type Counter, counters, countsOf } from "./counts.ts";
+import { type HistogramName, histograms, recordOf } from "./histograms.ts";
 import { type Attributes, attributes, type KeyValue, nanoseconds, type Resource, scope } from "./wire.ts";
 
 interface Point {
@@ -22,6 +24,13 @@ interface HistogramPoint extends Point {
   readonly max: number;
 }
 
+interface BoundedPoint extends Point {
+  readonly count: string;
+  readonly sum: number;
+  readonly bucketCounts: readonly string[];
+  readonly explicitBounds: readonly number[];
+}
+
 interface Metric {
   readonly name: string;
   readonly description: string;
@@ -31,6 +40,7 @@ interface Metric {
     readonly aggregationTemporality: 1;
     readonly isMonotonic: true;
   };
+  readonly histogram?: { readonly dataPoints: readonly BoundedPoint[]; readonly aggregationTemporality: 1 };
   readonly exponentialHistogram?: {
     readonly dataPoints: readonly HistogramPoint[];
     readonly aggregationTemporality: 1;
@@ -67,6 +77,34 @@ class Counts {
       attributes: attributes(given),
       ...span,
       asInt: String(value),
+    }));
+  }
+}
+
+/** Histograms of one name, that are told apart by their attributes. */
+class Bounded {
+  readonly #bounds: readonly number[];
+  readonly #points = new Map<string, { readonly attributes: Attributes; readonly histogram: Histogram }>();
+
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+  }
+
+  record(attributes: Attributes, value: number): void {
+    const key = JSON.stringify(attributes);
+    const point = this.#points.get(key) ?? { attributes, histogram: new Histogram(this.#bounds) };
+    point.histogram.record(value);
+    this.#points.set(key, point);
+  }
+
+  points(span: Pick<Point, "startTimeUnixNano" | "timeUnixNano">): BoundedPoint[] {
+    return [...this.#points.values()].map(({ attributes: given, histogram: { counts, sum } }) => ({
+      attributes: attributes(given),
+      ...span,
+      count: String(counts.reduce((all, each) => all + each, 0)),
+      sum,
+      bucketCounts: counts.map(String),
+      explicitBounds: this.#bounds,
     }));
   }
 }
@@ -113,6 +151,7 @@ class Durations {
 export function metricsOf(batch: EventBatch, resource: Resource, since: number): MetricsRequest | undefined {
   const counts = new Map<Counter, Counts>();
   const durations = new Map<string, Durations>();
+  const bounded = new Map<HistogramName, Bounded>();
   const count = (name: Counter, attributes: Attributes, by?: number): void => {
     const known = counts.get(name) ?? new Counts();
     counts.set(name, known);
@@ -121,6 +160,13 @@ export function metricsOf(batch: EventBatch, resource: Resource, since: number):
   if (batch.dropped > 0) count("resilience.events.dropped", {}, batch.dropped);
   for (const event of batch.events) {
     for (const [name, told, by] of countsOf(event)) count(name, told, by);
+    const record = recordOf(event);
+    if (record !== undefined) {
+      const [name, told, value] = record;
+      const known = bounded.get(name) ?? new Bounded(histograms[name].bounds);
+      bounded.set(name, known);
+      known.record(told, value);
+    }
     if ((event.type !== "request.succeeded" && event.type !== "request.failed") || event.attempts === 0)
       continue;
     const known = durations.get(event.policy) ?? new Durations();
@@ -134,6 +180,11 @@ export function metricsOf(batch: EventBatch, resource: Resource, since: number):
     if (dataPoints.length === 0) return [];
     return { name, description, unit, sum: { dataPoints, aggregationTemporality: delta, isMonotonic: true } };
   });
+  for (const [name, points] of bounded) {
+    const { unit, description } = histograms[name];
+    const histogram = { dataPoints: points.points(span), aggregationTemporality: delta } as const;
+    metrics.push({ name, description, unit, histogram });
+  }
   if (durations.size > 0) metrics.push(durationMetric(durations, span));
   if (metrics.length === 0) return undefined;
   return { resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics }] }] };

@@ -1,5 +1,6 @@
 import type { PolicyEvent } from "../../core/events.ts";
 import type { EventBatch } from "../batch-format.ts";
+import { errorOf, httpAttributes, methodOf } from "./http-attributes.ts";
 import { attributes, type KeyValue, nanoseconds, type Resource, scope } from "./wire.ts";
 
 type SpanEnded = Extract<PolicyEvent, { readonly type: "span.ended" }>;
@@ -41,19 +42,20 @@ export function tracesOf(batch: EventBatch, resource: Resource): TracesRequest |
 
 /**
  * A policy's span is internal and has its name. Source of an attempt's: OpenTelemetry's conventions for HTTP client spans, one
- * an attempt, `resend_count` from the first retry on.
+ * an attempt, `resend_count` from the first retry on; the policy stands where they have a template of the URL.
  */
 function spanOf(event: SpanEnded): Span[] {
-  const { traceId, spanId, parentId, at, duration, resends, layer, status, kind, policy, key } = event;
+  const { traceId, spanId, parentId, at, duration, resends, layer, policy, key } = event;
   if (traceId === undefined || spanId === undefined) return [];
-  const error = kind ?? (status !== undefined && status >= 400 ? String(status) : undefined);
+  const error = errorOf(event);
+  const method = methodOf(event);
   return [
     {
       traceId,
       spanId,
       ...(parentId !== undefined && { parentSpanId: parentId }),
       flags: sampledFlag,
-      name: layer ?? policy,
+      name: layer ?? (method === undefined ? policy : `${method === "_OTHER" ? "HTTP" : method} ${policy}`),
       kind: layer === undefined ? client : internal,
       startTimeUnixNano: nanoseconds(at - duration),
       endTimeUnixNano: nanoseconds(at),
@@ -61,9 +63,9 @@ function spanOf(event: SpanEnded): Span[] {
         "resilience.policy": policy,
         "resilience.key": key,
         "resilience.layer": layer,
-        "http.response.status_code": status,
+        ...httpAttributes(event),
+        "http.request.method_original": method === "_OTHER" ? event.method : undefined,
         "http.request.resend_count": resends === 0 ? undefined : resends,
-        "error.type": error,
       }),
       status: error === undefined ? {} : { code: failed },
     },
