@@ -127,16 +127,22 @@ describe("entry points", () => {
       import { resilientFetch } from "${manifest.name}/fetch";
       import { memoryStore } from "${manifest.name}/stores/memory";
       import { batch, overHttp } from "${manifest.name}/telemetry";
+      import { CircuitObject, resilientFetch as shared } from "${manifest.name}/workers";
+      export { CircuitObject };
+      const served = shared({ fetch: async () => new Response("served") });
       const sink = batch({ deliver: overHttp({ url: "https://collector.test" }), source: "worker" });
       const made = [
         compose(fallback(0), timeout("1s"), retry(), circuitBreaker({ shared: memoryStore() })),
         keyed(() => standard()), parse("standard | answer(0)"), resilientFetch({ environment: { sink } }),
       ];
       export default {
-        async test() {
+        async test(controller, env) {
           for (const entry of [${subpaths.map((_, index) => `e${index}`)}])
             if (Object.keys(entry).length === 0) throw new Error("an entry point exports nothing");
           if ((await made[0].execute(async () => 5)) !== 5) throw new Error("the policy does not work");
+          await served("https://origin.test/");
+          const circuit = env.CIRCUITS.getByName("https://origin.test");
+          for (let view; view?.state !== "closed"; view = await circuit.view()) await scheduler.wait(10);
         },
       };`,
       inWorkerd,
@@ -148,14 +154,22 @@ describe("entry points", () => {
       await writeFile(
         join(folder, "config.capnp"),
         `using Workerd = import "/workerd/workerd.capnp";
-        const config :Workerd.Config = (services = [(name = "main", worker = .worker)]);
+        const config :Workerd.Config = (services = [
+          (name = "main", worker = .worker),
+          (name = "disk", disk = (path = "${folder}", writable = true)),
+        ]);
         const worker :Workerd.Worker = (
           modules = [(name = "worker.js", esModule = embed "worker.js")],
           compatibilityDate = "2026-06-01",
           compatibilityFlags = ["disallow_eval_during_startup"],
+          bindings = [(name = "CIRCUITS", durableObjectNamespace = "CircuitObject")],
+          durableObjectNamespaces = [(className = "CircuitObject", uniqueKey = "circuits", enableSql = true)],
+          durableObjectStorage = (localDisk = "disk"),
         );`,
       );
-      await run(join(root, "node_modules/.bin/workerd"), ["test", join(folder, "config.capnp")]);
+      await run(join(root, "node_modules/.bin/workerd"), ["test", join(folder, "config.capnp")], {
+        timeout: 25_000,
+      });
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
