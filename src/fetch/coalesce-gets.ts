@@ -1,3 +1,4 @@
+import type { Tunable } from "../core/adaptive.ts";
 import { whole } from "../core/check.ts";
 import type { Context } from "../core/context.ts";
 import { as, type Check, settings, type Table } from "../core/options.ts";
@@ -11,7 +12,7 @@ import { headersOf } from "./with-headers.ts";
 
 export interface CoalesceGetsOptions {
   /** Bytes of a body that is shared at most. Default 1000000. */
-  readonly maximumBytes?: number;
+  readonly maximumBytes?: Tunable<number>;
   /** Request headers that make no difference. Default `["traceparent", "tracestate"]`. */
   readonly ignore?: readonly string[];
 }

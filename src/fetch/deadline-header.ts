@@ -1,3 +1,4 @@
+import type { Tunable } from "../core/adaptive.ts";
 import type { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
 import { as, duration, oneOf, settings, type Table } from "../core/options.ts";
@@ -15,7 +16,7 @@ export interface DeadlineHeaderOptions {
   /** Which origins are told, beside the page's own. Default none. */
   readonly origins?: Origins;
   /** How much less than is left is told, for the way there and back. Default 0. */
-  readonly margin?: Duration;
+  readonly margin?: Tunable<Duration>;
 }
 
 const table = {

@@ -1,3 +1,4 @@
+import type { Tunable } from "../core/adaptive.ts";
 import type { Classify } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import type { Duration } from "../core/duration.ts";
@@ -16,7 +17,7 @@ export interface IdempotencyKeyOptions {
   /** Makes a key, as it stands in the header. Default: 32 hexadecimal digits, in quotes as the draft wants it. */
   readonly mint?: (random: Random) => string;
   /** How long to wait after a 409 that does not say. Default `"1s"`. */
-  readonly conflictWait?: Duration;
+  readonly conflictWait?: Tunable<Duration>;
 }
 
 const table = {

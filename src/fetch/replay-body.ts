@@ -1,3 +1,4 @@
+import type { Tunable } from "../core/adaptive.ts";
 import type { Context } from "../core/context.ts";
 import { count, settings, type Table } from "../core/options.ts";
 import { definePolicyFor, identity, type Policy, type Service } from "../core/policy.ts";
@@ -6,7 +7,7 @@ import type { FetchCall } from "./resilient-fetch.ts";
 
 export interface ReplayBodyOptions {
   /** Bytes that are kept of one body. Default 1048576. */
-  readonly upTo?: number;
+  readonly upTo?: Tunable<number>;
 }
 
 const table = { upTo: { check: count(), initial: 1_048_576 } } as const;

@@ -1,3 +1,4 @@
+import type { Tunable } from "../core/adaptive.ts";
 import { judgeValue } from "../core/classify.ts";
 import { Context } from "../core/context.ts";
 import { degrade } from "../core/degrade.ts";
@@ -26,9 +27,9 @@ export interface StaleIfErrorOptions {
    */
   readonly cache?: string | (() => HttpCache | Promise<HttpCache>);
   /** How long after it went stale an answer may stand in for a failure, at most. Default `"24h"`. */
-  readonly within?: Duration;
+  readonly within?: Tunable<Duration>;
   /** Bytes of an answer that is kept at most. Default 1000000. */
-  readonly maximumBytes?: number;
+  readonly maximumBytes?: Tunable<number>;
   /** Whether others than the one who asked get what is kept. Default: on Workers, whose cache is a data centre's. */
   readonly shared?: boolean;
 }

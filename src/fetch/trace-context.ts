@@ -1,3 +1,4 @@
+import type { Tunable } from "../core/adaptive.ts";
 import type { Trace } from "../core/call.ts";
 import { Context } from "../core/context.ts";
 import { kindOf } from "../core/events.ts";
@@ -15,7 +16,7 @@ export interface TraceContextOptions {
   /** Which origins are told, beside the page's own. Default none. */
   readonly origins?: Origins;
   /** Which share of the traces that begin here is marked as sampled. Default 1. */
-  readonly sampleRate?: number;
+  readonly sampleRate?: Tunable<number>;
 }
 
 const table = {
