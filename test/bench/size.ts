@@ -33,10 +33,7 @@ const rows: readonly (readonly [name: string, code: string])[] = [
   ["@git-stunts/alfred, all of it", `export * from "@git-stunts/alfred"`],
   ["opossum, without Node's `events`", `export { default } from "opossum"`],
   ["`resilientFetch`", `export { resilientFetch } from "ninelives/fetch"`],
-  [
-    "the same of `ninelives/browser`, with idb-keyval",
-    `export { resilientFetch } from "ninelives/browser"`,
-  ],
+  ["the same of `ninelives/browser`, with idb-keyval", `export { resilientFetch } from "ninelives/browser"`],
   ["ky", `export { default } from "ky"`],
   ["@fetchkit/ffetch", `export * from "@fetchkit/ffetch"`],
 ];
