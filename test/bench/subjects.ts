@@ -90,6 +90,18 @@ const alfredBulkhead = () => alfred.Policy.bulkhead({ limit: plenty });
 
 const oursStack = () => compose(retry(3), circuitBreaker(), timeout(shorter), bulkhead(plenty));
 
+/** The least that a policy can be which hears how a call ended. */
+const throughThen = definePolicy(
+  "then",
+  (next) => (request, context) =>
+    next(request, context).then(
+      (value) => value,
+      (error: unknown) => {
+        throw error;
+      },
+    ),
+);
+
 /** A call by a caller who catches what is thrown. */
 const caught = ({ name, call }: Contestant): Contestant => ({
   name,
@@ -117,6 +129,8 @@ export async function sections(): Promise<Section[]> {
         ),
         opossums(false),
         alfreds(alfredBreaker()),
+        ours(identity, "ninelives: the call and its context"),
+        ours(throughThen, "the same and one then"),
       ],
     },
     {
