@@ -22,7 +22,10 @@ export interface Prepared {
   readonly remade: readonly string[];
   /** The `name`s that its policies got, in the order of the text. */
   readonly names: readonly string[];
-  /** Puts it in force: from here on, calls go by it. */
+  /**
+   * Puts it in force: from here on, calls go by it. It goes on with what was in force when it was prepared: where another
+   * text was put in force since, prepare it anew, or what only that one has counted is lost.
+   */
   commit(): void;
 }
 

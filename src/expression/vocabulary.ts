@@ -62,18 +62,20 @@ const options =
     return make({ [first]: args[0], ...named } as never);
   };
 
-/** Calls a policy that takes one argument, which may stand with its name. */
-const only =
-  (make: (value: never) => Policy, name: string): TextFunction =>
+/** Calls what takes one argument, which may stand with its name, and then perhaps an object of options. */
+const leading =
+  (make: (value: never, more: never) => unknown, first: string, ...more: readonly string[]): TextFunction =>
   (...args: unknown[]) => {
-    const named = takeNamed(args);
-    if (named === undefined) return make(args[0] as never);
-    known(named, make.name, [name]);
-    return make(named[name] as never);
+    const named = takeNamed(args) ?? {};
+    known(named, make.name, [first, ...more]);
+    if (args.length > 1) throw new TypeError(`${make.name} takes its options by name, save ${first}`);
+    const { [first]: value, ...rest } = named;
+    if (args.length === 1 && first in named) throw new TypeError(`${make.name} got ${first} twice`);
+    return make((args.length === 1 ? args[0] : value) as never, rest as never);
   };
 
-/** Calls a policy that takes no options. */
-function bare(name: string, make: () => Policy): TextFunction {
+/** Calls what takes no options. */
+function bare(name: string, make: () => unknown): TextFunction {
   return (...args: unknown[]) => {
     if (args.length > 0) throw new TypeError(`${name} takes no options`);
     return make();
@@ -109,7 +111,7 @@ export const policies: Readonly<Record<string, TextFunction>> = {
   retry: options(retry, "attempts"),
   standard: options(standard),
   throttle: options(throttle, "k"),
-  timeout: only(timeout, "after"),
+  timeout: leading(timeout, "after"),
   webService: options(webService),
 };
 
@@ -117,17 +119,17 @@ export const policies: Readonly<Record<string, TextFunction>> = {
 export const values: Readonly<Record<string, TextFunction>> = {
   aimd,
   aimdRate,
-  constant,
-  exponential,
-  gcra,
+  constant: leading(constant, "delay"),
+  exponential: leading(exponential, "first", "factor"),
+  gcra: bare("gcra", gcra),
   gradient2,
-  linear,
+  linear: leading(linear, "step"),
   percentile,
   retryBudget,
   sequence,
-  slidingCounter,
-  slidingLog,
-  tokenBucket,
+  slidingCounter: bare("slidingCounter", slidingCounter),
+  slidingLog: bare("slidingLog", slidingLog),
+  tokenBucket: bare("tokenBucket", tokenBucket),
   tokenBudget,
   vegas,
 };

@@ -1,5 +1,5 @@
 import { type Changeable, changeable } from "../core/adaptive.ts";
-import { within } from "../core/check.ts";
+import { known, within } from "../core/check.ts";
 import type { Outcome } from "../core/classify.ts";
 import type { Context } from "../core/context.ts";
 import { type DescribedCall, describeValue } from "../core/description.ts";
@@ -49,6 +49,7 @@ export function exponential(first: Changeable<Duration>, options: ExponentialOpt
     (value = 2, option) => within(value, option, 1, 100),
     "exponential: factor",
   );
+  known(options, "exponential", ["factor"]);
   return {
     recipe: {
       call: "exponential",
@@ -106,7 +107,7 @@ export function delayOf(
   }
   return refuse(
     option,
-    'a back-off such as exponential("100ms"), an iterable of durations or a function',
+    'one such as exponential("100ms"), an iterable of durations or a function',
     backoff,
     TypeError,
   );

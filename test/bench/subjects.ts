@@ -5,6 +5,7 @@ import * as alfred from "@git-stunts/alfred";
 import * as cockatiel from "cockatiel";
 import ky from "ky";
 import {
+  adaptive,
   adaptiveLimit,
   bulkhead,
   cache,
@@ -12,6 +13,7 @@ import {
   circuitBreaker,
   coalesce,
   compose,
+  type Duration,
   definePolicy,
   environment,
   fallback,
@@ -101,6 +103,19 @@ const throughThen = definePolicy(
       },
     ),
 );
+
+/** The same, of which every value that a call reads may change while it runs. */
+const oursAdaptive = () =>
+  compose(
+    retry({ attempts: adaptive(3), maximumDelay: adaptive<Duration>("30s") }),
+    circuitBreaker({
+      failureRate: adaptive(0.5),
+      window: adaptive<Duration | number>(100),
+      minimumCalls: adaptive(20),
+    }),
+    timeout(adaptive<Duration>(shorter)),
+    bulkhead({ limit: adaptive(plenty) }),
+  );
 
 /** A call by a caller who catches what is thrown. */
 const caught = ({ name, call }: Contestant): Contestant => ({
@@ -205,6 +220,7 @@ export async function sections(): Promise<Section[]> {
         bare,
         ours(oursStack()),
         ours(compose(environment({ sink: memorySink() }), oursStack()), "ninelives, events into a ring"),
+        ours(oursAdaptive(), "ninelives, options that may change"),
         cockatiels(
           cockatiel.wrap(cockatielRetry(), cockatielBreaker(), cockatielTimeout(), cockatielBulkhead()),
         ),

@@ -43,6 +43,12 @@ describe("back-off", () => {
   });
 });
 
+it("exponential has one option", () => {
+  expect(() => exponential("1s", { facto: 3 } as object)).toThrow(
+    'exponential has no option "facto"; it has factor',
+  );
+});
+
 describe("any back-off", () => {
   const outcome = { error: new Error("down") };
   const context = Context.begin();
@@ -95,7 +101,7 @@ describe("any back-off", () => {
   ])("refuses %j", (given, quoted) => {
     expect(() => delayOf(given as never, "retry: backoff")).toThrow(
       new TypeError(
-        `retry: backoff must be a back-off such as exponential("100ms"), an iterable of durations or a function, but is ${quoted}`,
+        `retry: backoff must be one such as exponential("100ms"), an iterable of durations or a function, but is ${quoted}`,
       ),
     );
   });

@@ -471,11 +471,7 @@ describe("retry", () => {
     ["maximumDelay", { maximumDelay: -1 }, "retry: maximumDelay must be a duration"],
     ["within", { within: "1d" as "1h" }, 'but is "1d"'],
     ["jitter", { jitter: "some" as "full" }, '"some"'],
-    [
-      "backoff",
-      { backoff: "100ms" as never },
-      'retry: backoff must be a back-off such as exponential("100ms")',
-    ],
+    ["backoff", { backoff: "100ms" as never }, 'retry: backoff must be one such as exponential("100ms")'],
     ["budget", { budget: 3 as never }, "retry: budget must be a budget such as retryBudget(), but is 3"],
     ["budget", { budget: {} as never }, "retry: budget must be a budget such as retryBudget(), but is {}"],
     ["tries", { tries: 3 } as RetryOptions, 'retry has no option "tries"; it has attempts, backoff'],
