@@ -6,6 +6,19 @@ import { doubtful, unheard, worstCircuit } from "./trouble.ts";
 /** What a badge can say: a circuit's state, that no circuit was seen to open, or that nobody tells of it any more. */
 export type BadgeState = CircuitState | "never-opened" | "unheard" | "unknown";
 
+/** What a badge says in words. */
+export const badgeWords: Readonly<Record<BadgeState, string>> = {
+  closed: "closed",
+  open: "open",
+  "half-open": "half-open",
+  "forced-open": "forced open",
+  disabled: "disabled",
+  "metrics-only": "metrics only",
+  "never-opened": "not opened",
+  unheard: "not heard of",
+  unknown: "unknown",
+};
+
 /** What the badge of a policy says: its worst circuit, if it has told of one. */
 export function badgeOf({ circuits, lastEventAt }: PolicyState, now: number): BadgeState {
   const worst = worstCircuit(circuits, now);

@@ -1,5 +1,5 @@
 import type { PolicyState, WindowName } from "ninelives/observer";
-import { badgeOf } from "./circuit-words.ts";
+import { badgeOf, badgeWords } from "./circuit-words.ts";
 import { byTrouble } from "./trouble.ts";
 
 /** By what policies may be sorted. */
@@ -16,7 +16,10 @@ export type Grouping = (typeof groupings)[number];
  */
 export function groupOf(state: PolicyState, grouping: Grouping, now: number): string {
   const { policy } = state;
-  if (grouping === "state") return badgeOf(state, now).replace("-", " ");
+  if (grouping === "state") {
+    const badge = badgeOf(state, now);
+    return badgeWords[badge] ?? badge;
+  }
   if (grouping === "name") return /^[^./:[]+/.exec(policy)?.[0] ?? policy;
   return /\[(.+)\]$|[/:]([^/:]+)$/.exec(policy)?.slice(1).find(Boolean) ?? noKey;
 }

@@ -226,7 +226,7 @@ describe("trouble", () => {
     expect(grouped("shop[eu:acme]", "key")).toBe("eu:acme");
     expect(grouped("tenant:acme", "key")).toBe("acme");
     expect(grouped("shop.prices", "key")).toBe("no key");
-    expect(groupOf(policy("a", { circuits: [circuit("half-open")] }), "state", 0)).toBe("half open");
+    expect(groupOf(policy("a", { circuits: [circuit("half-open")] }), "state", 0)).toBe("half-open");
   });
 
   it("says in words what needs a look, the worst first, and counts what is too much to name", () => {

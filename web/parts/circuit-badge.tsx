@@ -1,16 +1,4 @@
-import type { BadgeState } from "../circuit-words.ts";
-
-const words: Readonly<Record<BadgeState, string>> = {
-  closed: "closed",
-  open: "open",
-  "half-open": "half-open",
-  "forced-open": "forced open",
-  disabled: "disabled",
-  "metrics-only": "metrics only",
-  "never-opened": "not opened",
-  unheard: "not heard of",
-  unknown: "unknown",
-};
+import { type BadgeState, badgeWords } from "../circuit-words.ts";
 
 const meanings: Readonly<Record<BadgeState, string>> = {
   closed: "calls pass",
@@ -26,11 +14,11 @@ const meanings: Readonly<Record<BadgeState, string>> = {
 
 /** The state of a circuit by shape, word and colour. */
 export function CircuitBadge({ state }: { state: BadgeState }) {
-  const known = state in words ? state : "unknown";
+  const known = state in badgeWords ? state : "unknown";
   return (
     <span class="badge" data-state={known} title={meanings[known]}>
       <Shape state={known} />
-      <span>{known === state ? words[state] : state}</span>
+      <span>{known === state ? badgeWords[state] : state}</span>
     </span>
   );
 }

@@ -13,13 +13,12 @@ export function Unheard() {
       {absent !== null && (
         <p>
           {absent.shards.length} of {absent.of} shards of the observer{" "}
-          {absent.shards.length === 1 ? "does" : "do"} not answer: what is shown lacks the policies that they
-          have.
+          {absent.shards.length === 1 ? "does not answer: its" : "do not answer: their"} policies are unknown.
         </p>
       )}
       {last !== undefined && (
         <p>
-          The observer was restarted: of {timeOfDay(last.from)} to {timeOfDay(last.to)} something may be
+          The observer was restarted: between {timeOfDay(last.from)} and {timeOfDay(last.to)} something may be
           missing.
         </p>
       )}

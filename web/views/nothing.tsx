@@ -12,8 +12,9 @@ export function Nothing() {
           are, how many fail and how long they take.
         </p>
         <p>
-          The observer is listening. Send a request through <code>/gateway/&lt;upstream&gt;/</code>, or let a
-          page send its events to <code>/v1/events</code>: the policy shows up here within a second.
+          {model.link.state === "live" && "The observer is listening. "}Send a request through{" "}
+          <code>/gateway/&lt;upstream&gt;/</code>, or let a page send its events to <code>/v1/events</code>:
+          the policy shows up here within a second.
         </p>
       </Empty>
     );
