@@ -8,7 +8,7 @@ import { resources } from "./wire.ts";
 /** How the gateway calls the shop's origin. */
 const policy =
   "timeout(5s) + retry(3, backoff: exponential(100ms))" +
-  " + circuitBreaker(consecutiveFailures: 5, openFor: 10s, maximumOpenFor: 20s) + timeout(2s)";
+  " + circuitBreaker(consecutiveFailures: 5, openFor: 6s, maximumOpenFor: 9s) + timeout(2s)";
 
 const upstreams = {
   ...Object.fromEntries(

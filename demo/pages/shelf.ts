@@ -16,7 +16,7 @@ import { type Kept, keep, recall } from "./last-known.ts";
 export const text = `
 timeout(4s)
 + retry(2, backoff: exponential(100ms))
-+ circuitBreaker(consecutiveFailures: 3, openFor: 8s, maximumOpenFor: 16s)
++ circuitBreaker(consecutiveFailures: 3, openFor: 4s, maximumOpenFor: 6s)
 + timeout(3s)
 | answer(kept)
 `.trim();
