@@ -1,22 +1,17 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import axe, { type AxeResults } from "axe-core";
-import type { AlertReport, ObservedEvent } from "ninelives/observer";
+import axe from "axe-core";
+import type { ObservedEvent } from "ninelives/observer";
 import { type Browser, type BrowserContext, type Page, chromium as playwright } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { chromium, chromiumArguments } from "../chromium.ts";
+import { alive, at } from "./living-observer.ts";
+import { look, wide } from "./look.ts";
 import { calledPolicy, PlayedObserver, systemOf } from "./played-observer.ts";
-
-const pictures = join(import.meta.dirname, "../../.reports/screenshots");
-const wide = { width: 1440, height: 900 };
-const phone = { width: 390, height: 844 };
 
 let browser: Browser;
 let context: BrowserContext | undefined;
 const complaints: string[] = [];
 
 beforeAll(async () => {
-  mkdirSync(pictures, { recursive: true });
   browser = await playwright.launch({ executablePath: chromium(), args: [...chromiumArguments] });
 });
 
@@ -41,142 +36,6 @@ async function visit(observer: PlayedObserver, options = {}, hash = "#/"): Promi
   await observer.open(page, hash);
   return page;
 }
-
-const at = Date.now();
-const rule: AlertReport = {
-  name: "products fail",
-  when: "error-rate",
-  policy: null,
-  above: 0.05,
-  for: 0,
-  window: "1m",
-  minimumRequests: 20,
-  state: "firing",
-  subjects: [{ policy: "products", circuit: null, state: "firing", since: at - 90_000, value: 0.1 }],
-};
-const closed = calledPolicy("products", at).circuits[0] as never as object;
-const open = {
-  ...closed,
-  circuit: "prices",
-  state: "open",
-  since: at - 5_000,
-  until: at + 60_000,
-  reason: "failures",
-  openings: 1,
-  timeIn: { closed: 500_000, open: 5_000 },
-} as const;
-const events: ObservedEvent[] = [
-  {
-    type: "circuit.opened",
-    policy: "prices",
-    circuit: "prices",
-    from: "closed",
-    failureRate: 0.6,
-    openFor: 60_000,
-    reason: "failures",
-    at: at - 5_000,
-    source: "worker a01b",
-  },
-  { type: "rate-limit.rejected", policy: "products", retryAfter: 900, at: at - 2_000, source: "page 3f9c" },
-];
-const alive = () =>
-  new PlayedObserver(
-    systemOf(
-      [
-        calledPolicy("products", at),
-        calledPolicy("prices", at, { circuits: [open as never] }),
-        calledPolicy("reviews", at, {
-          circuits: [{ ...open, circuit: "reviews", until: null, heardAt: at - 200_000 } as never],
-        }),
-      ],
-      at,
-      { alerts: [rule, { ...rule, name: "slow", when: "latency", above: 900, state: "ok", subjects: [] }] },
-    ),
-    events,
-  );
-
-async function grave(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate<AxeResults>("axe.run()");
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-}
-
-const views = [
-  ["overview", "#/"],
-  ["policy", "#/policy/prices"],
-  ["events", "#/events"],
-  ["alerts", "#/alerts"],
-  ["audit", "#/audit"],
-] as const;
-
-describe.each(["light", "dark"] as const)("the dashboard, %s", (colorScheme) => {
-  it.each(views)(
-    "shows %s without anything that axe finds grave, wide and at phone width",
-    async (name, hash) => {
-      const page = await visit(alive(), { colorScheme }, hash);
-      for (const [size, viewport] of [
-        ["wide", wide],
-        ["phone", phone],
-      ] as const) {
-        await page.setViewportSize(viewport);
-        await page.getByRole("heading", { level: 1 }).waitFor();
-        await page.waitForTimeout(300);
-        expect(await grave(page)).toEqual([]);
-        expect(
-          await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth"),
-        ).toBeLessThanOrEqual(0);
-        await page.screenshot({
-          path: join(pictures, `view-${name}-${size}-${colorScheme}.png`),
-          fullPage: true,
-        });
-      }
-    },
-  );
-
-  it("changes a policy without anything that axe finds grave, wide and at phone width", async () => {
-    const page = await visit(alive(), { colorScheme }, "#/policy/products");
-    await page.evaluate("sessionStorage.setItem('ninelives.token', 's3cret')");
-    const look = async (name: string) => {
-      for (const [size, viewport] of [
-        ["wide", wide],
-        ["phone", phone],
-      ] as const) {
-        await page.setViewportSize(viewport);
-        await page.waitForTimeout(300);
-        expect(await grave(page)).toEqual([]);
-        expect(
-          await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth"),
-        ).toBeLessThanOrEqual(0);
-        await page.screenshot({
-          path: join(pictures, `view-${name}-${size}-${colorScheme}.png`),
-          fullPage: true,
-        });
-      }
-    };
-    await page.getByRole("button", { name: "Edit text" }).click();
-    await page.getByRole("button", { name: "Preview" }).click();
-    await page.getByText('line 1, column 12: found "+"').waitFor();
-    await look("editor-refused");
-    await page.getByRole("button", { name: "Cancel" }).click();
-    await page.getByRole("button", { name: "1 more, as by default" }).click();
-    await page.getByRole("button", { name: "Change retry.attempts" }).click();
-    await page.getByRole("button", { name: "Preview" }).click();
-    await page.getByRole("button", { name: "Apply" }).waitFor();
-    await page.getByRole("button", { name: "Versions" }).click();
-    await page.getByText("Version 1").waitFor();
-    await look("editor-preview");
-  });
-
-  it("asks for a token in a dialog without anything that axe finds grave", async () => {
-    const page = await visit(alive(), { colorScheme });
-    await page.getByRole("button", { name: "Reset" }).first().click();
-    await page.getByRole("dialog").waitFor();
-    expect(await grave(page)).toEqual([]);
-    await page.screenshot({ path: join(pictures, `view-token-${colorScheme}.png`) });
-  });
-});
 
 describe("the dashboard", () => {
   it("says what of a circuit is doubtful, and never zero for what is unknown", async () => {
@@ -267,6 +126,99 @@ describe("the dashboard", () => {
     expect(await area.inputValue()).toBe("timeout(5s) + bulkhead(10) + retry(3)");
   });
 
+  it("pauses its log by the keyboard, tells what comes meanwhile, and goes on with it", async () => {
+    const observer = alive();
+    const page = await visit(observer);
+    const focused = () => page.evaluate<string>("document.activeElement.textContent");
+    const tabTo = async (name: string) => {
+      for (let presses = 0; (await focused()) !== name && presses < 40; presses++)
+        await page.keyboard.press("Tab");
+      expect(await focused()).toBe(name);
+    };
+    await tabTo("Events");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Events" }).waitFor();
+    // What came has the focus, so that a screen reader begins there.
+    await eventually(() => page.evaluate<string>("document.activeElement.tagName")).toBe("MAIN");
+    await tabTo("Pause");
+    await page.keyboard.press("Space");
+    const told = (number: number): ObservedEvent[] => [
+      { type: "timeout.occurred", policy: "products", after: number, at: at + number, source: "page 3f9c" },
+    ];
+    const message = {
+      type: "delta",
+      at,
+      totals: { events: 1, dropped: 0 },
+      policies: [],
+      skipped: 0,
+    } as const;
+    observer.say({ ...message, events: told(111) });
+    await page.getByText("paused · 1 event since").waitFor();
+    observer.say({ ...message, events: told(222) });
+    await page.getByText("paused · 2 events since").waitFor();
+    expect(await page.getByText("within 111").count()).toBe(0);
+    expect(await focused()).toBe("Go on");
+    await page.keyboard.press("Space");
+    await page.getByText("within 222").waitFor();
+    expect(await page.getByText(/paused/).count()).toBe(0);
+  });
+
+  it("is gone through by the keyboard: windows, order, groups, alerts, and from an alert to its policy", async () => {
+    const page = await visit(alive());
+    const focused = () =>
+      page.evaluate<string>("document.activeElement.ariaLabel ?? document.activeElement.textContent");
+    const tabTo = async (name: string) => {
+      for (let presses = 0; (await focused()) !== name && presses < 60; presses++)
+        await page.keyboard.press("Tab");
+      expect(await focused()).toBe(name);
+    };
+    const first = () => page.getByRole("article").first().getByRole("heading").textContent();
+    await eventually(first).toBe("prices");
+    await tabTo("Sort policies");
+    await page.keyboard.press("b");
+    await eventually(first).toBe("never-called");
+    await tabTo("Group policies");
+    await page.keyboard.press("End");
+    await page.locator(".group").first().waitFor();
+    await tabTo("last minute");
+    await page.keyboard.press("ArrowRight");
+    expect(await page.getByLabel("last 5 minutes").isChecked()).toBe(true);
+    const folds = () => page.locator('.group button[aria-expanded="false"]').count();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await eventually(folds).toBe(1);
+    await page.keyboard.press("Enter");
+    await eventually(folds).toBe(0);
+    await page.getByRole("link", { name: /Alerts/ }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Alerts" }).waitFor();
+    await tabTo("products");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "products", level: 1 }).waitFor();
+  });
+
+  it("tells a screen reader when a circuit changes, and of nothing else that happens", async () => {
+    const observer = alive();
+    const page = await visit(observer);
+    const announced = () => page.locator('[aria-live="polite"]').textContent();
+    await eventually(announced).toMatch(/^circuit prices opened/);
+    const message = {
+      type: "delta",
+      at,
+      totals: { events: 1, dropped: 0 },
+      policies: [],
+      skipped: 0,
+    } as const;
+    const stamp = { policy: "prices", at, source: "worker a01b" };
+    const late: ObservedEvent = { type: "timeout.occurred", after: 5, ...stamp };
+    const half: ObservedEvent = { type: "circuit.half-opened", circuit: "prices", from: "open", ...stamp };
+    observer.say({ ...message, events: [half, late] });
+    await eventually(announced).toBe("circuit prices lets a probe through");
+    observer.say({ ...message, events: [late], policies: [calledPolicy("products", at, { reporters: 31 })] });
+    await page.getByText("31 reporters").waitFor();
+    expect(await announced()).toBe("circuit prices lets a probe through");
+  });
+
   it("reads a chart out by the arrow keys", async () => {
     const page = await visit(alive(), {}, "#/policy/products");
     await page.getByRole("img", { name: /^Latency/ }).focus();
@@ -286,6 +238,8 @@ describe("the dashboard", () => {
     await page.getByText(/last update \d+\ss ago/).waitFor();
     await page.locator("main[data-stale]").waitFor();
     expect(await figures()).toEqual(before);
+    await page.evaluate(axe.source);
+    await look(page, "disconnected");
     // A countdown that nobody knows anything of does not run on.
     const since = () => page.locator('[aria-labelledby="card-prices"] .since').textContent();
     const stood = await since();

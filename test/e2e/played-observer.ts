@@ -26,8 +26,16 @@ export class PlayedObserver {
   readonly #snapshot: LiveMessage;
   readonly #sockets = new Set<WebSocketRoute>();
 
-  constructor(state: SystemState, events: Extract<LiveMessage, { type: "snapshot" }>["events"] = []) {
+  readonly #documents: typeof documents;
+
+  /** @param known the policies that may be steered */
+  constructor(
+    state: SystemState,
+    events: Extract<LiveMessage, { type: "snapshot" }>["events"] = [],
+    known = documents,
+  ) {
     this.#snapshot = { type: "snapshot", state, events };
+    this.#documents = known;
   }
 
   /** Answers whatever the pages of a context ask. */
@@ -43,7 +51,7 @@ export class PlayedObserver {
       const path = new URL(route.request().url()).pathname;
       const json = (value: unknown, status = 200) =>
         route.fulfill({ status, contentType: "application/json", body: JSON.stringify(value) });
-      if (path === "/v1/policies") return json({ policies: documents });
+      if (path === "/v1/policies") return json({ policies: this.#documents });
       if (path === "/v1/parameters") return json({ parameters });
       if (path === "/v1/audit") return json({ entries: [entry], intact: true });
       if (path === "/v1/state") return json({}, 503);

@@ -1,0 +1,153 @@
+import axe from "axe-core";
+import { shardOf } from "ninelives/observer";
+import { type Browser, type BrowserContext, type Page, chromium as playwright } from "playwright";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chromium, chromiumArguments } from "../chromium.ts";
+import { alive, at, rule } from "./living-observer.ts";
+import { look, wide } from "./look.ts";
+import { calledPolicy, PlayedObserver, systemOf } from "./played-observer.ts";
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await playwright.launch({ executablePath: chromium(), args: [...chromiumArguments] });
+});
+
+afterAll(() => browser?.close());
+
+const views = [
+  ["overview", "#/"],
+  ["policy", "#/policy/prices"],
+  ["events", "#/events"],
+  ["alerts", "#/alerts"],
+  ["audit", "#/audit"],
+] as const;
+
+describe("the dashboard, without anything that axe finds grave, light and dark, wide and at phone width,", () => {
+  const shown = { colorScheme: "light", reducedMotion: "reduce" } as const;
+  /** One page goes through all that the observer that is alive has to show. */
+  let tour: { readonly context: BrowserContext; readonly page: Page };
+
+  async function looking(observer: PlayedObserver): Promise<typeof tour> {
+    const context = await browser.newContext({ viewport: wide, ...shown });
+    await context.addInitScript(axe.source);
+    await observer.answer(context);
+    const page = await context.newPage();
+    await observer.open(page);
+    await page.evaluate("sessionStorage.setItem('ninelives.token', 's3cret')");
+    return { context, page };
+  }
+
+  beforeAll(async () => {
+    tour = await looking(alive());
+  });
+  afterAll(() => tour?.context.close());
+
+  const to = async (hash: string) => {
+    await tour.page.goto(`http://dashboard.test/${hash}`);
+    await tour.page.getByRole("heading", { level: 1 }).waitFor();
+  };
+
+  it.each(views)("shows %s", async (name, hash) => {
+    await to(hash);
+    await look(tour.page, name);
+  });
+
+  it("shows groups, one of them folded", async () => {
+    const { page } = tour;
+    await to("#/");
+    await page.getByLabel("Group policies").selectOption("state");
+    await page.locator('.group button[aria-expanded="true"]').first().click();
+    await page.locator('.group button[aria-expanded="false"]').waitFor();
+    await look(page, "groups");
+  });
+
+  it("shows a log that is paused", async () => {
+    const { page } = tour;
+    await to("#/events");
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("paused · 0 events since").waitFor();
+    await look(page, "events-paused");
+    await page.getByRole("button", { name: "Go on" }).click();
+  });
+
+  it("changes a policy", async () => {
+    const { page } = tour;
+    await to("#/policy/products");
+    await page.getByRole("button", { name: "Edit text" }).click();
+    await page.getByRole("button", { name: "Preview" }).click();
+    await page.getByText('line 1, column 12: found "+"').waitFor();
+    await look(page, "editor-refused");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "1 more, as by default" }).click();
+    await page.getByRole("button", { name: "Change retry.attempts" }).click();
+    await page.getByRole("button", { name: "Preview" }).click();
+    await page.getByRole("button", { name: "Apply" }).waitFor();
+    await page.getByRole("button", { name: "Versions" }).click();
+    await page.getByText("Version 1").waitFor();
+    await look(page, "editor-preview");
+  });
+
+  it("asks for a token in a dialog", async () => {
+    const { page } = tour;
+    await page.evaluate("sessionStorage.removeItem('ninelives.token')");
+    await to("#/");
+    await page.getByRole("button", { name: "Reset" }).first().click();
+    await page.getByRole("dialog").waitFor();
+    await look(page, "token");
+    await page.getByRole("button", { name: "Not now" }).click();
+  });
+
+  it("shows what nobody can tell it of now, and alerts of which nobody knows", async () => {
+    const [known, lost] = ["products", "prices"];
+    const absent = { shards: [shardOf(lost, 2)], of: 2 };
+    expect(shardOf(known, 2)).not.toBe(absent.shards[0]);
+    const quiet = { ...rule, state: "ok", subjects: [] } as const;
+    const gaps = [{ from: at - 20_000, to: at - 15_000 }];
+    const whole = systemOf([calledPolicy(known, at), calledPolicy(lost, at)], at, { alerts: [quiet], gaps });
+    const observer = new PlayedObserver(whole);
+    const { context, page } = await looking(observer);
+    try {
+      const card = page.locator(`article[aria-labelledby="card-${lost}"]`);
+      await card.getByText("calls pass").waitFor();
+      await page
+        .getByText(/The observer was restarted: between \S+ and \S+ something may be missing/)
+        .waitFor();
+      const totals = { events: 2, dropped: 0 };
+      observer.say({
+        type: "delta",
+        at,
+        totals,
+        policies: [],
+        alerts: [quiet],
+        absent,
+        events: [],
+        skipped: 0,
+      });
+      await card.getByText("unknown: its shard of the observer does not answer").waitFor();
+      await page.getByText("1 of 2 shards of the observer does not answer").waitFor();
+      expect(await card.locator("dd").allTextContents()).toEqual(["–", "–", "–", "–"]);
+      expect(await page.locator(".totals dd").allTextContents()).toEqual(["≥ 1", "≥ 0", "≥ 2/s", "–"]);
+      await look(page, "absent");
+      await page.goto("http://dashboard.test/#/alerts");
+      await page.getByText("none is known to fire").waitFor();
+      expect(await page.locator(".alert-state").allTextContents()).toEqual(["unknown"]);
+      const policies = [calledPolicy(lost, at)];
+      observer.say({ type: "delta", at, totals, policies, alerts: [quiet], events: [], skipped: 0 });
+      await page.getByText("none fires").waitFor();
+      expect(await page.locator(".totals dd").first().textContent()).toBe("2");
+    } finally {
+      await context.close();
+    }
+  });
+
+  it("shows an observer that knows nothing yet", async () => {
+    const { context, page } = await looking(new PlayedObserver(systemOf([], at), [], []));
+    try {
+      await page.getByText("No calls yet").waitFor();
+      await look(page, "empty");
+    } finally {
+      await context.close();
+    }
+  });
+});
