@@ -10,6 +10,7 @@ import { timeout } from "../policies/timeout.ts";
 import type { CircuitState } from "../state/circuit.ts";
 import { coordinate, type SharedRecord, viewOf } from "../state/coordinator.ts";
 import type { Report, View } from "../state/sync.ts";
+import { keepLatest } from "./keep-latest.ts";
 import { readRecord } from "./read-record.ts";
 
 export interface IndexedDbStoreOptions {
@@ -29,6 +30,12 @@ interface News {
 }
 
 type Connection = ReturnType<typeof createStore>;
+
+/** Names that a tab remembers, and circuits of one name that hear of its news. */
+const mostNames = 1_000;
+const mostListeners = 256;
+/** Milliseconds after which a name is forgotten that nobody reports on: a week, as in the other homes. */
+const forgetAfter = 604_800_000;
 
 /** Structural, so that it compiles for every world: only pages hide. */
 interface Page {
@@ -54,6 +61,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
   let opened: Connection | undefined;
   let channel: BroadcastChannel | undefined;
   let leaves = false;
+  let swept = false;
 
   /** Tells all circuits of this tab, save the one whose report it was. */
   function tell({ name, view }: News, reporter?: string): void {
@@ -107,7 +115,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
 
   /** Takes note of a record, and tells this tab's circuits when a new epoch began: that is then the news. */
   function learn({ name, report }: Sync, before: SharedRecord | undefined, record: SharedRecord) {
-    known.set(name, record);
+    keepLatest(known, name, record, mostNames);
     if (record.epoch === before?.epoch) return undefined;
     const news: News = { name, view: viewOf(record) };
     tell(news, report.replica);
@@ -137,6 +145,10 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
       if (!isOurs(error)) drop(connection);
       throw error;
     }
+    if (before === undefined && !swept) {
+      swept = true;
+      sweep(connection);
+    }
     const [record, view] = decided as [SharedRecord, View];
     const news = learn(sync, before, record);
     if (news !== undefined) channel?.postMessage(news);
@@ -163,11 +175,27 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
   return sharedBy({
     sync(name, report, onNews) {
       const heard = listeners.get(name) ?? new Map<string, (view: View) => void>();
-      listeners.set(name, heard.set(report.replica, onNews));
+      keepLatest(heard, report.replica, onNews, mostListeners);
+      keepLatest(listeners, name, heard, mostNames);
       channel ??= join();
       return sync({ name, report });
     },
   });
+}
+
+/** Forgets the names that nobody reported on for long; once a tab, when it adds one, so that the database does not grow. */
+function sweep(connection: Connection): void {
+  const swept = connection("readwrite", (circuits) => {
+    const reading = circuits.openCursor();
+    reading.onsuccess = () => {
+      const { result: cursor } = reading;
+      if (cursor === null) return;
+      if (Object(cursor.value).clock < Date.now() - forgetAfter) cursor.delete();
+      cursor.continue();
+    };
+  });
+  // The next tab tries again.
+  swept.catch(() => {});
 }
 
 /** The record to go on with: a database that was wiped, or was out of reach for long, knows less than this tab. */

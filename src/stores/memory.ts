@@ -4,6 +4,7 @@ import { type SharedStore, sharedBy } from "../policies/fleet.ts";
 import type { CompareAndSet } from "../state/compare-and-set.ts";
 import { coordinate, isNews, type Quorum, revive, type SharedRecord, viewOf } from "../state/coordinator.ts";
 import type { View } from "../state/sync.ts";
+import { keepLatest } from "./keep-latest.ts";
 import { readRecord } from "./read-record.ts";
 
 /** A place in this process, for tests and for what may end with it: `documentStore(memoryHome())`. */
@@ -18,6 +19,9 @@ export function memoryHome(): CompareAndSet<number> {
     },
   };
 }
+
+/** Circuits of one name that hear of its news: as many as a record remembers. */
+const mostListeners = 256;
 
 export interface MemoryStoreOptions {
   /** Who must vote for opening. Default `majority`. */
@@ -61,7 +65,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       const [record, view] = coordinate(before, report, clock.now(), quorum);
       records.set(name, record);
       const heard = listeners.get(name) ?? new Map<string, (view: View) => void>();
-      listeners.set(name, heard.set(report.replica, onNews));
+      keepLatest(heard, report.replica, onNews, mostListeners);
+      listeners.set(name, heard);
       if (isNews(before, record)) {
         for (const [replica, listener] of heard) if (replica !== report.replica) listener(viewOf(record));
       }

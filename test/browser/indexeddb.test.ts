@@ -1,4 +1,4 @@
-import { createStore, get } from "idb-keyval";
+import { createStore, get, keys, set } from "idb-keyval";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { View } from "../../src/state/sync.ts";
 import { indexedDbStore } from "../../src/stores/indexeddb.ts";
@@ -89,6 +89,29 @@ describe("indexedDbStore", () => {
     expect(await after.sync("prices", report({ replica: "new" }), deaf)).toMatchObject({ state: "open" });
   });
 
+  it("forgets names that nobody reported on for a week: once a tab, when it adds one", async () => {
+    const name = database();
+    const kept = createStore(name, "circuits");
+    const day = 86_400_000;
+    const recordOf = (days: number) => ({
+      version: 2,
+      epoch: 1,
+      clock: Date.now() - days * day,
+      members: [],
+    });
+    await set("old", recordOf(8), kept);
+    await set("recent", recordOf(6), kept);
+    await set("no record", "of ours", kept);
+    const store = indexedDbStore({ database: name });
+    await store.sync("prices", report(), deaf);
+    await vi.waitFor(async () => expect(await keys(kept)).toEqual(["no record", "prices", "recent"]), {
+      timeout: 10_000,
+    });
+    await set("old", recordOf(8), kept);
+    await store.sync("reviews", report(), deaf);
+    expect(await keys(kept)).toEqual(["no record", "old", "prices", "recent", "reviews"]);
+  });
+
   it("keeps the record under the circuit's name in a database of its own", async () => {
     const name = database();
     await indexedDbStore({ database: name }).sync("prices", report(), deaf);
@@ -135,6 +158,22 @@ describe("indexedDbStore, without its database", () => {
       },
     });
     await goesOn();
+  });
+
+  it("remembers a thousand names in memory, and forgets the one that it heard of longest ago", async () => {
+    vi.stubGlobal("indexedDB", undefined);
+    const store = indexedDbStore({ database: database() });
+    const stateOf = async (name: string) => store.sync(name, report({ replica: "new" }), deaf);
+    for (const name of ["first", "second"]) {
+      const { epoch } = await store.sync(name, report(), deaf);
+      await store.sync(name, report({ ...vote, epoch }), deaf);
+    }
+    for (let each = 0; each < 999; each++) {
+      await stateOf("first");
+      await stateOf(`name ${each}`);
+    }
+    expect(await stateOf("first")).toMatchObject({ state: "open" });
+    expect(await stateOf("second")).toMatchObject({ state: "closed" });
   });
 
   it("shares neither a limit nor a lease where there is none: each tab would have all of it", async () => {

@@ -21,6 +21,16 @@ describe("memoryStore", () => {
     expect(await store.sync("prices", report({ seq: 4 }), deaf)).toMatchObject({ state: "half-open" });
   });
 
+  it("tells the latest 256 replicas of a name, and remembers no other", async () => {
+    const store = memoryStore();
+    const heard: number[] = [];
+    for (let each = 0; each < 300; each++)
+      await store.sync("prices", report({ replica: `of ${each}` }), () => heard.push(each));
+    // Ahead of the record: a new epoch begins, and that is news.
+    await store.sync("prices", report({ replica: "of 299", seq: 2, epoch: 7 }), deaf);
+    expect(heard).toEqual(Array.from({ length: 255 }, (_, index) => 44 + index));
+  });
+
   describe("keeps what it knows over a restart", () => {
     const json = <T>(value: T): T => JSON.parse(JSON.stringify(value));
     const vote = { seq: 2, open: true, fail: 9 };
