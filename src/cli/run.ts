@@ -6,6 +6,7 @@ import type { CliCommand } from "./command.ts";
 import { serverCommands } from "./commands.ts";
 import { doctorCommands } from "./doctor.ts";
 import { eventCommands } from "./events.ts";
+import { followerCommands } from "./followers.ts";
 import { Given, type OptionForms } from "./given.ts";
 import { commonOptions, helpOf, overview } from "./help.ts";
 import { policyCommands } from "./policies.ts";
@@ -17,6 +18,7 @@ import type { World } from "./world.ts";
 /** All that the command line can do. */
 export const commands: readonly CliCommand[] = [
   ...policyCommands,
+  ...followerCommands,
   ...circuitCommands,
   ...eventCommands,
   ...topCommands,

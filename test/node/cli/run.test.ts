@@ -208,6 +208,30 @@ describe("ninelives", () => {
     expect(stage.out).toBe("prices: version 3 is in force\nretry(5)\n");
   });
 
+  it("shows which version of a document is in force, and who refuses one, and why", async () => {
+    const refused = [{ source: "node 7c1e", version: 3, reason: "line 1: no chaos in here", at: 0 }];
+    const state = {
+      policies: [
+        { policy: "prices", document: { version: 2, followers: 4, refused } },
+        { policy: "stock", document: { version: 0, followers: 3, refused: [] } },
+        { policy: "silent" },
+      ],
+    };
+    const stage = new Stage(() => json(state));
+    expect(await stage.run("policies", "followers")).toBe(exits.failed);
+    expect(stage.out.split("\n").slice(0, 3)).toEqual([
+      "POLICY  IN FORCE  FOLLOWERS  REFUSED  BY         AT                    WHY",
+      "prices         2          4        3  node 7c1e  1970-01-01 00:00:00Z  line 1: no chaos in here",
+      "stock          0          3        –  –          –                     –",
+    ]);
+    expect(stage.asked.map(({ path }) => path)).toEqual(["/v1/state"]);
+    stage.out = "";
+    expect(await stage.run("policies", "followers", "stock", "--json")).toBe(exits.done);
+    expect(JSON.parse(stage.out)).toEqual({ policy: "stock", version: 0, followers: 3, refused: [] });
+    expect(await stage.run("policies", "followers", "silent")).toBe(exits.failed);
+    expect(stage.err).toContain("nobody told of a document of silent");
+  });
+
   it("sends any command with arguments of any kind, under the id that it is told", async () => {
     const stage = new Stage(() => json({ id: "x", name: "cache.drain", value: { drained: ["\u009b31m"] } }), {
       files: { "args.json": '{ "region": "us", "deep": { "all": true } }' },
