@@ -1,9 +1,16 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { circuitBreaker, compose, constant, environment, retry, timeout } from "ninelives";
+import { classifyHttp, resilientFetch, traceContext } from "ninelives/fetch";
+import { batch, overHttp } from "ninelives/telemetry";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { freePort, RunningDemo } from "../e2e/running-demo.ts";
 import { debian } from "./debian.ts";
+import { promtool } from "./promtool.ts";
 import { Server } from "./server.ts";
 
 /** A sample as Prometheus answers it. */
@@ -102,5 +109,97 @@ describe("a Prometheus server that scrapes the running Worker", () => {
       {},
     );
     expect(targets.activeTargets.map(({ health, lastError }) => [health, lastError])).toEqual([["up", ""]]);
+  });
+
+  it("has series in every family, and exemplars that lead to traces, from a service's own policies", async () => {
+    const { ingestKey } = (await (await fetch(`${demo.origin}/shop/config.json`)).json()) as {
+      ingestKey: string;
+    };
+    const sink = batch({
+      deliver: overHttp({ url: `${demo.origin}/v1/events`, key: ingestKey }),
+      source: "node",
+    });
+    // A service that is well, then silent, then down, then well again.
+    let mood: "well" | "silent" | "down" = "well";
+    const traces: string[] = [];
+    const origin = createServer(({ headers }, response) => {
+      traces.push(String(headers.traceparent).split("-")[1] ?? "");
+      if (mood !== "silent") response.writeHead(mood === "well" ? 200 : 503).end();
+    }).listen(0, "127.0.0.1");
+    onTestFinished(() => {
+      origin.closeAllConnections();
+      origin.close();
+    });
+    await once(origin, "listening");
+    const url = `http://127.0.0.1:${(origin.address() as AddressInfo).port}/`;
+    const pay = resilientFetch({
+      policy: compose(
+        environment({ name: "checkout", sink, classify: classifyHttp }),
+        retry({ attempts: 2, backoff: constant("5ms") }),
+        circuitBreaker({ name: "payments", consecutiveFailures: 4, openFor: "200ms" }),
+        timeout("100ms"),
+        traceContext({ origins: new URL(url).origin }),
+      ),
+    });
+    const call = () =>
+      pay(url).then(
+        (response) => response.body?.cancel(),
+        () => {},
+      );
+    for (let times = 0; times < 5; times++) await call();
+    mood = "silent";
+    await call();
+    mood = "down";
+    for (let times = 0; times < 3; times++) await call();
+    mood = "well";
+    await vi.waitFor(async () => expect((await pay(url)).status).toBe(200), {
+      timeout: 10_000,
+      interval: 50,
+    });
+    await sink.flush();
+
+    const wanted = [
+      ['resilience_circuit_breaker_state_transitions_total{circuit="payments",to="open"}', 1],
+      ['resilience_circuit_breaker_state_transitions_total{circuit="payments",to="half-open"}', 1],
+      ['resilience_circuit_breaker_state_transitions_total{circuit="payments",to="closed"}', 1],
+      ['resilience_circuit_breaker_calls_total{circuit="payments",state="closed",result="success"}', 5],
+      ['resilience_circuit_breaker_calls_total{circuit="payments",state="closed",result="failure"}', 4],
+      ['resilience_circuit_breaker_calls_total{circuit="payments",state="open",result="rejected"}', 1],
+      ['resilience_circuit_breaker_calls_total{circuit="payments",state="half-open",result="success"}', 1],
+      ['resilience_circuit_breaker_open_duration_seconds_count{circuit="payments"}', 1],
+      ['resilience_timeout_operations_total{policy="checkout",result="timeout"}', 2],
+      ['resilience_timeout_operations_total{policy="checkout",result="success"}', 6],
+      ['resilience_retry_attempts_count{policy="checkout"}', 7],
+      ['resilience_retry_attempts_bucket{policy="checkout",le=~"1(.0)?"}', 5],
+    ] as const;
+    await vi.waitFor(
+      async () => {
+        for (const [series, least] of wanted) {
+          const [found] = await query(series);
+          expect(Number(found?.value[1]), series).toBeGreaterThanOrEqual(least);
+        }
+      },
+      { timeout: 20_000, interval: 250 },
+    );
+    const now = Date.now() / 1_000;
+    const exemplars = await ask<readonly { exemplars: readonly { labels: { trace_id: string } }[] }[]>(
+      "/api/v1/query_exemplars",
+      {
+        query: 'resilience_request_duration_seconds_bucket{policy="checkout"}',
+        start: String(now - 600),
+        end: String(now + 60),
+      },
+    );
+    const led = exemplars.flatMap((series) => series.exemplars.map(({ labels }) => labels.trace_id));
+    expect(led.length).toBeGreaterThan(0);
+    expect(traces).toEqual(expect.arrayContaining(led));
+  });
+
+  it("and promtool complains of nothing in what the same Worker answers to who asks for no format", async () => {
+    const response = await fetch(`${demo.origin}/metrics`);
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    const text = await response.text();
+    expect(text).toContain('resilience_circuit_breaker_calls_total{policy="checkout"');
+    expect(promtool(text)).toBe("");
   });
 });
