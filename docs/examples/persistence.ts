@@ -4,6 +4,7 @@ import {
   adaptiveLimit,
   circuitBreaker,
   compose,
+  environment,
   hedge,
   keyed,
   percentile,
@@ -12,6 +13,8 @@ import {
   throttle,
   tokenBudget,
 } from "ninelives";
+import { memoryStore } from "ninelives/stores/memory";
+import { type GroupSnapshot, group } from "ninelives/upstreams";
 
 /** What keeps a text under a name, such as `localStorage`. */
 interface Shelf {
@@ -27,7 +30,18 @@ interface Learner {
 
 /** The policies of a process, made anew at each start. */
 function policies() {
+  const home = memoryStore();
+  const orders = circuitBreaker({ name: "orders", consecutiveFailures: 2, shared: home });
+  const replicas = group({
+    members: ["a", "b"].map((name) => ({ name, service: async (failing: string) => reply(name, failing) })),
+    consecutiveFailures: 1,
+  });
   const parts = {
+    home,
+    replicas: {
+      snapshot: () => replicas.snapshot(performance.now()),
+      restore: (snapshot: GroupSnapshot) => replicas.restore(snapshot, performance.now()),
+    },
     circuit: circuitBreaker({ name: "prices", consecutiveFailures: 2, openFor: "30s" }),
     limit: rateLimit({ limit: 10, per: "1m" }),
     concurrency: adaptiveLimit(),
@@ -50,8 +64,21 @@ function policies() {
     circuits.set(host, made);
     return made;
   });
-  return { parts, policy, hosts, circuits };
+  return { parts, policy, hosts, circuits, orders, replicas };
 }
+
+function reply(name: string, failing: string): string {
+  if (name === failing) throw new Error(`${name} is down`);
+  return name;
+}
+
+/** The replicas that are left out. */
+const leftOut = ({ replicas }: Policies): string =>
+  replicas
+    .state(performance.now())
+    .filter(({ state }) => state === "ejected")
+    .map(({ name }) => name)
+    .join();
 
 type Policies = ReturnType<typeof policies>;
 
@@ -96,14 +123,20 @@ const down = async () => {
 };
 await before.policy.execute(down).catch(() => {});
 await before.hosts.execute(async () => "fine", { key: "a.example.com" });
+for (let call = 0; call < 2; call++) await before.orders.execute(down).catch(() => {});
+await before.orders.sync();
+const call = compose(environment({})).wrap(before.replicas);
+while (leftOut(before) === "") await call("b").catch(() => {});
 save(shelf, before);
-console.log(before.parts.circuit.state); //=> open
+console.log(before.parts.circuit.state, leftOut(before)); //=> open b
 
 // The next one begins with that, and calls nothing that is known to be down.
 const after = policies();
 console.log(after.parts.circuit.state); //=> closed
 load(shelf, after);
-console.log(after.parts.circuit.state); //=> open
+console.log(after.parts.circuit.state, leftOut(after)); //=> open b
+await after.orders.sync();
+console.log(after.orders.state); //=> open
 console.log(after.parts.limit.available, after.hosts.keys().join()); //=> 4 a.example.com
 
 // What was kept by something else does no harm.
