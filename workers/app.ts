@@ -7,6 +7,7 @@ import type { OwnCommands } from "./commands.ts";
 import type { Env, Surroundings } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
 import { readIngestKeys } from "./ingest-keys.ts";
+import { verifierOf } from "./jwt-issuer.ts";
 import { problem, problemOf } from "./middleware/problem.ts";
 import { readShards } from "./observers.ts";
 import { controlRoutes } from "./routes/control.ts";
@@ -56,6 +57,7 @@ export const createApp = ({ commands }: AppOptions = {}) => {
     .get("/healthz", (c) => {
       // Each throws when its part of the configuration is wrong.
       readTokens(c.env.TOKENS);
+      verifierOf(c.env);
       readIngestKeys(c.env.INGEST_KEYS);
       collectorOf(c.env);
       readAlerts(c.env.ALERTS);

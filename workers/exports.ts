@@ -23,12 +23,12 @@ const mostPoints = 25;
 const kinds: Readonly<Record<string, (chosen: Export, at: string, env: Env) => Deliver>> = {
   otlp: ({ url, headers, resource }, at) =>
     otlp({
-      url: text(url, `${at}.url`),
+      url: placeOf(url, `${at}.url`),
       headers: texts(headers, `${at}.headers`),
       resource: texts(resource, `${at}.resource`) satisfies Attributes,
     }),
   webhook: ({ url, headers }, at) => {
-    const address = text(url, `${at}.url`);
+    const address = placeOf(url, `${at}.url`);
     const init = {
       method: "POST",
       headers: { "content-type": "application/json", ...texts(headers, `${at}.headers`) },
@@ -78,6 +78,13 @@ export function readExports(env: Env): readonly Deliver[] {
     }
     return (kinds[to] as (typeof kinds)[string])(chosen, at, env);
   });
+}
+
+/** What batches are posted to. @throws TypeError that does not quote it: there may be a key in it */
+function placeOf(value: unknown, option: string): string {
+  const url = text(value, option);
+  if (/^https?:$/.test(URL.parse(url)?.protocol ?? "")) return url;
+  throw new TypeError(`${option} must be an http(s) URL`);
 }
 
 /** A batch in as many parts as it takes to make each small enough. */

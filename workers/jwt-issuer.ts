@@ -1,6 +1,7 @@
 import { compose, retry, timeout } from "ninelives";
 import { type Identity, type JwtAlgorithm, jwks, jwtVerifier, object, text } from "ninelives/control";
 import { resilientFetch } from "ninelives/fetch";
+import { json } from "./configured.ts";
 import type { Env } from "./env.ts";
 
 type Verifier = (token: string) => Promise<Identity>;
@@ -19,7 +20,7 @@ export function verifierOf(env: Env): Verifier | undefined {
 }
 
 function made(config: string): Verifier {
-  const { alg, issuer, audience, jwks: url } = configuration.read(parsed(config), "JWT");
+  const { alg, issuer, audience, jwks: url } = fieldsOf(json(config, "JWT"));
   if (!url.startsWith("https://")) throw new TypeError("JWT.jwks must be an https URL");
   const fetch = resilientFetch({ policy: compose(timeout("5s"), retry(2), timeout("2s")) });
   const keys = jwks({
@@ -33,10 +34,11 @@ function made(config: string): Verifier {
   return jwtVerifier({ alg: alg as JwtAlgorithm, issuer, audience, keys, wall: () => Date.now() });
 }
 
-function parsed(text: string): unknown {
+function fieldsOf(read: unknown): ReturnType<(typeof configuration)["read"]> {
   try {
-    return JSON.parse(text);
-  } catch {
-    throw new TypeError("JWT is no JSON");
+    return configuration.read(read, "JWT");
+  } catch (error) {
+    // It is the owner's mistake, and no command's: whoever asks must not be told that theirs is.
+    throw new TypeError((error as Error).message);
   }
 }

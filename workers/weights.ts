@@ -1,4 +1,5 @@
 import type { Adaptive } from "ninelives";
+import { json } from "./configured.ts";
 
 /** The weights of an upstream's members, each of which may be turned while it runs. */
 export type Weights = ReadonlyMap<string, Adaptive<number>>;
@@ -22,7 +23,7 @@ export function weightsOwner(document: string): string | undefined {
  */
 export function readWeights(text: string, members: Iterable<string>): ReadonlyMap<string, number> {
   const names = [...members];
-  const read: unknown = JSON.parse(text);
+  const read = json(text, "weights");
   if (typeof read !== "object" || read === null || Array.isArray(read))
     throw new TypeError('weights must be an object such as { "canary": 5 }');
   for (const [name, weight] of Object.entries(read)) {
