@@ -12,33 +12,7 @@ import {
 } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { chromium, chromiumArguments } from "../chromium.ts";
-
-/** What the page's script offers to the tests. */
-interface Offered {
-  report(more: object): Promise<{ state: string; epoch: number; permit?: object }>;
-  reportMany(many: readonly object[]): Promise<{ state: string; epoch: number; permit?: object }[]>;
-  record(): Promise<{ epoch: number; counts: { ok: number } } | undefined>;
-  heard: { state: string; epoch: number }[];
-  leader: { start(): void; readonly state: string; readonly token?: number };
-}
-
-const script = `
-  import { lease } from "ninelives";
-  import { indexedDbStore } from "ninelives/stores/indexeddb";
-  import { createStore, get } from "idb-keyval";
-  const rules = { openFor: 30_000, maximumOpenFor: 300_000, probes: 1, successesToClose: 1 };
-  const usual = { seq: 1, epoch: 0, ok: 0, fail: 0, slow: 0, open: false, wantsProbe: false, rules };
-  const store = indexedDbStore();
-  const heard = [];
-  const report = (more) => store.sync("prices", { ...usual, ...more }, (view) => heard.push(view));
-  Object.assign(globalThis, {
-    leader: lease(store, "uploads", { ttl: "2s" }),
-    heard,
-    report,
-    reportMany: (many) => Promise.all(many.map(report)),
-    record: () => get("prices", createStore("ninelives", "circuits")),
-  });
-`;
+import { type Offered, script } from "./tab-script.ts";
 
 let server: Server;
 let origin: string;
@@ -55,6 +29,7 @@ beforeAll(async () => {
   });
   const code = outputFiles[0]?.text ?? "";
   server = createServer(({ url }, response) => {
+    if (url === "/down") return response.writeHead(503).end();
     if (url === "/script.js") {
       // A frame without an origin is a stranger to its own server.
       response.writeHead(200, { "content-type": "text/javascript", "access-control-allow-origin": "*" });
@@ -174,6 +149,36 @@ describe("two tabs of one origin", () => {
     await one.close();
     await eventually(() => stateOf(two)).toBe("held");
     expect(await tokenOf(two)).toBeGreaterThan(token);
+  });
+
+  it("know by a bare fetch what one of them has found out, each of them", async () => {
+    const [one, two] = [await tab(), await tab()];
+    const order = (page: Page) => page.evaluate(() => inPageOf().order());
+    const many = (page: Page) =>
+      page.evaluate(async () => {
+        const answers: (number | string)[] = [];
+        for (let each = 0; each < 20; each++) answers.push(await inPageOf().order());
+        return answers;
+      });
+    expect(new Set(await many(one))).toEqual(new Set([503]));
+    expect(await order(one)).toBe("circuit-open");
+    await eventually(async () => {
+      await order(one); // carries the report
+      return (await one.evaluate((name) => inPageOf().record(name), origin))?.state;
+    }).toBe("open");
+    let failures = 0;
+    await expect
+      .poll(
+        async () => {
+          const answer = await order(two);
+          if (answer === 503) failures++;
+          return answer;
+        },
+        { timeout: 30_000, interval: 500 },
+      )
+      .toBe("circuit-open");
+    // Too few for a judgement of its own.
+    expect(failures).toBeLessThan(20);
   });
 
   it("hear of each other's changes unasked, and a third one that comes later knows", async () => {
