@@ -18,7 +18,7 @@ export function registryHome(env: Env, service: string) {
 }
 
 /** An object whose every method answers within five seconds. @param name for the rejection */
-function inTime<T extends object>(stub: T, name: string): T {
+export function inTime<T extends object>(stub: T, name: string): T {
   const policy = compose(environment({ name }), timeout("5s"));
   const methods = stub as Readonly<Record<PropertyKey, (...args: unknown[]) => Promise<unknown>>>;
   return new Proxy(stub, {

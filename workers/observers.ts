@@ -1,4 +1,5 @@
 import type { Env } from "./env.ts";
+import { inTime } from "./homes.ts";
 import type { Told } from "./telling.ts";
 
 const name = "observer";
@@ -25,8 +26,8 @@ export function readShards({
 export function observerOf(env: Env) {
   const shards = readShards(env);
   return shards === 1 || env.OBSERVER_PARENT === undefined
-    ? env.OBSERVER.getByName(name)
-    : env.OBSERVER_PARENT.getByName(`${name}.${shards}`);
+    ? inTime(env.OBSERVER.getByName(name), name)
+    : inTime(env.OBSERVER_PARENT.getByName(`${name}.${shards}`), name);
 }
 
 /** Tells the one observer, or a shard of it. */

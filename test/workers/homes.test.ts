@@ -25,6 +25,9 @@ describe("a home that is silent", () => {
     ],
     ["CIRCUITS", "the state", "/v1/commands/state", { method: "POST", body: "{}" }],
     ["CIRCUITS", "a report", "/v1/shared/prices", { method: "POST", body: JSON.stringify(report()) }],
+    ["OBSERVER", "the state", "/v1/state"],
+    ["OBSERVER", "metrics", "/metrics"],
+    ["OBSERVER", "following what it sees", "/v1/live", { headers: { upgrade: "websocket" } }],
     ["REGISTRY", "who is registered", "/v1/registry/prices"],
     ["REGISTRY", "a heartbeat", "/v1/registry/prices/a", { method: "PUT", body: '{"url":"https://a.test"}' }],
   ])("%s: %s gets a 504 in the end", async (binding, _, path, init) => {
