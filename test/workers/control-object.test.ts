@@ -3,6 +3,12 @@ import { env } from "cloudflare:workers";
 import { type AuditDraft, verify } from "ninelives/control";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
+/** Does what somebody can do who has the file of the database: for others its triggers stand in the way. */
+function tamper({ storage }: DurableObjectState, sql: string): void {
+  storage.sql.exec("DROP TRIGGER audit_unchanged; DROP TRIGGER audit_kept");
+  storage.sql.exec(sql);
+}
+
 let made = 0;
 const fresh = () => env.CONTROL.getByName(`control ${++made}`);
 const draft = (id: string | number, more: Partial<AuditDraft> = {}): AuditDraft => ({
@@ -72,10 +78,23 @@ describe("ControlObject > audit", () => {
     for (const id of ["a", "b", "c"]) await control.append(draft(id));
     expect((await control.verify()).intact).toBe(true);
     await runInDurableObject(control, (_, state) => {
-      state.storage.sql.exec(sql);
+      tamper(state, sql);
     });
     expect((await control.verify()).intact).toBe(false);
     expect((await control.audit(10)).intact).toBe(false);
+  });
+
+  it.each([
+    "UPDATE audit SET args = '[]' WHERE seq = 2",
+    "DELETE FROM audit WHERE seq = 1",
+    "DELETE FROM audit",
+  ])("is append-only by its database: no %s", async (sql) => {
+    const control = fresh();
+    for (const id of ["a", "b", "c"]) await control.append(draft(id));
+    await runInDurableObject(control, (_, { storage }) => {
+      expect(() => storage.sql.exec(sql)).toThrow("the audit log is append-only");
+    });
+    expect(await control.verify()).toEqual({ intact: true, entries: 3 });
   });
 
   it("hashes no more than it shows, and the whole log when it is asked to", async () => {
@@ -86,7 +105,7 @@ describe("ControlObject > audit", () => {
     await runInDurableObject(control, async (object, state) => {
       expect((await object.audit(3)).intact).toBe(true);
       expect(hashed).toHaveBeenCalledTimes(3);
-      state.storage.sql.exec("UPDATE audit SET args = '[]' WHERE seq = 2");
+      tamper(state, "UPDATE audit SET args = '[]' WHERE seq = 2");
       expect((await object.audit(3)).intact).toBe(true);
       expect(await object.verify()).toEqual({ intact: false, entries: 8 });
     });
@@ -135,7 +154,7 @@ describe("ControlObject > audit", () => {
     await control.append(draft("after"));
     expect((await control.verify()).intact).toBe(true);
     await runInDurableObject(control, (_, state) => {
-      state.storage.sql.exec("DELETE FROM audit WHERE seq = (SELECT MIN(seq) FROM audit)");
+      tamper(state, "DELETE FROM audit WHERE seq = (SELECT MIN(seq) FROM audit)");
     });
     expect((await control.verify()).intact).toBe(false);
   });

@@ -47,6 +47,11 @@ export class ControlObject extends DurableObject<unknown> {
         seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, command TEXT NOT NULL, id TEXT NOT NULL,
         identity TEXT NOT NULL, args TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT, hash TEXT NOT NULL
       ) STRICT;
+      CREATE TRIGGER IF NOT EXISTS audit_unchanged BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+      CREATE TRIGGER IF NOT EXISTS audit_kept BEFORE DELETE ON audit
+        WHEN OLD.seq > (SELECT MAX(seq) FROM audit) - ${auditKept}
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
       CREATE TABLE IF NOT EXISTS ids (
         identity TEXT NOT NULL, id TEXT NOT NULL, asked TEXT NOT NULL, result TEXT, at INTEGER NOT NULL,
         PRIMARY KEY (identity, id)
