@@ -9,6 +9,7 @@ import {
   type WindowState,
 } from "ninelives/observer";
 import { appended, caughtUp, type EventLog, emptyLog } from "./event-log.ts";
+import { alphabet } from "./trouble.ts";
 
 /** How the page hangs on the observer. Times are the page's own. */
 export type Link =
@@ -110,7 +111,12 @@ export function received(model: Model, message: LiveMessage, now: number): Model
       gaps,
       alerts,
       absent,
-      policies: new Map([...lost, ...policies.map((policy) => [policy.policy, policy] as const)]),
+      // What is in order already is put in order in no time, at each draw.
+      policies: new Map(
+        [...lost, ...policies.map((policy) => [policy.policy, policy] as const)].sort(([a], [b]) =>
+          alphabet.compare(a, b),
+        ),
+      ),
       log: caughtUp(model.log, message.events),
     };
   }

@@ -4,8 +4,8 @@ import type { CircuitReport, PolicyState, WindowName } from "ninelives/observer"
 /** From this share of failures on, a policy is in trouble though no circuit is open. */
 export const highErrorRate = 0.1;
 
-/** `localeCompare` makes one anew for each pair. */
-const alphabet = new Intl.Collator("en");
+/** The order of names; `localeCompare` makes one anew for each pair. */
+export const alphabet = new Intl.Collator("en");
 
 const severity: Readonly<Record<CircuitState, number>> = {
   "forced-open": 5,
