@@ -4,7 +4,7 @@ import { type Browser, type BrowserContext, type Page, chromium as playwright } 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { chromium, chromiumArguments } from "../chromium.ts";
 import { alive, at } from "./living-observer.ts";
-import { look, wide } from "./look.ts";
+import { look, settled, wide } from "./look.ts";
 import { calledPolicy, PlayedObserver, systemOf } from "./played-observer.ts";
 
 let browser: Browser;
@@ -217,6 +217,22 @@ describe("the dashboard", () => {
     observer.say({ ...message, events: [late], policies: [calledPolicy("products", at, { reporters: 31 })] });
     await page.getByText("31 reporters").waitFor();
     expect(await announced()).toBe("circuit prices lets a probe through");
+  });
+
+  it("draws a chart once, however renders overtake each other", async () => {
+    const page = await visit(alive(), {}, "#/audit");
+    await page.getByRole("heading", { name: "Audit" }).waitFor();
+    // A busy machine renders anew before the effects of the render before have run.
+    await page.evaluate(`(async () => {
+      history.replaceState(null, "", "#/policy/products");
+      for (let render = 0; render < 10; render++) {
+        dispatchEvent(new Event("hashchange"));
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+    })()`);
+    await page.locator("canvas").nth(1).waitFor();
+    await settled(page);
+    expect(await page.locator("canvas").count()).toBe(2);
   });
 
   it("reads a chart out by the arrow keys", async () => {

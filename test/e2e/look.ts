@@ -18,7 +18,7 @@ async function grave(page: Page, options: RunOptions = {}): Promise<string[]> {
 }
 
 /** Waits until nothing moves any more and what was changed is drawn. */
-const settled = (page: Page) =>
+export const settled = (page: Page) =>
   page.evaluate(`(async () => {
     await Promise.all(document.getAnimations().map(({ finished }) => finished.catch(() => {})));
     for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);

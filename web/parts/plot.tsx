@@ -45,6 +45,8 @@ export function Plot(props: PlotProps) {
   useEffect(() => {
     const element = figure.current?.querySelector<HTMLElement>(".plot");
     if (element == null) return;
+    // On a busy machine a render that overtakes another has its effect run twice, without the first one's end.
+    plot.current?.destroy();
     const made = new uPlot(
       optionsOf(element, latest, (index) => point(index)),
       dataOf(latest.current),
@@ -52,6 +54,7 @@ export function Plot(props: PlotProps) {
     );
     plot.current = made;
     const fit = new ResizeObserver(([entry]) => {
+      if (plot.current !== made) return fit.disconnect();
       const width = Math.floor(entry?.contentRect.width ?? 0);
       if (width > 0 && width !== made.width) made.setSize({ width, height });
     });
