@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { otherPolicies, shardOf } from "ninelives/observer";
 import { describe, expect, it } from "vitest";
+import { Shards } from "../../workers/objects/shards.ts";
 import { readShards } from "../../workers/observers.ts";
 import { counted, names, send, sharded, shards, until, watch } from "./sharded-observer.ts";
 import { testWorker, toldToOwner } from "./test-worker.ts";
@@ -103,6 +104,24 @@ describe.concurrent("an observer of several shards", { timeout: 30_000 }, () => 
       0,
     );
     expect(viewer.told().length + skipped).toBe(1_800);
+  });
+
+  it("waits for a shard that says nothing no longer than for four seconds", async () => {
+    const warned = toldToOwner("warn");
+    const observers = {
+      getByName: (name: string) => ({
+        part: () => (name === "observer.3.1" ? new Promise(() => {}) : Promise.resolve(name)),
+      }),
+    };
+    const { answered, absent } = await new Shards("observer.3", { OBSERVER: observers as never }).ask(
+      (shard) => shard.part(),
+    );
+    expect(answered).toEqual([
+      [0, "observer.3.0"],
+      [2, "observer.3.2"],
+    ]);
+    expect(absent).toEqual({ shards: [1], of: 3 });
+    expect(String(warned[0]?.[1])).toContain("no answer within 4000 ms");
   });
 
   it("tells by server-sent events, too", async () => {
