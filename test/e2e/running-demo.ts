@@ -43,9 +43,10 @@ export class RunningDemo {
 
   /** Ends it as Ctrl-C does. */
   async stop(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.pid === undefined) return;
+    const { exitCode, signalCode, pid } = this.#process;
+    if (exitCode !== null || signalCode !== null || pid === undefined) return;
     const ended = once(this.#process, "exit");
-    globalThis.process.kill(-this.#process.pid, "SIGINT");
+    globalThis.process.kill(-pid, "SIGINT");
     await ended;
   }
 }

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { chromium as playwright } from "playwright";
+import { type Locator, type Page, chromium as playwright } from "playwright";
 import { chromium, chromiumArguments } from "../chromium.ts";
 import { freePort, RunningDemo } from "./running-demo.ts";
 
 /**
- * Takes the pictures of the docs anew, of the demo as it runs: `npm run screenshots`. It takes four minutes, since charts
+ * Takes the pictures of the docs anew, of the demo as it runs: `npm run screenshots`. It takes five minutes, since charts
  * over two minutes have to fill.
  */
 const images = join(import.meta.dirname, "../../docs/images");
@@ -28,7 +28,7 @@ try {
     await page.getByText("live", { exact: true }).waitFor();
     await pause(1_500);
   };
-  const picture = async (name: string, of = page): Promise<void> => {
+  const picture = async (name: string, of: Page | Locator = page): Promise<void> => {
     const path = join(images, `${name}.png`);
     await of.screenshot({ path });
     const { size } = statSync(path);
@@ -49,6 +49,11 @@ try {
 
   await turn({ latency: 0 });
   await pause(20_000);
+  await turn({ resource: "reviews", errorRate: 0.4 });
+  await pause(40_000);
+  await to("#/policy/reviews");
+  await picture("incident-retries", page.locator('section[aria-labelledby="windows"]'));
+  await turn({ errorRate: 0 });
   await turn({ resource: "prices", outage: true });
   await page.goto(`${demo.origin}/#/`);
   await page.locator('article[aria-labelledby="card-prices"][data-state="open"]').waitFor();
@@ -83,6 +88,18 @@ try {
   await page.getByRole("button", { name: "Verify the whole log" }).click();
   await page.getByText("hashed anew").waitFor();
   await picture("audit");
+
+  await to("#/policy/products");
+  await page.getByRole("button", { name: "Force open" }).click();
+  await page.getByText(/by command/).waitFor();
+  await pause(20_000);
+  await page.getByText(/by command/).scrollIntoViewIfNeeded();
+  await picture("incident-forced");
+  await to("#/");
+  await demo.stop();
+  await page.locator("main[data-stale]").waitFor();
+  await pause(15_000);
+  await picture("incident-blind");
 } finally {
   await browser.close();
   await demo.stop();
