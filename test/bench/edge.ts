@@ -152,8 +152,13 @@ export class Edge {
         sockets = [${socket("origin")}],
       );`,
     );
-    await edge.#serve("origin.capnp", `http://127.0.0.1:${ports.origin}/calls`);
-    await edge.#serve("edge.capnp", `http://127.0.0.1:${ports.gateway}/healthz`);
+    try {
+      await edge.#serve("origin.capnp", `http://127.0.0.1:${ports.origin}/calls`);
+      await edge.#serve("edge.capnp", `http://127.0.0.1:${ports.gateway}/healthz`);
+    } catch (error) {
+      await edge.stop();
+      throw error;
+    }
     return edge;
   }
 
