@@ -14,19 +14,21 @@ export interface DescribedRoute {
   readonly responses: Readonly<Record<string, JsonSchema>>;
 }
 
-/** The errors that a command may come to, by status; each is a `Problem`. */
-const failures: Readonly<Record<string, string>> = {
-  "400": "the body is no JSON",
-  "401": "unauthenticated: the token is missing or not known",
-  "403": "forbidden: the token lacks the scope",
-  "404": "not-found, or unknown-command",
-  "405": "method-not-allowed: the header Allow says which are",
-  "409":
-    "conflict: the version is past, or the id is under way, or was that of another command or other arguments",
-  "413": "command-too-large",
-  "422": "invalid-arguments: an argument is not what its schema says, or a text does not parse",
-  "429": "rate-limited: Retry-After says when to come back",
-  "504": "timeout: whether it was done is not known, so send it again with its id",
+/** The errors that a command may come to, by status: their types, and when. Each is a `Problem`. */
+const failures: Readonly<Record<string, readonly [types: readonly string[], when: string]>> = {
+  "400": [["bad-json"], "the body is no JSON"],
+  "401": [["unauthenticated"], "the token is missing or not known"],
+  "403": [["forbidden"], "the token lacks the scope, or the policy is not among its own"],
+  "404": [["not-found", "unknown-command"], "there is no such thing, or no such command"],
+  "405": [["method-not-allowed"], "the header Allow says which are"],
+  "409": [
+    ["conflict"],
+    "the version is past, or the id is under way, or was that of another command or other arguments",
+  ],
+  "413": [["command-too-large"], "the body is too large"],
+  "422": [["invalid-arguments"], "an argument is not what its schema says, or a text does not parse"],
+  "429": [["rate-limited"], "Retry-After says when to come back"],
+  "504": [["timeout"], "whether it was done is not known, so send it again with its id"],
 };
 
 const problemSchema: JsonSchema = {
@@ -114,11 +116,15 @@ function resultOf(name: string, value: JsonSchema): JsonSchema {
 }
 
 function responses(schema: JsonSchema): JsonSchema {
-  const problem = { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } };
   return {
     "200": { description: "it is done", content: { "application/json": { schema } } },
     ...Object.fromEntries(
-      Object.entries(failures).map(([status, description]) => [status, { description, content: problem }]),
+      Object.entries(failures).map(([status, [types, when]]) => {
+        const type = { enum: types.map((each) => `urn:ninelives:problem:${each}`) };
+        const own = { allOf: [{ $ref: "#/components/schemas/Problem" }], properties: { type } };
+        const content = { "application/problem+json": { schema: own } };
+        return [status, { description: `${types.join(" or ")}: ${when}`, content }];
+      }),
     ),
   };
 }

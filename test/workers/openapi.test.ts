@@ -16,12 +16,21 @@ interface Operation {
 interface Document {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: { readonly Problem: Schema } };
 }
 
 /** What of a value is not as a schema says; of the keywords that the document uses. */
 function wrong(schema: Schema, value: unknown, path = "$"): string[] {
-  const { oneOf, type, required, properties, items } = schema as {
+  const {
+    oneOf,
+    allOf = [],
+    type,
+    required,
+    properties,
+    items,
+  } = schema as {
     oneOf?: Schema[];
+    allOf?: Schema[];
     type?: string | string[];
     required?: string[];
     properties?: Record<string, Schema>;
@@ -31,6 +40,10 @@ function wrong(schema: Schema, value: unknown, path = "$"): string[] {
     const fit = oneOf.filter((each) => wrong(each, value).length === 0);
     return fit.length === 1 ? [] : [`${path} fits ${fit.length} of ${oneOf.length}`];
   }
+  const inAll = allOf.flatMap((each) => wrong(each, value, path));
+  if (inAll.length > 0) return inAll;
+  if (Array.isArray(schema.enum) && !schema.enum.includes(value))
+    return [`${path} is none of ${schema.enum}`];
   if ("const" in schema && schema.const !== value) return [`${path} is not ${schema.const}`];
   const found = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
   const is = Number.isInteger(value) ? [found, "integer"] : [found];
@@ -71,6 +84,14 @@ async function generated(token: string = tokens.admin) {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
+  /** With the schema of all problems in the place of its name. */
+  const resolved = (schema: Schema) =>
+    JSON.parse(
+      JSON.stringify(schema).replace(
+        '{"$ref":"#/components/schemas/Problem"}',
+        JSON.stringify(document.components.schemas.Problem),
+      ),
+    );
   const call = async (
     operationId: string,
     body?: object,
@@ -94,6 +115,8 @@ async function generated(token: string = tokens.admin) {
     expect(said, `${operationId} answers ${response.status}`).toBeDefined();
     const schema = said?.content?.["application/json"]?.schema;
     if (schema !== undefined) expect(wrong(schema, data)).toEqual([]);
+    const problem = said?.content?.["application/problem+json"]?.schema;
+    if (problem !== undefined) expect(wrong(resolved(problem), error)).toEqual([]);
     return { status: response.status, data, error };
   };
   return { worker, document, operations, call };

@@ -114,6 +114,11 @@ describe("limiter.reset", () => {
   });
 });
 
+interface Described {
+  readonly description: string;
+  readonly content: Record<string, { schema: { properties: { type: { enum: string[] } } } }>;
+}
+
 describe("what a command may come to", () => {
   const kinds: Readonly<Record<CommandFailure, true>> = {
     unauthenticated: true,
@@ -129,9 +134,12 @@ describe("what a command may come to", () => {
     (kind) => {
       const { status } = problemOf(new CommandError(kind, "no"));
       const document = openApi([drain([])], [], "1") as {
-        readonly paths: Record<string, { post: { responses: Record<string, { description: string }> } }>;
+        readonly paths: Record<string, { post: { responses: Record<string, Described> } }>;
       };
-      expect(document.paths["/v1/commands"]?.post.responses[`${status}`]?.description).toContain(kind);
+      const described = document.paths["/v1/commands"]?.post.responses[`${status}`];
+      expect(described?.description).toContain(kind);
+      const { schema } = described?.content["application/problem+json"] ?? {};
+      expect(schema?.properties.type.enum).toContain(`urn:ninelives:problem:${kind}`);
     },
   );
 });
