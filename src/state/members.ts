@@ -41,12 +41,19 @@ export function unshared(now: number): Shared<never> {
   return { epoch: 1, time: 0, clock: now, members: [], fleet: 0, slots: noSlots };
 }
 
-/** Lets time pass: forward only, else a clock that jumps back would freeze all that is to end. */
+/** Milliseconds by which clocks of those who write one record may differ: the one that is ahead counts. */
+const skew = 10_000;
+
+/**
+ * Lets time pass: forward only. A clock that jumps back by more than clocks may differ is followed, else it would freeze
+ * all that is to end; for less it is not, else time would run ahead where clocks take turns.
+ */
 export function pass<R extends Shared>(record: R, now: number): R {
   const step = Math.max(0, now - record.clock);
   const time = record.time + step;
   const slots = passed(record.slots, time);
-  const later = { ...record, time, clock: now, slots };
+  const clock = now < record.clock - skew ? now : record.clock + step;
+  const later = { ...record, time, slots, clock };
   return { ...later, fleet: sized(later, slots, record.fleet * 0.5 ** (step / fleetHalves)) };
 }
 

@@ -63,7 +63,7 @@ export function coordinateCircuit(
 ): [CircuitRecord, CircuitView] {
   let record = pass(stored ?? newRecord(now), now);
   // A replica that is ahead shows that the record was lost: it leaps past, so that nobody ignores its views.
-  if (report.epoch > record.epoch) record = { ...record, epoch: report.epoch + 1 };
+  if (report.epoch > record.epoch) record = enter({ ...record, epoch: report.epoch });
   const [known, repeated] = recall(record, report);
   if (!repeated) record = take(record, report, known);
   record = halfOpenWhenDue(record);
@@ -114,7 +114,11 @@ export function circuitView(record: CircuitRecord): CircuitView {
 }
 
 /** Begins a new epoch: what belonged to the old one (votes, permits, counts) ends with it. */
-export function enter(record: CircuitRecord, state: CircuitState, reason: OpeningReason): CircuitRecord {
+export function enter(
+  record: CircuitRecord,
+  state: CircuitState = record.state,
+  reason: OpeningReason = record.reason,
+): CircuitRecord {
   return {
     ...record,
     state,

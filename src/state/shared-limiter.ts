@@ -43,6 +43,8 @@ const calmInterval = 3 * interval;
 const calmLeaseFor = 2 * calmInterval;
 /** What is at most this part of what it is taken from leaves ample. */
 const calmPart = 0.5;
+/** Milliseconds after which a home stores what need not be stored at once. */
+const storedEvery = 5_000;
 /** Shares below this are none. */
 const leastShare = 1e-6;
 
@@ -54,11 +56,13 @@ export function coordinateLimiter(
   rate?: number,
 ): [LimiterRecord, LimiterView] {
   let record = pass(stored ?? newRecord(now), now);
-  if (report.epoch > record.epoch) {
-    // The record was lost, and with it who holds what.
-    record = reviveLimiter({ ...record, epoch: report.epoch + 1 });
-  }
   const [known, repeated] = recall(record, report);
+  const ahead = report.epoch > record.epoch;
+  if (ahead || (!known && report.lease > 0) || (!stored && report.epoch > 0)) {
+    // The record was lost, and with it who holds what.
+    const epoch = ahead ? report.epoch + 1 : record.epoch;
+    record = { ...record, epoch, quietUntil: record.time + calmLeaseFor };
+  }
   if (!repeated) {
     const leases = (known?.leases ?? []).filter(
       ({ seq, until }) => seq >= report.lease && until > record.time,
@@ -99,9 +103,9 @@ export function resetLimiter(stored: LimiterRecord | undefined, now: number): Li
   return { ...record, resets: (record.resets ?? 0) + 1 };
 }
 
-/** Leases nothing until all that may have been leased has ended. */
+/** Leases nothing until all that may have been leased has ended, since it was stored or before. */
 export function reviveLimiter(record: LimiterRecord): LimiterRecord {
-  return { ...record, quietUntil: record.time + calmLeaseFor };
+  return { ...record, quietUntil: record.time + storedEvery + calmLeaseFor };
 }
 
 function newRecord(now: number): LimiterRecord {

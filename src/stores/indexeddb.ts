@@ -9,6 +9,7 @@ import { type SharedStore, sharedBy } from "../policies/fleet.ts";
 import { timeout } from "../policies/timeout.ts";
 import type { CircuitState } from "../state/circuit.ts";
 import { coordinate, type SharedRecord, viewOf } from "../state/coordinator.ts";
+import { enter } from "../state/shared-circuit.ts";
 import type { Report, View } from "../state/sync.ts";
 import { keepLatest } from "./keep-latest.ts";
 import { readRecord } from "./read-record.ts";
@@ -198,10 +199,16 @@ function sweep(connection: Connection): void {
   swept.catch(() => {});
 }
 
-/** The record to go on with: a database that was wiped, or was out of reach for long, knows less than this tab. */
+/**
+ * The record to go on with: of a circuit, a database that was wiped or out of reach for long knows less than this tab, but
+ * others may know more. So an epoch begins that is none of theirs, by the time. Who holds a lease, or a part of a limit, only the
+ * database knows.
+ */
 function newest(stored: unknown, own: SharedRecord | undefined): SharedRecord | undefined {
   const record = readRecord(stored);
-  return own !== undefined && own.epoch > (record?.epoch ?? 0) ? own : record;
+  return own?.kind === "circuit" && own.epoch > (record?.epoch ?? 0)
+    ? enter({ ...own, epoch: own.epoch + (Date.now() % 1e6) })
+    : record;
 }
 
 /** A report that the record refuses (a name of two kinds, say): the database, whose errors are no TypeErrors, is well. */

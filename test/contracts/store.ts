@@ -248,7 +248,11 @@ export function storeContract(name: string, make: () => StoreUnderTest | Promise
       const { store } = await make();
       const name = circuit();
       const ask = (replica: string, seq: number): Promise<LimiterView> =>
-        store.sync(name, { kind: "limiter", replica, seq, epoch: 1, demand: 0.4, lease: 0 }, deaf) as never;
+        store.sync(
+          name,
+          { kind: "limiter", replica, seq, epoch: seq === 1 ? 0 : 1, demand: 0.4, lease: 0 },
+          deaf,
+        ) as never;
       expect(await ask("one", 1)).toMatchObject({ kind: "limiter", share: 1, fleet: 1 });
       const views = await Promise.all(["two", "three", "four"].map((replica) => ask(replica, 1)));
       for (const { share, ttl } of views) expect([share, ttl]).toEqual([0, 0]);

@@ -119,6 +119,14 @@ describe("coordinate", () => {
     expect(staged.report("b", { epoch: 3 }).epoch).toBe(42);
   });
 
+  it("leaps without what was said before: it belongs to no epoch that is in force", () => {
+    const staged = home();
+    staged.report("a", { ok: 3, fail: 4, open: false });
+    staged.report("b", { epoch: 7, ok: 1 });
+    expect(staged.record).toMatchObject({ epoch: 8, state: "closed", counts: { ok: 0, fail: 0, slow: 0 } });
+    expect(staged.record.members[0]).toMatchObject({ replica: "a", calls: 0, fails: 0 });
+  });
+
   describe("opens", () => {
     it.each<[string, number, number, string]>([
       ["a lone replica", 1, 1, "open"],
@@ -296,6 +304,15 @@ describe("coordinate", () => {
       expect(staged.report("a").remaining).toBe(600);
       staged.now = 600;
       expect(staged.report("a").state).toBe("half-open");
+    });
+
+    it("runs no faster where those who write have clocks that differ by ten seconds, and take turns", () => {
+      const staged = home();
+      for (let turn = 0; turn <= 100; turn++) {
+        staged.now = 20_000 + turn * 100 + (turn % 2) * 10_000;
+        staged.report("a");
+      }
+      expect(staged.record.time).toBe(19_900);
     });
 
     it("does not shrink the fleet when it goes back", () => {

@@ -126,9 +126,12 @@ describe("coordinate, of a limiter", () => {
     const staged = home();
     staged.report("a", 1);
     staged.record = revive(staged.record as LimiterRecord) as LimiterRecord;
-    staged.now = 11_999;
+    staged.now = 5_000;
     expect(staged.report("a", 1).share).toBe(0);
-    staged.now = 12_000;
+    // What was leased up to five seconds after it was stored may hold for twelve more.
+    staged.now = 16_999;
+    expect(staged.report("a", 1).share).toBe(0);
+    staged.now = 17_000;
     expect(staged.report("a", 1).share).toBe(1);
   });
 
@@ -171,6 +174,18 @@ describe("coordinate, of a limiter", () => {
     staged.now = 10_000;
     expect(staged.report("a", 0.1)).toMatchObject({ share: 0.5, nextSync: 6_000 });
     expect(staged.report("b", 0.1)).toMatchObject({ share: 0.5 });
+  });
+
+  it("leases nothing for a while where a record was lost in its first epoch, as soon as a replica shows it", () => {
+    const staged = home();
+    staged.report("a", 1);
+    staged.record = undefined;
+    // Who never heard of a home shows nothing.
+    expect(staged.report("new", 0.2, { epoch: 0 }).share).toBe(1);
+    expect(staged.report("a", 1, { lease: 1 }).share).toBe(0);
+    expect(staged.record).toMatchObject({ quietUntil: 12_000 });
+    staged.record = undefined;
+    expect(staged.report("b", 1, { epoch: 1, lease: 0 }).share).toBe(0);
   });
 
   it("leaves each to its part in a fleet that is too large to be remembered, and forgets no lease that holds", () => {
