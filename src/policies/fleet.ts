@@ -53,11 +53,14 @@ export interface SharedStore extends Store {
  * @example
  * declare const store: Store;
  * const circuit = circuitBreaker({ name: "prices", shared: sharedBy(store) });
+ *
+ * @param spread milliseconds within which a circuit makes its first report, by chance: of a fleet that begins all at once,
+ *   each would else report at the same time. News is told at once nevertheless. Default 0
  */
-export function sharedBy(store: Store): SharedStore {
+export function sharedBy(store: Store, spread = 0): SharedStore {
   return {
     sync: (name, report, onNews) => store.sync(name, report, onNews),
-    fleet: (name, circuit) => new Fleet(name, circuit, store),
+    fleet: (name, circuit) => new Fleet(name, circuit, store, spread),
     limiter: (name) => new FleetLimiter(name, store),
   };
 }
@@ -76,15 +79,18 @@ export class Fleet {
   readonly #name: string;
   readonly #circuit: Circuit;
   readonly #store: Store;
+  /** Until the first report was told when to go. */
+  #spread: number;
   readonly #replica: Replica;
   readonly #deadlinesOf = deadlinesByClock();
   /** The last call's: news that comes unasked is told through it. */
   #context: Context | undefined;
 
-  constructor(name: string, circuit: Circuit, store: Store) {
+  constructor(name: string, circuit: Circuit, store: Store, spread: number) {
     this.#name = name;
     this.#circuit = circuit;
     this.#store = store;
+    this.#spread = spread;
     this.#replica = new Replica(circuit.rules);
   }
 
@@ -124,9 +130,11 @@ export class Fleet {
 
   /** What the fleet says of a call; a probe is the leave to send it whatever the circuit itself says. */
   #gate(context: Context): "pass" | "bypass" | "refuse" | Probe {
-    this.#context = context;
-    const { clock } = context.environment;
+    const { clock, random } = context.environment;
     const now = clock.now();
+    if (this.#spread) this.#replica.wait(now, random() * this.#spread);
+    this.#spread = 0;
+    this.#context = context;
     const gate = this.#replica.gate(now);
     if (this.#replica.due(now)) context.environment.waitUntil(this.sync(clock, context));
     if (gate === "probe") return this.#replica.takePermit();

@@ -121,6 +121,11 @@ export class Replica {
     if (this.#chance < (this.view?.urgency ?? 1)) this.#reporting.hasten(now);
   }
 
+  /** Lets the first report wait for so many milliseconds. */
+  wait(now: number, ms: number): void {
+    this.#reporting.wait(now, ms);
+  }
+
   /** Whether a report should be sent now. */
   due(now: number): boolean {
     return this.#reporting.due(now);

@@ -96,7 +96,7 @@ export class Reporting<R extends Report> {
     this.#underWay = false;
     this.#leaseUntil = 0;
     this.#lost = this.#refusals = 0;
-    this.#wait(now, nextSync);
+    this.wait(now, nextSync);
     return true;
   }
 
@@ -122,11 +122,12 @@ export class Reporting<R extends Report> {
           firstInterval * 2 ** Math.min(this.#lost, 10) * (why === "overloaded" ? 4 : 1),
         );
     const retryIn = Math.round(pause * (1 + chance / 2));
-    this.#wait(now, retryIn);
+    this.wait(now, retryIn);
     return retryIn;
   }
 
-  #wait(now: number, ms: number): void {
+  /** Lets the next report wait. */
+  wait(now: number, ms: number): void {
     this.#nextSync = now + ms;
     this.#pause = ms;
   }

@@ -14,6 +14,8 @@ export interface CircuitNamespace {
   };
 }
 
+/** Milliseconds within which the isolates of a region report for the first time: all of a region may begin at once. */
+const firstReports = 8_000;
 /** Characters of a region's name. */
 const longestRegion = 64;
 
@@ -46,7 +48,8 @@ export function durableObjectStore(
       ? namespace.getByName(regionName(name, region)).relay(name, region, report)
       : namespace.getByName(name).sync(report);
   });
-  return sharedBy({ sync: (name, report) => sync({ name, report }) });
+  const spread = region === undefined ? 0 : firstReports;
+  return sharedBy({ sync: (name, report) => sync({ name, report }) }, spread);
 }
 
 export {
