@@ -38,6 +38,13 @@ describe("a fleet whose origin dies", () => {
     },
   );
 
+  it("is asked no more when all isolates begin at once, where regions have homes", () => {
+    const cold = { ...fleet, isolates: 1_000, cold: true };
+    expect(runFleet({ ...cold, regions: 2 }).peak.start).toBeLessThanOrEqual(200);
+    // One object hears of each for the first time.
+    expect(runFleet(cold).peak.start).toBe(1_000);
+  });
+
   it("tells those that see nothing sooner where regions have homes", { timeout: 60_000 }, () => {
     const seen = { ...fleet, isolates: 600, seen: 0.6 };
     const [one, regions] = [runFleet({ ...seen }), runFleet({ ...seen, regions: 3 })];

@@ -27,18 +27,29 @@ export interface FleetOptions {
   readonly seen: number;
   /** Whether they share their circuit at all. */
   readonly shared: boolean;
+  /** All isolates begin at once, and nothing else happens. Default: one by one, so that all have a slot before the origin dies. */
+  readonly cold?: boolean;
+  /** Ends when all refuse. */
+  readonly untilRefused?: boolean;
   readonly seed: number;
+}
+
+/** Of the isolates' times. */
+export interface Spread {
+  readonly median: number;
+  readonly p99: number;
+  readonly last: number;
 }
 
 /** What became of it. Times in milliseconds. */
 export interface FleetRun {
-  /** Reports in the second in which an object got most: of those that start, when nothing happens, and after the origin's death. */
-  readonly peak: { readonly calm: number; readonly after: number };
+  /** Reports in the second in which an object got most: as they start, when nothing happens, and after the origin's death. */
+  readonly peak: { readonly start: number; readonly calm: number; readonly after: number };
   /** Reports a second at an object when nothing happens, on the average, and at all objects together. */
   readonly calm: { readonly object: number; readonly all: number };
   /** From the first isolate that trips to the refusal in each that sees the origin dead, and in each that does not. */
-  readonly refusal: { readonly median: number; readonly p99: number };
-  readonly news: { readonly median: number; readonly p99: number };
+  readonly refusal: Spread;
+  readonly news: Spread;
   /** Calls that reached the dead origin: until each refused, and from then on. */
   readonly wasted: { readonly first: number; readonly later: number };
   /** From the origin's return until half and 99 % of the isolates let calls through. */
@@ -59,6 +70,8 @@ const rules = {
   minimumCalls: 20,
   failureRate: 0.5,
 };
+/** Milliseconds within which isolates that have a region report for the first time: see `durableObjectStore`. */
+const firstReports = 8_000;
 /** Milliseconds that the origin takes, and a message one way: to an object far away, or to one of the same region. */
 const latency = 10;
 const far = [20, 80] as const;
@@ -83,7 +96,7 @@ interface Isolate {
  * the average. That this gives what all calls give is tested with the policies themselves.
  */
 export function runFleet(options: FleetOptions): FleetRun {
-  const { alike = 1, dead, seen, shared, seed } = options;
+  const { alike = 1, dead, seen, shared, seed, cold = false, untilRefused = false } = options;
   const count = options.isolates / alike;
   const regions = options.regions / alike;
   const random = seededRandom(seed);
@@ -95,11 +108,11 @@ export function runFleet(options: FleetOptions): FleetRun {
 
   // Isolates come one by one, so that all have a slot before it begins.
   const objects = Math.max(1, regions);
-  const startFor = Math.max(2_000, ((count / objects) * 1_000) / 50);
+  const startFor = cold ? 0 : Math.max(2_000, ((count / objects) * 1_000) / 50);
   const settled = startFor + Math.max(20_000, (count / objects) * 10);
   const diesAt = settled + 10_000;
   const livesAt = diesAt + dead;
-  const end = livesAt + maximumOpenFor + Math.max(60_000, (count / objects) * 10);
+  const end = cold ? 30_000 : livesAt + maximumOpenFor + Math.max(60_000, (count / objects) * 10);
   const down = (isolate: Isolate): boolean => isolate.affected && now >= diesAt && now < livesAt;
 
   /** Reports that objects got, by the second. The root is the last one. */
@@ -116,6 +129,7 @@ export function runFleet(options: FleetOptions): FleetRun {
   let wastedLater = 0;
   let firstTrip = Infinity;
   let passing = 0;
+  let refusing = 0;
 
   function decide(report: CircuitReport): CircuitView {
     load(regions > 0 ? objects : 0);
@@ -202,7 +216,9 @@ export function runFleet(options: FleetOptions): FleetRun {
   }
 
   function refuse(isolate: Isolate): void {
-    if (now >= diesAt) isolate.refusedAt = Math.min(isolate.refusedAt, now);
+    if (now < diesAt || isolate.refusedAt <= now) return;
+    isolate.refusedAt = now;
+    refusing++;
   }
 
   function pass(isolate: Isolate): void {
@@ -242,6 +258,16 @@ export function runFleet(options: FleetOptions): FleetRun {
     });
   }
 
+  /** The first call: where there are regions, the report that it makes waits for a while. */
+  function begin(isolate: Isolate): void {
+    if (regions > 0 && shared) {
+      const wait = random() * firstReports;
+      isolate.replica.wait(now, wait);
+      queue.add(now + wait + gap(), () => call(isolate));
+    }
+    call(isolate);
+  }
+
   const all = Array.from({ length: count }, (_, index): Isolate => {
     const isolate: Isolate = {
       replica: new Replica(rules),
@@ -252,7 +278,7 @@ export function runFleet(options: FleetOptions): FleetRun {
       refusedAt: Infinity,
       passedAt: Infinity,
     };
-    queue.add(random() * startFor, () => call(isolate));
+    queue.add(random() * startFor + (cold ? gap() : 0), () => begin(isolate));
     if (isolate.affected) queue.add(diesAt, () => trip(isolate));
     // Whoever never refused lets calls through at once.
     queue.add(livesAt, () => call(isolate));
@@ -263,12 +289,13 @@ export function runFleet(options: FleetOptions): FleetRun {
     queue.remove();
     now = next.at;
     next.run?.();
-    if (passing === count) break;
+    if (passing === count || (untilRefused && refusing === count)) break;
   }
 
-  const spread = (values: readonly number[]) => ({
+  const spread = (values: readonly number[]): Spread => ({
     median: quantile(values, 0.5),
     p99: quantile(values, 0.99),
+    last: quantile(values, 1),
   });
   const refused = (affected: boolean): number[] =>
     all
@@ -289,7 +316,11 @@ export function runFleet(options: FleetOptions): FleetRun {
     return (sum * 1_000) / (calmTo - calmFrom);
   });
   return {
-    peak: { calm: Math.max(...between(calmFrom, calmTo)), after: Math.max(...between(diesAt, end)) },
+    peak: {
+      start: Math.max(...between(0, Math.min(settled, end))),
+      calm: Math.max(...between(calmFrom, calmTo)),
+      after: Math.max(...between(diesAt, end)),
+    },
     calm: {
       object: Math.max(...sums),
       all: sums.reduce((sum, each, object) => sum + each * (object < objects ? alike : 1), 0),

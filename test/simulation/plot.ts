@@ -22,7 +22,7 @@ const inner = { wide: wide - left - 30, high: high - top - bottom };
 
 /** Panels of lines side by side, with one legend, readable on light and on dark ground. */
 export function plot(title: string, panels: readonly Panel[]): string {
-  const names = panels[0]?.lines.map(({ name }) => name) ?? [];
+  const names = [...new Set(panels.flatMap(({ lines }) => lines.map(({ name }) => name)))];
   const width = wide * panels.length;
   const legend = names.map(
     (name, index) =>
@@ -34,13 +34,13 @@ export function plot(title: string, panels: readonly Panel[]): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${total}" role="img" aria-label="${escaped(title)}" font-family="system-ui, sans-serif" font-size="12" fill="#222">`,
     `<rect width="${width}" height="${total}" fill="#fff"/>`,
     `<text x="${width / 2}" y="20" text-anchor="middle" font-size="15">${escaped(title)}</text>`,
-    ...panels.map((panel, index) => `<g transform="translate(${index * wide} 20)">${draw(panel)}</g>`),
+    ...panels.map((panel, index) => `<g transform="translate(${index * wide} 20)">${draw(panel, names)}</g>`),
     ...legend,
     "</svg>\n",
   ].join("\n");
 }
 
-function draw({ title, x, y, lines }: Panel): string {
+function draw({ title, x, y, lines }: Panel, names: readonly string[]): string {
   const across = scale(
     x,
     lines.flatMap(({ points }) => points.map(([at]) => at)),
@@ -65,9 +65,9 @@ function draw({ title, x, y, lines }: Panel): string {
         `<text x="${left - 6}" y="${up(at) + 4}" text-anchor="end">${label}</text>`,
     ),
   ];
-  const paths = lines.map(({ points }, index) => {
+  const paths = lines.map(({ name, points }) => {
     const path = points.map(([at, value]) => `${across(at)},${up(value)}`).join(" ");
-    return `<polyline points="${path}" fill="none" stroke="${colours[index]}" stroke-width="2"/>`;
+    return `<polyline points="${path}" fill="none" stroke="${colours[names.indexOf(name)]}" stroke-width="2"/>`;
   });
   return [
     `<text x="${middle}" y="${top - 12}" text-anchor="middle">${escaped(title)}</text>`,

@@ -4,6 +4,7 @@
  *
  * --seeds=<number>  runs of each experiment. Default 20
  * --faults=<number> runs of shared state under faults, a seed each. Default 200; when it is given, nothing else is run
+ * --threads=<number> for those. Default one for each core
  * --fleets=<list>   isolates of the fleets that share a circuit. Default 10,100,1000; when it is given, nothing else is run
  * --write           puts the plots into docs/images and the tables into the pages that show them
  */
@@ -21,6 +22,7 @@ const { values: flags } = parseArgs({
   options: {
     seeds: { type: "string", default: "20" },
     faults: { type: "string" },
+    threads: { type: "string" },
     fleets: { type: "string" },
     write: { type: "boolean", default: false },
   },
@@ -77,11 +79,24 @@ async function faults(runs: number): Promise<number> {
   const began = performance.now();
   console.log("\nshared state under faults");
   const thread = new URL(`file://${folder}faults-thread.mjs`);
-  const { broken, ...sums } = await underFaults(runs, thread, (line) => console.log(line));
+  const threads = flags.threads === undefined ? undefined : Number(flags.threads);
+  const { broken, ...sums } = await underFaults(runs, thread, (line) => console.log(line), threads);
   violations += broken.reduce((sum, each) => sum + each.violations.length, 0);
   writeFileSync(`${folder}shared-state.json`, `${JSON.stringify({ ...sums, broken }, undefined, 2)}\n`);
   const took = ((performance.now() - began) / 1_000).toFixed(0);
-  console.log(`${sums.replicas} replicas, ${sums.calls} calls, ${sums.reports} reports, ${took} s`);
+  const { populations, large, replicas, calls, reports, met, excess, well } = sums;
+  console.log(
+    `seeds of ${Object.entries(populations)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ")}; ${large} of 100 replicas and more`,
+  );
+  console.log(
+    `${replicas} replicas, ${calls} calls, ${reports} reports, ${met} writes that met another, ${took} s`,
+  );
+  const shown = (most: readonly number[]): string => most.map((each) => each.toFixed(2)).join(", ");
+  console.log(
+    `calls of a replica beyond what was leased, in 1, 10 and 60 s: ${shown(excess)}; beyond the limit: ${shown(well)}`,
+  );
   return runs;
 }
 
