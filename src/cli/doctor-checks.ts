@@ -136,8 +136,15 @@ export const checks: Readonly<Record<string, Check>> = {
       if (error instanceof CliError && error.exit === exits.denied) return skipped(error.message);
       return { ...refused(error), fix: "the Durable Object of OBSERVER does not answer: look at its logs" };
     }
-    const { events, dropped, policies, gaps = [] } = state;
+    const { events, dropped, policies, gaps = [], absent } = state;
     const detail = `${figures(events)} events of ${policies.length === 1 ? "1 policy" : `${policies.length} policies`}`;
+    if (absent !== undefined) {
+      return {
+        result: "warning",
+        detail: `${detail}; without what ${absent.shards.length} of ${absent.of} shards know, for want of an answer`,
+        fix: "a Durable Object of OBSERVER does not answer: look at its logs",
+      };
+    }
     if (dropped > 0 || gaps.length > 0) {
       return {
         result: "warning",

@@ -114,6 +114,14 @@ describe("doctor", () => {
       "warning",
       /7 were lost/,
     ],
+    [
+      "a shard that does not answer",
+      { "/v1/state": () => json({ ...state, absent: { shards: [2], of: 4 } }) },
+      {},
+      "observer",
+      "warning",
+      /without what 1 of 4 shards know/,
+    ],
     ["an observer that fails", { "/v1/state": broken }, {}, "observer", "failed", /something went wrong/],
     [
       "an observer that one may not see",
