@@ -39,7 +39,7 @@ export interface RegionRecord extends Voters {
 }
 
 /** Milliseconds between reports to the root at least, however much news there is. */
-const shortestPause = 250;
+const shortestPause = 500;
 /** Milliseconds after which a root that did not answer is asked again, at most: many wait for it. */
 const longestPause = 8_000;
 

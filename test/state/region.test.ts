@@ -78,7 +78,7 @@ function fleet() {
     all(replicas: readonly string[], says: Partial<CircuitReport> = {}): (CircuitView | undefined)[] {
       staged.now += 2_100;
       return replicas.map((replica) => {
-        staged.now += 300;
+        staged.now += 600;
         return staged.report(replica, says);
       });
     },
@@ -199,10 +199,10 @@ describe("a region", () => {
   it("tells of votes at once, but not again and again", () => {
     const { staged } = met({ west: 9 });
     const before = staged.told.length;
-    staged.now += 300;
+    staged.now += 600;
     for (let each = 0; each < 4; each++) staged.report(`west ${each}`, { open: true });
     expect(staged.told.length).toBe(before + 1);
-    staged.now += 300;
+    staged.now += 600;
     staged.report("west 4", { open: true });
     expect(staged.told.at(-1)).toMatchObject({ open: true, region: { size: 9, votes: 5 } });
   });
@@ -222,10 +222,10 @@ describe("a region", () => {
     const { staged, replicas } = met({ west: 2, east: 1 });
     staged.all(replicas, { open: true });
     expect(staged.root?.state).toBe("open");
-    staged.now += 300;
-    expect(staged.report("east 0", { wantsProbe: true })).toMatchObject({ state: "open", remaining: 9_400 });
+    staged.now += 600;
+    expect(staged.report("east 0", { wantsProbe: true })).toMatchObject({ state: "open", remaining: 8_800 });
     const before = staged.told.length;
-    staged.now += 9_400;
+    staged.now += 8_800;
     expect(staged.report("east 0", { wantsProbe: true })?.state).toBe("half-open");
     expect(staged.told.length).toBe(before + 1);
   });
@@ -293,9 +293,9 @@ describe("a region", () => {
 
   it("passes on how long a failure asked to wait", () => {
     const { staged } = met({ west: 2 });
-    staged.now += 300;
+    staged.now += 600;
     staged.report("west 0", { open: true, asked: 5_000 });
-    staged.now += 300;
+    staged.now += 600;
     staged.report("west 1", { open: true });
     expect(staged.told.some(({ asked }) => asked === 5_000)).toBe(true);
   });
@@ -337,7 +337,7 @@ describe("regions together", () => {
     staged.all(replicas.slice(0, 4), { open: true });
     expect(staged.root?.state).toBe("closed");
     staged.report("north 0", { open: true });
-    staged.now += 300;
+    staged.now += 600;
     staged.report("north 1", { open: true });
     expect(staged.root?.state).toBe("open");
   });
