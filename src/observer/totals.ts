@@ -1,4 +1,5 @@
 import type { CallMeasures, CircuitCall, CircuitState } from "../core/events.ts";
+import { circuitStates } from "../state/circuit.ts";
 import { Histogram, type HistogramSnapshot } from "../state/histogram.ts";
 import type { PolicyTally } from "./tally.ts";
 
@@ -8,14 +9,6 @@ const attempts = [1, 2, 3, 4, 5, 10];
 /** Seconds. */
 const openFor = [1, 5, 10, 30, 60, 120, 300, 600, 1_800];
 
-const states: readonly CircuitState[] = [
-  "closed",
-  "open",
-  "half-open",
-  "forced-open",
-  "disabled",
-  "metrics-only",
-];
 const results = ["success", "failure", "ignored", "rejected"] as const;
 
 /** What became of a call that came to a circuit. */
@@ -67,7 +60,7 @@ export class Totals {
     { circuit, state, result }: Omit<CircuitCall, "result"> & { readonly result: CallResult },
     times = 1,
   ): void {
-    const index = states.indexOf(state) * results.length + results.indexOf(result);
+    const index = circuitStates.indexOf(state) * results.length + results.indexOf(result);
     addTo(this.#circuit(circuit).calls, index, times);
   }
 
@@ -81,13 +74,13 @@ export class Totals {
 
   /** Counts a change of a circuit's state, and the milliseconds that it was open for when it closed. */
   changed(circuit: string, to: CircuitState, wasOpenFor: number | undefined): void {
-    addTo(this.#circuit(circuit).transitions, states.indexOf(to), 1);
+    addTo(this.#circuit(circuit).transitions, circuitStates.indexOf(to), 1);
     if (wasOpenFor !== undefined) this.#open(circuit).record(wasOpenFor / 1_000);
   }
 
   calls(): (readonly [circuit: string, state: CircuitState, result: CallResult, count: number])[] {
     return [...this.#circuits].flatMap(([circuit, { calls }]) =>
-      states.flatMap((state, row) =>
+      circuitStates.flatMap((state, row) =>
         results.flatMap((result, column) => {
           const count = calls[row * results.length + column] as number;
           return count === 0 ? [] : [[circuit, state, result, count] as const];
@@ -98,7 +91,7 @@ export class Totals {
 
   transitions(): (readonly [circuit: string, to: CircuitState, count: number])[] {
     return [...this.#circuits].flatMap(([circuit, { transitions }]) =>
-      states.flatMap((to, index) => {
+      circuitStates.flatMap((to, index) => {
         const count = transitions[index] as number;
         return count === 0 ? [] : [[circuit, to, count] as const];
       }),
@@ -130,12 +123,12 @@ export class Totals {
   restore(snapshot: Partial<TotalsSnapshot>): void {
     for (const [key, count] of snapshot.calls ?? []) {
       const [circuit, state, result] = JSON.parse(key) as [string, CircuitState, CallResult];
-      const index = states.indexOf(state) * results.length + results.indexOf(result);
+      const index = circuitStates.indexOf(state) * results.length + results.indexOf(result);
       addTo(this.#circuit(circuit).calls, index, count);
     }
     for (const [key, count] of snapshot.transitions ?? []) {
       const [circuit, to] = JSON.parse(key) as [string, CircuitState];
-      addTo(this.#circuit(circuit).transitions, states.indexOf(to), count);
+      addTo(this.#circuit(circuit).transitions, circuitStates.indexOf(to), count);
     }
     this.inTime += snapshot.inTime ?? 0;
     if (snapshot.durations !== undefined) this.durations.restore(snapshot.durations);
@@ -146,8 +139,8 @@ export class Totals {
   #circuit(circuit: string): CircuitTotals {
     const known = this.#circuits.get(circuit);
     if (known !== undefined) return known;
-    const calls = new Array<number>(states.length * results.length).fill(0);
-    const transitions = new Array<number>(states.length).fill(0);
+    const calls = new Array<number>(circuitStates.length * results.length).fill(0);
+    const transitions = new Array<number>(circuitStates.length).fill(0);
     const totals = { calls, transitions, openFor: undefined };
     this.#circuits.set(circuit, totals);
     return totals;

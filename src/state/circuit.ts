@@ -1,7 +1,17 @@
 import type { TimeSource } from "./time-source.ts";
 import { failed, type Mark, resized, type Window, type WindowSize, type WindowSnapshot } from "./window.ts";
 
-export type CircuitState = "closed" | "open" | "half-open" | "forced-open" | "disabled" | "metrics-only";
+/** All states of a circuit: of those that no clock brings about, the last three, somebody decides. */
+export const circuitStates = [
+  "closed",
+  "open",
+  "half-open",
+  "forced-open",
+  "disabled",
+  "metrics-only",
+] as const;
+
+export type CircuitState = (typeof circuitStates)[number];
 
 /** Why a circuit opened. */
 export type OpeningReason = "failures" | "slow-calls" | "probe" | "fleet" | "forced";

@@ -7,7 +7,7 @@ import { answer } from "../policies/answer.ts";
 import { circuitBreaker } from "../policies/circuit-breaker.ts";
 import { type SharedStore, sharedBy } from "../policies/fleet.ts";
 import { timeout } from "../policies/timeout.ts";
-import type { CircuitState } from "../state/circuit.ts";
+import { circuitStates } from "../state/circuit.ts";
 import { coordinate, type SharedRecord, viewOf } from "../state/coordinator.ts";
 import { enter } from "../state/shared-circuit.ts";
 import type { Report, View } from "../state/sync.ts";
@@ -221,15 +221,6 @@ const classify: Classify = (outcome) =>
     ? { kind: "ignored", retryable: false }
     : classifyThrown(outcome);
 
-const states: readonly CircuitState[] = [
-  "closed",
-  "open",
-  "half-open",
-  "forced-open",
-  "disabled",
-  "metrics-only",
-];
-
 /** Tabs of another version, and whoever else uses the channel, may say anything. */
 function isNews(data: unknown): data is News {
   const { name, view } = Object(data) as Partial<News>;
@@ -241,7 +232,7 @@ function isNews(data: unknown): data is News {
     // Nobody heeds news of a limit.
     (kind === "lease"
       ? typeof held === "boolean"
-      : kind === "circuit" && isDuration(openFor) && states.includes(state))
+      : kind === "circuit" && isDuration(openFor) && circuitStates.includes(state))
   );
 }
 

@@ -1,5 +1,6 @@
 import { quote } from "../core/duration.ts";
-import type { CircuitCall, CircuitState, EventType, PolicyEvent } from "../core/events.ts";
+import type { CircuitCall, EventType, PolicyEvent } from "../core/events.ts";
+import { circuitStates } from "../state/circuit.ts";
 
 /** Where a batch comes from. */
 export interface BatchSource {
@@ -65,14 +66,7 @@ function hex(digits: number): Check {
 /** Circuits that one call may tell of: more is no call of ours. */
 const mostCircuits = 100;
 
-const states: ReadonlySet<unknown> = new Set<CircuitState>([
-  "closed",
-  "open",
-  "half-open",
-  "forced-open",
-  "disabled",
-  "metrics-only",
-]);
+const states: ReadonlySet<unknown> = new Set(circuitStates);
 const results: ReadonlySet<unknown> = new Set<CircuitCall["result"]>(["success", "failure", "ignored"]);
 /** What newer versions know beside these is left out, call by call. */
 const circuitCalls: Check = (value) =>
