@@ -72,11 +72,16 @@ export class Telling {
     const isLed = now < this.#leaseEnds && this.#leaseEnds <= now + lease;
     if (isLed && (this.#untold >= mostUntold || now - this.#began > patience))
       throw new RejectedError("bulkhead-full", "observer", "the observer is slow", { retryAfter: patience });
+    // Where nobody leads, what a request left that was cut off: its senders believe it to be told.
+    const { events: left } = this.#tally;
     this.#tally.add(batch, now);
     this.#untold++;
     if (isLed) return;
     this.#leaseEnds = now + lease;
-    const told = this.#tellAll();
+    const told = this.#tellAll().catch((error: unknown) => {
+      this.#lost += left;
+      throw error;
+    });
     waitUntil(told.catch(() => {}).then(() => this.#goOn(now)));
     await told;
   }

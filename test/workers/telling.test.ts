@@ -166,6 +166,27 @@ describe("Telling", () => {
     await cut;
   });
 
+  it("counts what the one left that was cut off as dropped, when its successor is refused", async () => {
+    toldToOwner("warn");
+    const pass = clock();
+    const { telling, heard, hears } = stage();
+    const cut = telling.take(batch());
+    await telling.take(batch("prices", 2));
+    await hears(1);
+    pass(15_001);
+    const leading = telling.take(batch());
+    await hears(2);
+    const overloaded = Object.assign(new Error("overloaded"), { overloaded: true });
+    heard[1]?.answer(overloaded);
+    await expect(leading).rejects.toBe(overloaded);
+    const next = telling.take(batch());
+    await hears(3);
+    expect(heard[2]).toMatchObject({ events: 1, dropped: 2 });
+    heard[2]?.answer();
+    heard[0]?.answer();
+    await Promise.all([next, cut]);
+  });
+
   it("refuses at once while nothing comes back, and says when to try again", async () => {
     const { telling, heard, hears } = stage();
     const taking = telling.take(batch());
