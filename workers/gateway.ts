@@ -24,7 +24,6 @@ import { readUpstreams, routeTest, type Upstream } from "ninelives/upstreams";
 import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
 import { GatewayPolicies, type Shared } from "./gateway-policies.ts";
-import { controlOf } from "./homes.ts";
 import { peaksOnly } from "./peaks.ts";
 import { checkReplicas, type Replicas, replicasOf } from "./replicas.ts";
 import { type Sender, type Sending, senderTo } from "./sender.ts";
@@ -154,7 +153,9 @@ export class Gateway {
   async #follow(): Promise<void> {
     // What is in force stays in force; the next request after a while asks again.
     const told = (what: string) => (error: unknown) => console.warn(`${what} could not be followed`, error);
-    const documents = await controlOf(this.#env).documents().catch(told("policy documents"));
+    const documents = await this.#env.CONTROL.getByName("control")
+      .documents()
+      .catch(told("policy documents"));
     await Promise.all((documents ?? []).map((document) => this.#try(document)));
   }
 

@@ -43,17 +43,6 @@ describe("a home that is silent", () => {
   });
 });
 
-describe("a control plane that is silent", () => {
-  it("keeps no request waiting, and its owner hears that documents could not be followed", async () => {
-    const told = toldToOwner("warn");
-    const worker = await testWorker({ env: { CONTROL: silent } });
-    const waited = soonAfter(5_000);
-    expect((await worker.fetch("/gateway/prices/today")).status).toBe(200);
-    await vi.waitFor(() => expect(told.flat()).toContain("policy documents could not be followed"));
-    expect(waited()).toBeGreaterThan(0);
-  });
-});
-
 /**
  * Lets whoever waits for so many milliseconds wait for a moment, and counts them. The timers are the platform's: false ones
  * of an object that shares the isolate would run outside of it.
