@@ -4,7 +4,7 @@ import type { LiveMessage } from "../observer/live.ts";
 import type { SystemState } from "../observer/system-state.ts";
 import { CliError, exits } from "./cli-error.ts";
 import type { Call } from "./command.ts";
-import { figures, span } from "./figures.ts";
+import { counted, figures, span } from "./figures.ts";
 import { liveMessages } from "./live.ts";
 import { until } from "./until.ts";
 
@@ -247,10 +247,6 @@ export const checks: Readonly<Record<string, Check>> = {
     }
   },
 };
-
-function counted(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
-}
 
 function refused(error: unknown): Finding {
   if (!(error instanceof CliError)) throw error;

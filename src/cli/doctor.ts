@@ -1,7 +1,8 @@
 import { exits } from "./cli-error.ts";
 import type { CliCommand } from "./command.ts";
 import { type Check, checks, type Findings } from "./doctor-checks.ts";
-import type { Ink } from "./screen.ts";
+import { counted } from "./figures.ts";
+import type { Ink, Inked } from "./screen.ts";
 
 const marks = { ok: "✓", warning: "!", failed: "✗", skipped: "–" } as const;
 const inks: Readonly<Record<keyof typeof marks, Ink>> = {
@@ -20,11 +21,11 @@ export const doctorCommands: readonly CliCommand[] = [
     run: async (call) => {
       const { screen } = call;
       const findings: Findings = {};
-      let failed = 0;
+      const counts: Partial<Record<keyof typeof marks, number>> = {};
       for (const [name, check] of Object.entries(checks)) {
         const finding = await found(check, call, findings);
         const { result, detail, fix } = finding;
-        if (result === "failed") failed++;
+        counts[result] = (counts[result] ?? 0) + 1;
         if (screen.json) {
           screen.value({ check: name, ...finding });
           continue;
@@ -33,10 +34,20 @@ export const doctorCommands: readonly CliCommand[] = [
         if (fix !== undefined)
           for (const line of fix.split("\n")) screen.line({ text: `  → ${line}`, ink: "dim" });
       }
+      const { failed = 0, warning = 0 } = counts;
+      if (!screen.json) screen.line(verdict(failed, warning));
       return failed === 0 ? exits.done : exits.failed;
     },
   },
 ];
+
+/** The last line: what all checks come to. */
+function verdict(failed: number, warnings: number): Inked {
+  const looks = `${counted(warnings, "warning")} to look at`;
+  if (failed > 0)
+    return { text: `${counted(failed, "check")} failed${warnings > 0 ? `, ${looks}` : ""}`, ink: "red" };
+  return warnings > 0 ? { text: `it works, ${looks}`, ink: "yellow" } : { text: "all is well", ink: "green" };
+}
 
 async function found(check: Check, call: Parameters<Check>[0], findings: Findings): ReturnType<Check> {
   if (findings.unreachable) return { result: "skipped", detail: "the server cannot be reached" };

@@ -43,6 +43,11 @@ export function timeOfDay(at: number): string {
   return new Date(at).toISOString().slice(11);
 }
 
+/** `1 check`, `2 checks`. */
+export function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}
+
 function joined(large: number, one: string, small: number, other: string): string {
   return small === 0 ? `${large}${one}` : `${large}${one} ${small}${other}`;
 }

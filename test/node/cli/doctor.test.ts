@@ -51,6 +51,25 @@ describe("doctor", () => {
     expect(stage.clock.pending).toBe(0);
   });
 
+  it.each<[string, Paths]>([
+    ["all is well", {}],
+    ["it works, 1 warning to look at", { "/v1/state": () => json({ ...state, dropped: 7 }) }],
+    ["1 check failed", { "/v1/events": () => problem(401, "unauthenticated", "no") }],
+    [
+      "2 checks failed, 1 warning to look at",
+      {
+        "/v1/state": () => json({ ...state, dropped: 7 }),
+        "/v1/events": () => problem(401, "unauthenticated", "no"),
+        "/v1/commands/state": () => problem(500, "internal", "no"),
+      },
+    ],
+  ])("says last: %s", async (last, sick) => {
+    const { stage } = await findings(sick);
+    stage.out = "";
+    await stage.runOn("doctor");
+    expect(stage.out.trimEnd().split("\n").at(-1)).toBe(last);
+  });
+
   const forbidden = () => problem(403, "forbidden", "bob may not look");
   const broken = () => problem(500, "internal", "something went wrong");
   const skew = (at: number) => () => json({ ...state, at });
