@@ -43,12 +43,14 @@ export class Followers {
     const all = [...this.#records.values()];
     if (all.length === 0) return undefined;
     const versions = all.flatMap(({ version }) => version ?? []);
+    const newest = versions.length === 0 ? null : Math.max(...versions);
     const refusals = all.flatMap(({ source, at, refused }) =>
       refused === undefined ? [] : [{ source, at, ...refused }],
     );
     return {
-      version: versions.length === 0 ? null : Math.max(...versions),
+      version: newest,
       followers: all.length,
+      current: versions.filter((version) => version === newest).length,
       refused: refusals.sort((one, other) => other.at - one.at).slice(0, mostRefusals),
     };
   }

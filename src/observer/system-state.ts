@@ -97,6 +97,8 @@ export interface DocumentReport {
   readonly version: number | null;
   /** Sources that told of it, at most 50. */
   readonly followers: number;
+  /** How many of them told last that they have that version. Older observers tell none. */
+  readonly current?: number;
   /** Who refused a version and has put no newer one in force since, newest first, at most 5. */
   readonly refused: readonly {
     readonly source: string;

@@ -445,7 +445,7 @@ describe("Observer > circuits", () => {
     tell("document.refused", { version: 2, reason: "line 1" }, { from: "aaaaaa" });
     tell("document.applied", { version: 2 }, { from: "bbbbbb" });
     const refused = [{ source: "page aaaa", version: 2, reason: "line 1", at: now + second }];
-    expect(state()?.document).toEqual({ version: 2, followers: 2, refused });
+    expect(state()?.document).toEqual({ version: 2, followers: 2, current: 1, refused });
     const again = new Observer(start);
     again.restore(JSON.parse(JSON.stringify(observer.snapshot("prices"))));
     expect(again.getPolicyState("prices", now)?.document).toEqual(state()?.document);
@@ -454,7 +454,7 @@ describe("Observer > circuits", () => {
     tell("document.applied", { version: 3 }, { from: "aaaaaa", age: 2 * second });
     expect(state()?.document?.refused).toEqual(refused);
     tell("document.applied", { version: 3 }, { from: "aaaaaa" });
-    expect(state()?.document).toEqual({ version: 3, followers: 2, refused: [] });
+    expect(state()?.document).toEqual({ version: 3, followers: 2, current: 1, refused: [] });
     // Of what it knew already, the newer telling holds.
     again.restore(observer.snapshot("prices") as PolicySnapshot);
     expect(again.getPolicyState("prices", now)?.document).toEqual(state()?.document);
@@ -467,7 +467,7 @@ describe("Observer > circuits", () => {
       pass(second);
       tell("document.refused", { version: 1, reason: `${number}` }, { from: `${1_000 + number}` });
     }
-    expect(state()?.document).toMatchObject({ version: null, followers: 50 });
+    expect(state()?.document).toMatchObject({ version: null, followers: 50, current: 0 });
     expect(state()?.document?.refused.map(({ reason }) => reason)).toEqual(["59", "58", "57", "56", "55"]);
   });
 

@@ -211,6 +211,7 @@ describe("gateway whose policy changes under load", () => {
         expect(policies.find(({ policy }) => policy === "prices")?.document).toEqual({
           version: 2,
           followers: 1,
+          current: 1,
           refused: [],
         });
       });
