@@ -1,5 +1,6 @@
 import type { CircuitState } from "../core/events.ts";
-import type { CircuitReport, SystemState } from "../observer/system-state.ts";
+import type { AbsentShards, CircuitReport, SystemState } from "../observer/system-state.ts";
+import { absentWords } from "./absent-words.ts";
 import { CliError, exits } from "./cli-error.ts";
 import type { CliCommand } from "./command.ts";
 import { span } from "./figures.ts";
@@ -38,7 +39,7 @@ export const circuitCommands: readonly CliCommand[] = [
     options: { open: { help: "only those that are not closed" } },
     examples: ["ninelives circuits list", "ninelives circuits list --open --json"],
     run: async ({ server, screen, given, world }) => {
-      const all = await rows(server);
+      const { all, absent } = await rows(server);
       const shown = given.flag("open") ? all.filter(({ state }) => state !== "closed") : all;
       const now = world.clock.wall();
       if (screen.json) for (const row of shown) screen.value(row);
@@ -55,6 +56,7 @@ export const circuitCommands: readonly CliCommand[] = [
           ]),
         );
       }
+      if (absent !== undefined) screen.note(absentWords(absent), "yellow");
       return exits.done;
     },
   },
@@ -90,7 +92,8 @@ export function circuitCell(state: string): Cell {
   return { text: state, ink: stateInks[state] ?? "dim" };
 }
 
-async function rows(server: Server): Promise<Row[]> {
+/** Those that are known, and of which shards the observer knows nothing. */
+async function rows(server: Server): Promise<{ readonly all: Row[]; readonly absent?: AbsentShards }> {
   const [fleet, seen] = await Promise.all([
     server.known ? server.command<readonly FleetCircuit[]>("state", {}).catch(orNothing) : undefined,
     server.get<SystemState>("/v1/state").catch((error: unknown) => {
@@ -103,8 +106,10 @@ async function rows(server: Server): Promise<Row[]> {
       circuits.map((report): [string, Row] => [report.circuit, { policy, ...report }]),
     ),
   );
-  if (fleet !== undefined) return fleet.map((circuit) => ({ ...reports.get(circuit.circuit), ...circuit }));
-  if (seen !== undefined) return [...reports.values()];
+  const absent = seen?.absent && { absent: seen.absent };
+  if (fleet !== undefined)
+    return { all: fleet.map((circuit) => ({ ...reports.get(circuit.circuit), ...circuit })), ...absent };
+  if (seen !== undefined) return { all: [...reports.values()], ...absent };
   throw new CliError(exits.denied, "the token may not see circuits: it needs the scope read");
 }
 

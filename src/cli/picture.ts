@@ -1,8 +1,17 @@
-import type { LiveMessage } from "../observer/live.ts";
-import type { PolicyState, SystemState, WindowName, WindowState } from "../observer/system-state.ts";
+import { isAbsent } from "../observer/shards.ts";
+import type {
+  DocumentReport,
+  PolicyState,
+  SystemState,
+  WindowName,
+  WindowState,
+} from "../observer/system-state.ts";
+import { absentWords } from "./absent-words.ts";
 import { circuitCell } from "./circuits.ts";
+import { refusalWords, versionWords } from "./document-words.ts";
 import { figures, latency, percent, timeOfDay } from "./figures.ts";
 import type { Cell, Screen } from "./screen.ts";
+import { toldIn } from "./told-state.ts";
 
 export const windows = ["1m", "5m", "15m"] as const satisfies readonly WindowName[];
 export const orders = ["rate", "errors", "p99", "name"] as const;
@@ -15,39 +24,67 @@ export interface View {
   readonly live: boolean;
 }
 
-/** The state once a message has come; undefined until there was a snapshot. */
-export function stateAfter(state: SystemState | undefined, message: LiveMessage): SystemState | undefined {
-  if (message.type === "snapshot") return message.state;
-  if (state === undefined) return undefined;
-  const { at, totals, policies, alerts } = message;
-  const known = new Map([...state.policies, ...policies].map((policy) => [policy.policy, policy]));
-  return { ...state, at, ...totals, policies: [...known.values()], ...(alerts && { alerts }) };
-}
-
-/** The lines that show a state: what holds for all, then a row for each policy. */
+/** The lines that show a state: what holds for all, what is wrong with the telling, then a row for each policy. */
 export function picture(screen: Screen, state: SystemState, { window, order, live }: View): string[] {
-  const { policies, alerts = [], events, dropped, at } = state;
+  const { alerts = [], events, dropped, at, absent } = state;
+  const { policies } = toldIn(state);
   const all = policies.map(({ windows }) => windows[window]);
   const requests = sum(all, "requests");
   const failures = sum(all, "failures");
   const firing = alerts.filter(({ state }) => state === "firing").length;
   const open = policies.flatMap(({ circuits }) => circuits).filter(({ state }) => state !== "closed").length;
+  // What the others would add is unknown.
+  const least = absent === undefined ? "" : "≥ ";
   const head: Cell[] = [
     { text: live ? "live" : "the stream broke off", ink: live ? "green" : "yellow" },
     timeOfDay(at),
     `last ${window}:`,
-    `${figures(sum(all, "rate"))}/s,`,
-    `${percent(requests === 0 ? null : failures / requests)} failed,`,
-    open === 0 ? "all circuits closed" : { text: `${open} circuits not closed`, ink: "red" },
-    ...(firing === 0 ? [] : [{ text: `${firing} alerts`, ink: "red" as const }]),
-    { text: `(${figures(events)} events, ${figures(dropped)} lost)`, ink: "dim" },
+    `${least}${figures(sum(all, "rate"))}/s,`,
+    `${percent(requests === 0 || absent !== undefined ? null : failures / requests)} failed,`,
+    open > 0
+      ? { text: `${least}${open} circuits not closed`, ink: "red" }
+      : `all${absent === undefined ? "" : " known"} circuits closed`,
+    ...(firing === 0 ? [] : [{ text: `${least}${firing} alerts`, ink: "red" as const }]),
+    { text: `(${least}${figures(events)} events, ${least}${figures(dropped)} lost)`, ink: "dim" },
   ];
-  const rows = [...policies].sort(comparing(order, window)).map((policy) => rowOf(policy, window));
-  const columns = ["POLICY", "RATE", "FAILED", "P50", "P99", "SENT", "SHED", "CIRCUITS", "2 MIN"];
-  return [screen.fitted(head), "", ...screen.rows(columns, rows)];
+  const versions = policies.some(({ document }) => document !== undefined);
+  const rows = [...state.policies]
+    .sort(comparing(order, window, state))
+    .map((policy) =>
+      isAbsent(policy.policy, absent) ? unknownRow(policy) : rowOf(policy, window, versions),
+    );
+  const columns = ["POLICY", "RATE", "FAILED", "P50", "P99", "SENT", "SHED", "CIRCUITS"];
+  const table = screen.rows([...columns, ...(versions ? ["VERSION"] : []), "2 MIN"], rows);
+  return [screen.fitted(head), ...notes(screen, state), "", ...table];
 }
 
-function rowOf({ policy, windows, circuits, series }: PolicyState, window: WindowName): Cell[] {
+/** Policies of which a picture says who refuses their document; of all it is said by `policies followers`. */
+const mostRefused = 3;
+
+/** What one should know before one believes the rows: what is not told of, and whose documents are refused. */
+function notes(screen: Screen, state: SystemState): string[] {
+  const { absent } = state;
+  const refused = toldIn(state).policies.flatMap(({ policy, document }) => {
+    const why = document && refusalWords(document);
+    return why === undefined ? [] : [`${policy}: ${versionWords(document as DocumentReport)}, ${why}`];
+  });
+  const more = refused.length - mostRefused;
+  return [
+    ...(absent === undefined ? [] : [{ text: absentWords(absent), ink: "yellow" as const }]),
+    ...refused.slice(0, mostRefused).map((text) => ({ text, ink: "red" as const })),
+    ...(more > 0 ? [`documents of ${more} more are refused: ninelives policies followers`] : []),
+  ].map((cell) => screen.fitted([cell]));
+}
+
+function unknownRow({ policy }: PolicyState): Cell[] {
+  return [{ text: policy, ink: "bold" }, ...Array<null>(6).fill(null), { text: "unknown", ink: "dim" }];
+}
+
+function rowOf(
+  { policy, windows, circuits, series, document }: PolicyState,
+  window: WindowName,
+  versions: boolean,
+): Cell[] {
   const { rate, errorRate, p50, p99, amplification, rejected } = windows[window];
   const failed = percent(errorRate);
   const odd = circuits.find(({ state }) => state !== "closed");
@@ -60,8 +97,15 @@ function rowOf({ policy, windows, circuits, series }: PolicyState, window: Windo
     amplification === null ? null : `${amplification.toFixed(2)}x`,
     rejected,
     circuits.length === 0 ? null : odd === undefined ? circuitCell("closed") : circuitCell(odd.state),
+    ...(versions ? [versionCell(document)] : []),
     { text: sparkline(series.requests, 24), ink: "cyan" },
   ];
+}
+
+/** The newest version in force with anybody, in red where somebody refuses one. */
+function versionCell(document: DocumentReport | undefined): Cell {
+  if (document === undefined || document.version === null) return null;
+  return document.refused.length === 0 ? document.version : { text: `${document.version}`, ink: "red" };
 }
 
 const bars = "▁▂▃▄▅▆▇█";
@@ -73,8 +117,9 @@ export function sparkline(numbers: readonly number[], width: number): string {
   return shown.map((number) => (number === 0 ? " " : bars[Math.ceil((number / most) * 8) - 1])).join("");
 }
 
-function comparing(order: View["order"], window: WindowName) {
-  const value = ({ windows }: PolicyState): number => {
+function comparing(order: View["order"], window: WindowName, { absent }: SystemState) {
+  const value = ({ policy, windows }: PolicyState): number => {
+    if (isAbsent(policy, absent)) return -1;
     const { rate, errorRate, p99 } = windows[window];
     return (order === "rate" ? rate : order === "errors" ? errorRate : p99) ?? -1;
   };

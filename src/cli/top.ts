@@ -2,8 +2,9 @@ import type { SystemState } from "../observer/system-state.ts";
 import { exits } from "./cli-error.ts";
 import type { Call, CliCommand } from "./command.ts";
 import { liveMessages } from "./live.ts";
-import { orders, picture, stateAfter, type View, windows } from "./picture.ts";
+import { orders, picture, type View, windows } from "./picture.ts";
 import type { Screen } from "./screen.ts";
+import { stateAfter, toldIn } from "./told-state.ts";
 import { until } from "./until.ts";
 
 export const topCommands: readonly CliCommand[] = [
@@ -36,7 +37,7 @@ export const topCommands: readonly CliCommand[] = [
           for await (const message of liveMessages(call.server, context, unheard)) {
             state = stateAfter(state, message);
             if (state === undefined) continue;
-            if (screen.json) screen.value(state);
+            if (screen.json) screen.value(toldIn(state));
             else for (const line of picture(screen, state, view)) screen.raw(`${line}\n`);
             if (once) return;
           }

@@ -1,5 +1,14 @@
 import type { PolicyEvent } from "ninelives";
-import { type LiveMessage, type ObservedEvent, Observer, type PolicyState } from "ninelives/observer";
+import {
+  type DocumentReport,
+  isAbsent,
+  type LiveMessage,
+  type ObservedEvent,
+  Observer,
+  type PolicyState,
+  type SystemState,
+  shardOf,
+} from "ninelives/observer";
 import { describe, expect, it, vi } from "vitest";
 import { exits } from "../../../src/cli/cli-error.ts";
 import { Feed, problem, Stage } from "./stage.ts";
@@ -252,6 +261,91 @@ describe("top", () => {
     expect(first).toMatch(/^prices +[\d.]+\/s +0% +15 ms +18 ms +1\.00x +0 +– /);
     expect(second).toMatch(/^stock +[\d.]+\/s +100% +1\.[45]\d? s +1\.[45]\d? s +3\.00x +0 +open /);
     expect(stage.out).not.toContain("\u001b");
+  });
+
+  it("says who has which version of a document, and who refuses one, and why", async () => {
+    const { stage, feed } = streaming();
+    const ends = stage.run("top");
+    const refusal = (version: number, reason = "line 1: no chaos") => ({
+      source: "node 7c1e",
+      version,
+      reason,
+      at: 0,
+    });
+    const documents: Record<string, DocumentReport> = {
+      a: { version: 8, followers: 4, current: 3, refused: [refusal(9)] },
+      b: { version: 2, followers: 9, current: 4, refused: Array(5).fill(refusal(3)) },
+      // As an older observer tells.
+      c: { version: null, followers: 2, refused: [refusal(2, "none \u001b[2J"), refusal(1)] },
+      d: { version: 1, followers: 2, current: 1, refused: [refusal(2)] },
+      e: { version: 5, followers: 2, current: 2, refused: [] },
+    };
+    const policies = [..."abcdef"].map((policy) => ({
+      ...(seen.policies[0] as PolicyState),
+      policy,
+      ...(documents[policy] && { document: documents[policy] }),
+    }));
+    (await feed(0)).tell({ ...told, state: { ...seen, policies } });
+    expect(await ends).toBe(exits.done);
+    const [, ...lines] = stage.out.split("\n");
+    expect(lines.slice(0, 5)).toEqual([
+      "a: version 8 is in force with 3 of 4, 1 refuses version 9: line 1: no chaos",
+      "b: version 2 is in force with 4 of 9, 5 or more refuse version 3: line 1: no chaos",
+      "c: no version is known to be in force, 2 refuse a version, the last of them 2: none \ufffd[2J",
+      "documents of 1 more are refused: ninelives policies followers",
+      "",
+    ]);
+    const cells = lines.slice(5).map((line) => /closed|– {2}/.test(line) && line.split(/ {2,}/).at(8));
+    expect(lines[5]).toMatch(/CIRCUITS +VERSION +2 MIN$/);
+    expect(cells.slice(1, 7)).toEqual(["8", "2", "–", "1", "5", "–"]);
+  });
+
+  it("shows as unknown what a shard of the observer would know that does not answer, until it does", async () => {
+    const { stage, feed, shown } = streaming();
+    const ends = stage.run("top", "--json");
+    const absent = { shards: [shardOf("stock", 4)], of: 4 };
+    expect(isAbsent("prices", absent)).toBe(false);
+    const first = await feed(0);
+    first.tell(told);
+    const away = { ...(delta("b", []) as Extract<LiveMessage, { type: "delta" }>), absent };
+    first.tell(away);
+    first.tell(delta("c", []));
+    await shown('"at":1000,');
+    first.tell({ ...away, at: 2_000 });
+    await shown('"at":2000,');
+    stage.interrupt();
+    await ends;
+    const states = stage.out
+      .trim()
+      .split("\n")
+      .map((line): SystemState => JSON.parse(line));
+    expect(states.map((state) => [state.policies.map(({ policy }) => policy), state.absent])).toEqual([
+      [["prices", "stock"], undefined],
+      [["prices"], absent],
+      [["prices", "stock"], undefined],
+      [["prices"], absent],
+    ]);
+  });
+
+  it("says in words how many shards of the observer do not answer, and keeps the policies that they told of", async () => {
+    const { stage, feed, shown } = streaming({ terminal: true, columns: 120, env: { NO_COLOR: "1" } });
+    const ends = stage.run("top");
+    const absent = { shards: [shardOf("stock", 4)], of: 4 };
+    const first = await feed(0);
+    first.tell(told);
+    await shown("1 circuits not closed");
+    stage.out = "";
+    const policies = seen.policies.filter(({ policy }) => policy !== "stock");
+    first.tell({ ...told, state: { ...seen, policies, absent } });
+    await shown("1 of 4 shards of the observer does not answer: its policies are unknown");
+    const [head, , , , prices, stock] = stage.out.replaceAll("\u001b[K", "").split("\r\n");
+    expect(head).toMatch(
+      /last 1m: ≥ [\d.]+\/s, – failed, all known circuits closed \(≥ 5 events, ≥ 0 lost\)$/,
+    );
+    expect(prices).toMatch(/^prices +[\d.]+\/s/);
+    expect(stock?.split(/ +/)).toEqual(["stock", ...Array(6).fill("–"), "unknown"]);
+    stage.press("q");
+    await ends;
   });
 
   it("sorts by another column", async () => {

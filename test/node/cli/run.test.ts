@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isAbsent, shardOf } from "ninelives/observer";
 import { describe, expect, it } from "vitest";
 import manifest from "../../../package.json" with { type: "json" };
 import { exits } from "../../../src/cli/cli-error.ts";
@@ -212,7 +213,8 @@ describe("ninelives", () => {
     const refused = [{ source: "node 7c1e", version: 3, reason: "line 1: no chaos in here", at: 0 }];
     const state = {
       policies: [
-        { policy: "prices", document: { version: 2, followers: 4, refused } },
+        { policy: "prices", document: { version: 2, followers: 4, current: 3, refused } },
+        // As an older observer tells.
         { policy: "stock", document: { version: 0, followers: 3, refused: [] } },
         { policy: "silent" },
       ],
@@ -220,16 +222,39 @@ describe("ninelives", () => {
     const stage = new Stage(() => json(state));
     expect(await stage.run("policies", "followers")).toBe(exits.failed);
     expect(stage.out.split("\n").slice(0, 3)).toEqual([
-      "POLICY  IN FORCE  FOLLOWERS  REFUSED  BY         AT                    WHY",
-      "prices         2          4        3  node 7c1e  1970-01-01 00:00:00Z  line 1: no chaos in here",
-      "stock          0          3        –  –          –                     –",
+      "POLICY  IN FORCE  WITH    REFUSED  BY         AT                    WHY",
+      "prices         2  3 of 4        3  node 7c1e  1970-01-01 00:00:00Z  line 1: no chaos in here",
+      "stock          0  – of 3        –  –          –                     –",
     ]);
     expect(stage.asked.map(({ path }) => path)).toEqual(["/v1/state"]);
     stage.out = "";
     expect(await stage.run("policies", "followers", "stock", "--json")).toBe(exits.done);
     expect(JSON.parse(stage.out)).toEqual({ policy: "stock", version: 0, followers: 3, refused: [] });
     expect(await stage.run("policies", "followers", "silent")).toBe(exits.failed);
-    expect(stage.err).toContain("nobody told of a document of silent");
+    expect(stage.err).toContain("nothing is known of a document of silent: nobody told of it");
+  });
+
+  it("takes nobody's silence for consent: with a shard of the observer that does not answer, what is not told is unknown", async () => {
+    const [known, lost] = ["products", "prices"];
+    const absent = { shards: [shardOf(lost, 2)], of: 2 };
+    expect(isAbsent(known, absent)).toBe(false);
+    const document = { version: 2, followers: 4, current: 4, refused: [] };
+    const circuits = [{ circuit: known, state: "closed", since: 0, openings: 0, reason: null }];
+    const stage = new Stage(({ path }) =>
+      path === "/v1/state"
+        ? json({ policies: [{ policy: known, document, circuits }], absent })
+        : problem(403, "forbidden", "no"),
+    );
+    const words = "1 of 2 shards of the observer does not answer: its policies are unknown";
+    expect(await stage.run("policies", "followers")).toBe(exits.failed);
+    expect(stage.out).toContain("4 of 4");
+    expect(stage.err).toBe(`${words}\n`);
+    expect(await stage.run("policies", "followers", known)).toBe(exits.done);
+    expect(await stage.run("policies", "followers", lost)).toBe(exits.failed);
+    expect(stage.err).toContain(`nothing is known of a document of ${lost}: ${words}`);
+    stage.err = "";
+    expect(await stage.run("circuits", "list", "--json")).toBe(exits.done);
+    expect(stage.err).toBe(`${words}\n`);
   });
 
   it("sends any command with arguments of any kind, under the id that it is told", async () => {
