@@ -116,9 +116,9 @@ export function sentence(event: ObservedEvent): string {
     case "discovery.failed":
       return `${event.policy} could not look for members, and keeps the ${event.members} it had: ${because(event.kind)}`;
     case "document.applied":
-      return `${event.policy} goes by version ${event.version} of its document`;
+      return `${event.policy} goes by version ${event.version} of its ${event.document ?? "document"}`;
     case "document.refused":
-      return `${event.policy} refused version ${event.version} of its document: ${event.reason}`;
+      return `${event.policy} refused version ${event.version} of its ${event.document ?? "document"}: ${event.reason}`;
     default: {
       // A newer observer may tell of what this page has no words for, but of nothing else.
       const newer: { readonly policy?: string; readonly type?: string } = event satisfies never;

@@ -16,6 +16,7 @@ import type { Env } from "./env.ts";
 import { controlOf } from "./homes.ts";
 import { limiterCommands } from "./limiter-commands.ts";
 import { stateCommands } from "./state-commands.ts";
+import { upstreamCommands } from "./upstream-commands.ts";
 import { weightCommands } from "./weight-commands.ts";
 
 /** What each sender may send in each isolate; strangers, whose commands are all denied, share one limit. */
@@ -61,6 +62,7 @@ export function definitions(env: Env, own: OwnCommands = () => []): RegisteredCo
     ...limiterCommands(env),
     ...stateCommands(env),
     ...weightCommands(env),
+    ...upstreamCommands(env),
     ...snapshotCommands(plane, heldCircuits(env)),
     ...auditCommands(env),
     ...own(env),

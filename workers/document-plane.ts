@@ -2,7 +2,14 @@ import type { DocumentHistory, DocumentPlane } from "ninelives/control";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
 import { controlOf } from "./homes.ts";
-import { weightsDocument } from "./weights.ts";
+import { type OwnedDocument, ownedDocument } from "./owned-documents.ts";
+
+const owned = (upstream: string, kind: OwnedDocument) => ({
+  name: ownedDocument(upstream, kind),
+  text: "{}",
+  json: true,
+  hidden: true,
+});
 
 /** The documents of an environment: kept in its object, and in force in the gateway of this isolate. */
 export function planeOf(env: Env): DocumentPlane {
@@ -23,12 +30,15 @@ export function planeOf(env: Env): DocumentPlane {
         text: configured,
         hidden: upstream.quiet,
       })),
-      // Kept, rolled back and restored like those of policies, but told of by commands of their own.
-      ...[...gateway.upstreams.values()]
-        .filter(({ weights }) => weights.size > 0)
-        .map(({ name }) => ({ name: weightsDocument(name), text: "{}", hidden: true })),
+      // Kept, rolled back and restored like those of policies, but listed by commands of their own.
+      ...[...gateway.upstreams.values()].flatMap(({ name, destination }) => [
+        ...(destination.weights.size > 0 ? [owned(name, "weights")] : []),
+        owned(name, "settings"),
+      ]),
     ],
     check: (name, text) => gateway.check(name, text),
+    // Settings may bring the routes of an upstream.
+    mayCome: (name) => gateway.upstreams.has(name.split(".", 1)[0] ?? ""),
     apply: (document) => gateway.apply(document),
   };
 }

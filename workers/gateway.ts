@@ -1,33 +1,17 @@
 import { waitUntil } from "cloudflare:workers";
-import {
-  adaptive,
-  bulkhead,
-  type CircuitBreaker,
-  compose,
-  type EventSink,
-  environment,
-  identity,
-  timeout,
-  type Wrapped,
-} from "ninelives";
-import {
-  CommandError,
-  type DocumentPolicy,
-  type PolicyDocument,
-  type Prepared,
-  tellDocument,
-} from "ninelives/control";
-import { classifyHttp, deadlineHeader, type FetchCall, staleIfError, traceContext } from "ninelives/fetch";
+import { bulkhead, type CircuitBreaker, compose, type EventSink, timeout } from "ninelives";
+import { CommandError, type PolicyDocument, type Prepared, tellDocument } from "ninelives/control";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
-import { readUpstreams, routeTest, type Upstream } from "ninelives/upstreams";
+import { readSettings, readUpstreams, type Upstream, withSettings } from "ninelives/upstreams";
 import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
-import { GatewayPolicies, type Shared } from "./gateway-policies.ts";
+import { GatewayPolicies } from "./gateway-policies.ts";
+import { ownerOf } from "./owned-documents.ts";
 import { peaksOnly } from "./peaks.ts";
-import { checkReplicas, type Replicas, replicasOf } from "./replicas.ts";
-import { type Sender, type Sending, senderTo } from "./sender.ts";
-import { readWeights, type Weights, weightsOwner } from "./weights.ts";
+import { checkReplicas } from "./replicas.ts";
+import { type Main, type Route, served } from "./served.ts";
+import { readWeights } from "./weights.ts";
 
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
 const followEvery = 2_000;
@@ -35,33 +19,12 @@ const followEvery = 2_000;
 /** Milliseconds after which a request checks the health of groups, in the background: Kubernetes' default. */
 const checkEvery = 10_000;
 
-/** Requests of an upstream with the policy that holds for them now. */
-export interface Route extends Shared {
-  /** What the policy is called: as the upstream, or for a route of its own `upstream.route`. */
-  readonly name: string;
-  readonly upstream: Upstream;
-  /** The text that the configuration says. */
-  readonly configured: string;
-  readonly policy: DocumentPolicy<FetchCall, Response>;
-  readonly call: Wrapped<Sending, Response>;
-}
-
-/** An upstream, with the policy for what none of its routes is for. */
-export interface Main extends Route {
-  /** The weights of its members, as they are now; none where it has no members, or finds them. */
-  readonly weights: Weights;
-  /** Its replicas, when there are several. */
-  readonly group: Replicas | undefined;
-  /** Its routes, in the order in which they are asked. */
-  readonly routes: readonly { readonly route: Route; readonly fits: ReturnType<typeof routeTest> }[];
-}
-
 /** What one isolate knows: its upstreams, their policies and their circuits, and where its events go. */
 export class Gateway {
   readonly upstreams: ReadonlyMap<string, Main>;
-  /** All of them and their routes, by the names of their policies. */
-  readonly routes: ReadonlyMap<string, Route>;
   readonly sink: BatchSink;
+  readonly #mains: Map<string, Main>;
+  #routes: ReadonlyMap<string, Route>;
   readonly #env: Env;
   readonly #policies: GatewayPolicies;
   /** The same for what each request tells. */
@@ -85,49 +48,102 @@ export class Gateway {
     });
     this.#heard = peaksOnly(this.sink);
     const upstreams = [...readUpstreams(env.UPSTREAMS).values()];
-    this.upstreams = new Map(upstreams.map((upstream) => [upstream.name, this.#main(upstream)]));
-    const routes = [...this.upstreams.values()].flatMap((main) => [
-      main,
-      ...main.routes.map(({ route }) => route),
-    ]);
-    this.routes = new Map(routes.map((route) => [route.name, route]));
+    this.#mains = new Map(upstreams.map((upstream) => [upstream.name, this.#served(upstream)]));
+    this.upstreams = this.#mains;
+    this.#routes = routesOf(this.#mains);
+  }
+
+  /** All upstreams and their routes, by the names of their policies. */
+  get routes(): ReadonlyMap<string, Route> {
+    return this.#routes;
   }
 
   /** Puts a document in force, unless a newer one is. Its circuits go on where those of their names are. */
   async apply({ name, text, version }: PolicyDocument): Promise<void> {
     const isNews = () => version > (this.#versions.get(name) ?? 0);
-    const weighted = this.upstreams.get(weightsOwner(name) ?? "");
-    if (weighted !== undefined && isNews()) {
-      turn(weighted, text);
+    if (!isNews()) return;
+    const { upstream = "", kind } = ownerOf(name) ?? {};
+    const main = this.#mains.get(upstream);
+    if (main !== undefined) {
+      const turned = kind === "weights" ? turn(main, text) : this.#settle(main, text);
       this.#versions.set(name, version);
+      this.#tell(name, version);
+      await turned;
+      return;
     }
-    const route = this.routes.get(name);
-    if (route === undefined || !isNews()) return;
+    const route = this.#routes.get(name);
+    if (route === undefined) return;
+    // While it is prepared, its upstream may have got other settings.
+    const isWanted = () => isNews() && this.#routes.get(name)?.policy === route.policy;
+    await this.#put(route, text, isWanted, () => {
+      this.#versions.set(name, version);
+      this.#tell(name, version);
+    });
+  }
+
+  /**
+   * Puts a text in force, with what the fleet knows of its circuits.
+   *
+   * @param isWanted whether it still is to be put in force
+   * @param done is called when it is, at once
+   */
+  async #put(route: Route, text: string, isWanted: () => boolean, done = () => {}): Promise<void> {
+    const { name, policy, upstream } = route;
     const circuits = new Map<string, CircuitBreaker>();
     const limits = new Set<string>();
     let prepared: Prepared;
-    let inForce: number | undefined;
+    let inForce: string;
     do {
       circuits.clear();
       limits.clear();
-      inForce = this.#versions.get(name);
-      prepared = route.policy.prepare(text, this.#policies.scope({ circuits, limits }));
+      inForce = policy.text;
+      prepared = policy.prepare(text, this.#policies.scope({ circuits, limits }));
       // What the fleet knows of them (that one is forced open, say) they must know before their first call.
       await Promise.all([...circuits.values()].map((circuit) => circuit.sync()));
-      if (!isNews()) return;
+      if (!isWanted()) return;
       // What was prepared is a change of what was in force then, and an older version may have come in between.
       // To wait in line for that one instead would be to wait for another request, which may end and never settle it.
-    } while (this.#versions.get(name) !== inForce);
+    } while (policy.text !== inForce);
     for (const [own, circuit] of circuits) {
       const before = route.circuits.get(own);
       if (before !== undefined) circuit.restore(before.snapshot());
-      else if (!route.upstream.quiet) tellFound(circuit, name, this.sink);
+      else if (!upstream.quiet) tellFound(circuit, name, this.sink);
       route.circuits.set(own, circuit);
     }
     for (const limit of limits) route.limits.add(limit);
     prepared.commit();
-    this.#versions.set(name, version);
-    if (!route.upstream.quiet) tellDocument(this.sink, Date.now(), { name, version });
+    done();
+  }
+
+  /**
+   * Has an upstream go by other settings from the next request on. What it knows stays: of its replicas, and in the policies of
+   * the routes that it still has.
+   */
+  #settle(main: Main, text: string): Promise<unknown> {
+    const next = this.#served(settled(main, text), main);
+    main.destination.follow(next.upstream);
+    this.#mains.set(next.name, next);
+    const before = this.#routes;
+    this.#routes = routesOf(this.#mains);
+    for (const name of before.keys()) {
+      if (this.#routes.has(name)) continue;
+      // Should it come back, its document is news to it.
+      this.#versions.delete(name);
+      this.#refused.delete(name);
+    }
+    // Where a document says what holds, it goes on to.
+    const isWanted = (route: Route) =>
+      this.#routes.get(route.name) === route && !this.#versions.has(route.name);
+    const others = next.routes
+      .map(({ route }) => route)
+      .filter((route) => route.policy.text !== route.configured);
+    return Promise.all(
+      others.filter(isWanted).map((route) => this.#put(route, route.configured, () => isWanted(route))),
+    );
+  }
+
+  #served(upstream: Upstream, before?: Main): Main {
+    return served(upstream, { policies: this.#policies, env: this.#env, sink: this.#heard }, before);
   }
 
   /** Learns of changed documents in the background, when a request comes along after a while. */
@@ -135,19 +151,24 @@ export class Gateway {
     const now = Date.now();
     if (now - this.#checkedAt >= checkEvery) {
       this.#checkedAt = now;
-      for (const { upstream, group } of this.upstreams.values())
+      for (const { upstream, destination } of this.upstreams.values()) {
+        const { group } = destination;
         if (upstream.check !== undefined && group !== undefined) waitUntil(checkReplicas(upstream, group));
+      }
     }
     if (now - this.#followedAt < followEvery) return;
     this.#followedAt = now;
     waitUntil(this.#follow());
   }
 
-  /** Checks a policy's text. @throws ExpressionError */
+  /** Checks the text of a document. @throws ExpressionError, or a TypeError or RangeError that names what will not do */
   check(name: string, text: string): void {
-    const weighted = this.upstreams.get(weightsOwner(name) ?? "");
-    if (weighted !== undefined) readWeights(text, weighted.weights.keys());
-    else this.routes.get(name)?.policy.check(text);
+    const owner = ownerOf(name);
+    const main = this.#mains.get(owner?.upstream ?? "");
+    if (main === undefined)
+      (this.#routes.get(name) ?? this.#mains.get(name.split(".", 1)[0] ?? ""))?.policy.check(text);
+    else if (owner?.kind === "weights") readWeights(text, main.destination.weights.keys());
+    else settled(main, text);
   }
 
   async #follow(): Promise<void> {
@@ -156,7 +177,11 @@ export class Gateway {
     const documents = await this.#env.CONTROL.getByName("control")
       .documents()
       .catch(told("policy documents"));
-    await Promise.all((documents ?? []).map((document) => this.#try(document)));
+    // Settings bring routes, whose documents are among the others.
+    for (const isOwned of [true, false]) {
+      const some = (documents ?? []).filter(({ name }) => (ownerOf(name) !== undefined) === isOwned);
+      await Promise.all(some.map((document) => this.#try(document)));
+    }
   }
 
   /** Puts a document in force, or tells its owner once why not: the one before stays. */
@@ -168,46 +193,20 @@ export class Gateway {
     } catch (error) {
       this.#refused.set(name, version);
       console.warn(`version ${version} of policy ${name} is refused`, error);
-      const reason = error instanceof Error ? error.message : String(error);
-      const own = this.routes.get(name);
-      if (own !== undefined && !own.upstream.quiet)
-        tellDocument(this.sink, Date.now(), { name, version, reason });
+      this.#tell(name, version, error instanceof Error ? error.message : String(error));
     }
   }
 
-  #main(upstream: Upstream): Main {
-    const shared: Shared = { circuits: new Map(), limits: new Set() };
-    const weights = new Map((upstream.members ?? []).map((each) => [each.name, adaptive(each.weight)]));
-    const group = replicasOf(upstream, weights, this.#policies, shared, this.#env);
-    const send = group ?? senderTo(upstream, upstream.redirects, undefined, this.#env);
-    const { name, policy } = upstream;
-    const routes = upstream.routes.map((each) => {
-      const own: Shared = { circuits: new Map(), limits: new Set() };
-      const route = this.#route(`${name}.${each.name}`, each.policy, upstream, own, send);
-      return { route, fits: routeTest(each) };
-    });
-    return { ...this.#route(name, policy, upstream, shared, send), weights, group, routes };
-  }
-
-  #route(name: string, configured: string, upstream: Upstream, shared: Shared, send: Sender): Route {
-    const policy = this.#policies.document(configured, name, shared);
-    const { quiet, deadline, trace, staleIfError: stale } = upstream;
-    const surroundings = environment({
+  #tell(document: string, version: number, reason?: string): void {
+    const { upstream: name = document, kind } = ownerOf(document) ?? {};
+    const route = this.#routes.get(name);
+    if (route === undefined || route.upstream.quiet) return;
+    tellDocument(this.sink, Date.now(), {
       name,
-      classify: classifyHttp,
-      waitUntil,
-      ...(!quiet && { sink: this.#heard }),
+      version,
+      ...(reason !== undefined && { reason }),
+      ...(kind !== undefined && { document: kind }),
     });
-    // Requests go nowhere but to this upstream.
-    const origins = () => true;
-    const call = compose(
-      surroundings,
-      stale === undefined ? identity : staleIfError({ cache: `ninelives-${upstream.name}`, within: stale }),
-      policy.policy,
-      deadline === undefined ? identity : deadlineHeader({ dialect: deadline.dialect, origins }),
-      trace ? traceContext({ origins }) : identity,
-    ).wrap<Sending, Response>(send);
-    return { name, upstream, configured, policy, ...shared, call };
   }
 }
 
@@ -226,9 +225,22 @@ function tellFound(
 }
 
 /** Turns the weights of an upstream's members; a member that the text does not name has what the configuration says. */
-function turn({ upstream, weights }: Main, text: string): void {
+function turn({ upstream, destination: { weights } }: Main, text: string): void {
   const turned = readWeights(text, weights.keys());
   for (const { name, weight } of upstream.members ?? []) weights.get(name)?.set(turned.get(name) ?? weight);
+}
+
+/** An upstream with other settings. @throws TypeError that names the setting; ExpressionError for a route's policy */
+function settled({ upstream, policy }: Main, text: string): Upstream {
+  const next = withSettings(upstream, readSettings(text));
+  // A route may be new, and its text is read as the gateway reads one.
+  for (const each of next.routes) policy.check(each.policy);
+  return next;
+}
+
+function routesOf(mains: ReadonlyMap<string, Main>): ReadonlyMap<string, Route> {
+  const all = [...mains.values()].flatMap((main) => [main, ...main.routes.map(({ route }) => route)]);
+  return new Map(all.map((route) => [route.name, route]));
 }
 
 /** The requests that a policy is for. @throws CommandError: `not-found` */

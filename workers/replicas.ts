@@ -1,4 +1,4 @@
-import { type AnyPolicy, environment, identity } from "ninelives";
+import { type Adaptive, type AnyPolicy, environment, identity } from "ninelives";
 import { classifyHttp } from "ninelives/fetch";
 import {
   type Discovery,
@@ -26,8 +26,9 @@ export type Replicas = Group<Sending, Response>;
  * @throws TypeError where a binding is missing
  */
 export function replicasOf(
-  { name, members, discover, redirects, group: rules }: Upstream,
+  { name, members, discover, group: rules }: Upstream,
   weights: Weights,
+  redirects: Adaptive<Upstream["redirects"]>,
   policies: GatewayPolicies,
   shared: Shared,
   env: Env,

@@ -1,4 +1,4 @@
-import type { Service } from "ninelives";
+import type { Adaptive, Service } from "ninelives";
 import type { FetchCall } from "ninelives/fetch";
 import type { Upstream, UpstreamOrigin } from "ninelives/upstreams";
 import type { Env } from "./env.ts";
@@ -26,7 +26,7 @@ const internet: Pick<Fetcher, "fetch"> = {
  */
 export function senderTo(
   { name, service, ...place }: UpstreamOrigin & { readonly name: string },
-  redirects: Upstream["redirects"],
+  redirects: Adaptive<Upstream["redirects"]>,
   member: string | undefined,
   env: Env,
 ): Sender {
@@ -42,7 +42,7 @@ export function senderTo(
       // As a text: the platform takes twice as long to read a URL object.
       let response = await ask((input as URL).href);
       // Of another method the body is gone, or it would have to become a GET.
-      if (redirects === "follow" && (init?.method === "GET" || init?.method === "HEAD"))
+      if (redirects.value === "follow" && (init?.method === "GET" || init?.method === "HEAD"))
         response = await followed(response, input as URL, place, ask);
       attempt.response = response;
       return response;

@@ -1,20 +1,11 @@
-import {
-  CommandError,
-  defineCommand,
-  flag,
-  inForce,
-  json,
-  object,
-  optional,
-  type RegisteredCommand,
-  span,
-  text,
-  wholeNumber,
-} from "ninelives/control";
+import { CommandError, defineCommand, json, object, type RegisteredCommand, text } from "ninelives/control";
 import { planeOf } from "./document-plane.ts";
 import type { Env } from "./env.ts";
-import { gatewayOf, type Main } from "./gateway.ts";
-import { readWeights, weightsDocument } from "./weights.ts";
+import { gatewayOf } from "./gateway.ts";
+import { changeOwned, type Held, heldIn, ownedChange } from "./owned-change.ts";
+import { ownedDocument } from "./owned-documents.ts";
+import type { Main } from "./served.ts";
+import { readWeights } from "./weights.ts";
 
 const upstream = text({ most: 100, description: "whose members they are" });
 const weightsSchema = {
@@ -43,8 +34,8 @@ export function weightCommands(env: Env): RegisteredCommand[] {
       output,
       touches: ({ upstream }) => upstream,
       run: async ({ upstream }) => {
-        const { text, version, until } = await documentOf(env, routeOf(env, upstream));
-        return answer(routeOf(env, upstream), text, version, until);
+        const route = routeOf(env, upstream);
+        return answer(route, await heldIn(planeOf(env), ownedDocument(upstream, "weights")));
       },
     }),
     defineCommand({
@@ -57,33 +48,17 @@ export function weightCommands(env: Env): RegisteredCommand[] {
           type: "object",
           additionalProperties: { oneOf: [{ type: "number", minimum: 0, maximum: 1_000 }, { type: "null" }] },
         }),
-        version: optional(wholeNumber({ description: "the version that you saw; any without it" })),
-        expiresIn: optional(span("after which they turn back by themselves")),
-        dryRun: optional(flag("only tells what they would be")),
-        reason: optional(text({ most: 300, description: "why, for the audit log" })),
+        ...ownedChange,
       }),
       output,
       touches: ({ upstream }) => upstream,
-      run: async ({ upstream, weights, version, expiresIn, dryRun }, { identity }) => {
+      run: async ({ upstream, weights, ...how }, { identity }) => {
         const route = routeOf(env, upstream);
-        const before = await documentOf(env, route);
-        const next = changed(before.text, weights, route);
-        if (dryRun) return answer(route, next, before.version, undefined);
-        const { store, apply } = planeOf(env);
-        const change = {
-          text: next,
-          expected: version ?? before.version,
-          by: identity.name,
-          holds: expiresIn,
-        };
-        const outcome = await store.change(weightsDocument(upstream), "{}", change);
-        if ("conflict" in outcome) {
-          const { expected, found } = outcome.conflict;
-          const message = `version ${expected} was expected, but the weights of ${upstream} have version ${found}`;
-          throw new CommandError("conflict", message, { members: { expected, found } });
-        }
-        await apply(outcome.document);
-        return answer(route, next, outcome.document.version, outcome.document.until);
+        const document = ownedDocument(upstream, "weights");
+        const held = await changeOwned(planeOf(env), document, how, identity, (before) =>
+          changed(before, weights, route),
+        );
+        return answer(route, held);
       },
     }),
   ];
@@ -93,34 +68,25 @@ export function weightCommands(env: Env): RegisteredCommand[] {
 function routeOf(env: Env, upstream: string): Main {
   const { upstreams } = gatewayOf(env);
   const route = upstreams.get(upstream);
-  if (route !== undefined && route.weights.size > 0) return route;
+  if (route !== undefined && route.destination.weights.size > 0) return route;
   const groups = [...upstreams.values()]
-    .filter(({ weights }) => weights.size > 0)
+    .filter(({ destination }) => destination.weights.size > 0)
     .map((each) => each.upstream.name);
   const there = groups.length === 0 ? "none" : groups.join(", ");
   throw new CommandError("not-found", `there is no upstream ${upstream} with members; there is ${there}`);
 }
 
-async function documentOf(env: Env, { upstream }: Main) {
-  const history = await planeOf(env).store.history(weightsDocument(upstream.name));
-  return history === undefined ? { text: "{}", version: 0, until: undefined } : inForce(history);
-}
-
-/** @throws CommandError: `invalid-arguments` */
-function changed(before: string, given: unknown, { weights }: Main): string {
+/** @throws TypeError or RangeError that names the member and quotes its weight */
+function changed(before: string, given: unknown, { destination: { weights } }: Main): string {
   if (typeof given !== "object" || given === null || Array.isArray(given))
-    throw new CommandError("invalid-arguments", 'weights must be an object such as { "canary": 5 }');
+    throw new TypeError('weights must be an object such as { "canary": 5 }');
   const merged = { ...(JSON.parse(before) as object), ...given };
   const next = JSON.stringify(Object.fromEntries(Object.entries(merged).filter(([, each]) => each !== null)));
-  try {
-    readWeights(next, weights.keys());
-  } catch (error) {
-    throw new CommandError("invalid-arguments", (error as Error).message);
-  }
+  readWeights(next, weights.keys());
   return next;
 }
 
-function answer({ upstream, weights }: Main, text: string, version: number, until: number | undefined) {
+function answer({ upstream, destination: { weights } }: Main, { text, version, until }: Held) {
   const turned = readWeights(text, weights.keys());
   const all = (upstream.members ?? []).map(({ name, weight }) => [name, turned.get(name) ?? weight] as const);
   return {

@@ -4,20 +4,8 @@ import { json } from "./configured.ts";
 /** The weights of an upstream's members, each of which may be turned while it runs. */
 export type Weights = ReadonlyMap<string, Adaptive<number>>;
 
-const suffix = "/weights";
-
-/** What the document is called that turns the weights of an upstream. */
-export function weightsDocument(upstream: string): string {
-  return upstream + suffix;
-}
-
-/** The upstream whose weights a document turns; nothing for the document of a policy. */
-export function weightsOwner(document: string): string | undefined {
-  return document.endsWith(suffix) ? document.slice(0, -suffix.length) : undefined;
-}
-
 /**
- * Reads the text of such a document: `{ "canary": 5 }`. Who is not named has the weight of the configuration.
+ * Reads the text of the document that turns them: `{ "canary": 5 }`. Who is not named has the weight of the configuration.
  *
  * @throws TypeError or RangeError that names the member and quotes the weight
  */

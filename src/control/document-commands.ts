@@ -4,14 +4,15 @@ import { differencesSchema, documentSchema, historySchema, outcomeSchema } from 
 import { documentUpdates } from "./document-update.ts";
 import {
   changeDocument,
+  changesIn,
+  configuredOf,
   type DocumentPlane,
   historyOf,
   policyDocuments,
-  treeOf,
+  treeIn,
   versionOf,
 } from "./documents.ts";
 import { parameterValue } from "./parameter-value.ts";
-import { differences } from "./parameters.ts";
 import { treeText } from "./policy-tree.ts";
 import { flag, json, nullable, object, optional, record, span, text, wholeNumber } from "./schema.ts";
 import { reaches } from "./tokens.ts";
@@ -49,7 +50,7 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
           readonly beneath?: unknown;
           readonly text: string;
         };
-        return { ...found, tree: treeOf(found.text) };
+        return { ...found, tree: treeIn(configuredOf(plane, name), found.text) };
       },
     }),
     defineCommand({
@@ -69,7 +70,8 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
         if ((text === undefined) === (tree === undefined)) {
           throw new CommandError("invalid-arguments", "text must be given, or tree, and not both");
         }
-        return changeDocument(plane, { ...change, text: text ?? treeText(tree), by: identity.name });
+        const written = () => (configuredOf(plane, change.name).json ? JSON.stringify(tree) : treeText(tree));
+        return changeDocument(plane, { ...change, text: text ?? written(), by: identity.name });
       },
     }),
     defineCommand({
@@ -132,7 +134,8 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
         const history = await historyOf(plane, name);
         const one = versionOf(history, from);
         const other = versionOf(history, to ?? history.at(-1)?.version ?? 0);
-        return { name, from: one, to: other, changes: differences(treeOf(one.text), treeOf(other.text)) };
+        const changes = changesIn(configuredOf(plane, name), one.text, other.text);
+        return { name, from: one, to: other, changes };
       },
     }),
   ];

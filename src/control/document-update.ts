@@ -2,14 +2,23 @@ import { exponential } from "../policies/backoff.ts";
 import { retry } from "../policies/retry.ts";
 import { CommandError } from "./command-error.ts";
 import { inForce } from "./document-history.ts";
-import { changeDocument, type DocumentPlane, type DryRun, historyOf, invalidText } from "./documents.ts";
+import {
+  changeDocument,
+  configuredOf,
+  type DocumentPlane,
+  type DryRun,
+  historyOf,
+  invalidText,
+} from "./documents.ts";
+import { withJsonValues } from "./json-document.ts";
 import { type ParameterChanges, withParameters } from "./parameters.ts";
 import type { PolicyDocument } from "./wire.ts";
 
-/** Some values of a policy that somebody wants changed, and nothing else of it. */
-export interface WantedUpdate {
+/** A change of a document that is relative to what is in force. */
+export interface WantedEdit {
   readonly name: string;
-  readonly changes: ParameterChanges;
+  /** The next text, from the one in force. */
+  readonly edit: (text: string) => string;
   /** The version that they saw; any without it. */
   readonly version?: number | undefined;
   readonly by: string;
@@ -17,30 +26,45 @@ export interface WantedUpdate {
   readonly dryRun?: boolean | undefined;
 }
 
-/** Makes a function that changes some values of a policy, as one new version of its document. */
-export function documentUpdates(plane: DocumentPlane) {
+/** Some values of a policy that somebody wants changed, and nothing else of it. */
+export interface WantedUpdate extends Omit<WantedEdit, "edit"> {
+  readonly changes: ParameterChanges;
+}
+
+/** Makes a function that changes a document from what it is, as one new version. */
+export function documentEdits(plane: DocumentPlane) {
   const overtaken = retry({
     attempts: 6,
     backoff: exponential("10ms"),
     retryOn: (outcome) => "error" in outcome && isConflict(outcome.error),
   });
-  const once = async ({ changes, version, ...wanted }: WantedUpdate): Promise<PolicyDocument | DryRun> => {
+  const once = async ({ edit, version, ...wanted }: WantedEdit): Promise<PolicyDocument | DryRun> => {
     const now = inForce(await historyOf(plane, wanted.name));
-    const text = changed(now.text, changes);
+    const text = edited(now.text, edit);
     return changeDocument(plane, { ...wanted, text, version: version ?? now.version });
   };
   /**
    * Without a version the change is relative to what is in force, also where somebody else was faster in between.
    *
-   * @throws CommandError as `changeDocument` does; `not-found` for a parameter that is not there
+   * @throws CommandError as `changeDocument` does; `invalid-arguments` where `edit` throws another error
    */
-  return (wanted: WantedUpdate): Promise<PolicyDocument | DryRun> =>
+  return (wanted: WantedEdit): Promise<PolicyDocument | DryRun> =>
     wanted.version === undefined ? overtaken.execute(() => once(wanted)) : once(wanted);
 }
 
-function changed(text: string, changes: ParameterChanges): string {
+/** Makes a function that changes some values of a document and leaves the rest. */
+export function documentUpdates(plane: DocumentPlane) {
+  const edit = documentEdits(plane);
+  /** @throws CommandError as `documentEdits` does; `not-found` for a parameter that is not there */
+  return async ({ changes, ...wanted }: WantedUpdate): Promise<PolicyDocument | DryRun> => {
+    const change = configuredOf(plane, wanted.name).json ? withJsonValues : withParameters;
+    return edit({ ...wanted, edit: (text) => change(text, changes) });
+  };
+}
+
+function edited(text: string, edit: (text: string) => string): string {
   try {
-    return withParameters(text, changes);
+    return edit(text);
   } catch (error) {
     throw invalidText(error);
   }

@@ -3,6 +3,7 @@ import { ExpressionError, parse } from "../expression/parse.ts";
 import { CommandError } from "./command-error.ts";
 import { configured, type DocumentHistory, inForce, shown } from "./document-history.ts";
 import type { DocumentStore } from "./document-store.ts";
+import { jsonDifferences } from "./json-document.ts";
 import { listParameters } from "./parameter-list.ts";
 import { type Difference, differences } from "./parameters.ts";
 import type { ParameterState, PolicyDocument } from "./wire.ts";
@@ -13,6 +14,8 @@ export interface ConfiguredPolicy {
   readonly text: string;
   /** It is not among those that are listed. */
   readonly hidden?: boolean;
+  /** Its text is a JSON object, and no policy: a path such as `group.slowStart` leads to each value. */
+  readonly json?: boolean;
 }
 
 /** What the commands on documents work on: where documents are kept, and the policies that go by them here. */
@@ -20,8 +23,10 @@ export interface DocumentPlane {
   readonly store: DocumentStore;
   /** The policies that there are. */
   policies(): readonly ConfiguredPolicy[];
-  /** Checks a text. @throws ExpressionError */
+  /** Checks a text. @throws ExpressionError, or an error of JSON that will not do */
   check(name: string, text: string): void;
+  /** Whether a policy of this name, which is not there, may come to be by another document. Default: none may. */
+  mayCome?(name: string): boolean;
   /** Puts a document in force here, at once; others follow. */
   apply(document: PolicyDocument): Promise<void>;
 }
@@ -121,6 +126,16 @@ export function treeOf(text: string): Description {
   }
 }
 
+/** What a document's text says, as a tree: that of a policy, or the object that JSON is. */
+export function treeIn({ json }: ConfiguredPolicy, text: string): object {
+  return json ? (JSON.parse(text) as object) : treeOf(text);
+}
+
+/** What changes from one text of a document to another. */
+export function changesIn({ json }: ConfiguredPolicy, before: string, after: string): Difference[] {
+  return json ? jsonDifferences(before, after) : differences(treeOf(before), treeOf(after));
+}
+
 /** What of a text an error says that will not do. */
 export function invalidText(error: unknown): CommandError {
   if (error instanceof CommandError) return error;
@@ -152,7 +167,7 @@ async function dryRun(plane: DocumentPlane, { name, text, version }: WantedChang
     const { message, members } = invalidText(error);
     return { ...answer, applies: false, changes: [], errors: [{ message, ...members }] };
   }
-  const changes = differences(treeOf(now.text), treeOf(text));
+  const changes = changesIn(configuredOf(plane, name), now.text, text);
   if (now.version === version) return { ...answer, applies: true, changes, errors: [] };
   const { message } = conflict(name, { expected: version, found: now.version });
   return { ...answer, applies: false, changes, errors: [{ message }] };

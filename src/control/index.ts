@@ -54,10 +54,12 @@ export {
   type DocumentStoreOptions,
   documentStore,
 } from "./document-store.ts";
+export { documentEdits, type WantedEdit } from "./document-update.ts";
 export {
   type ConfiguredPolicy,
   type DocumentPlane,
   type DryRun,
+  historyOf,
   parameterStates,
   policyDocuments,
 } from "./documents.ts";

@@ -81,7 +81,7 @@ export function snapshotCommands(plane: DocumentPlane, circuits: HeldCircuits = 
           if (history.length === 0)
             throw new CommandError("invalid-arguments", "documents must have versions");
           const name = history[0]?.name ?? "";
-          configuredOf(plane, name);
+          if (plane.mayCome?.(name) !== true) configuredOf(plane, name);
           if (!inOrder(history)) {
             throw new CommandError("invalid-arguments", `${name}: versions must be in order and of one name`);
           }
@@ -94,7 +94,17 @@ export function snapshotCommands(plane: DocumentPlane, circuits: HeldCircuits = 
         const histories = documents as unknown as readonly DocumentHistory[];
         const originals = plane.policies().map(({ name, text }) => configured(name, text));
         const restored = await plane.store.restore(histories, originals);
-        await Promise.all(restored.map((document) => plane.apply(document)));
+        // What makes others come to be goes first.
+        const first = new Set(
+          plane
+            .policies()
+            .filter(({ json }) => json)
+            .map(({ name }) => name),
+        );
+        for (const isFirst of [true, false]) {
+          const some = restored.filter(({ name }) => first.has(name) === isFirst);
+          await Promise.all(some.map((document) => plane.apply(document)));
+        }
         if (held !== undefined) await circuits.hold(held);
         return { restored: restored.length };
       },

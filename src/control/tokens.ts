@@ -67,13 +67,13 @@ export function allows({ scopes }: Identity, needed: string): boolean {
   );
 }
 
-/** Whether an identity may touch a policy, or a circuit of its name such as `prices.2`. */
+/** Whether an identity may touch a policy, a circuit of its name such as `prices.2`, or what belongs to it: `prices/weights`. */
 export function reaches({ policies }: Identity, name: string): boolean {
   if (policies === undefined) return true;
   return policies.some((policy) =>
     policy.endsWith("*")
       ? name.startsWith(policy.slice(0, -1))
-      : name === policy || name.startsWith(`${policy}.`),
+      : name === policy || name.startsWith(`${policy}.`) || name.startsWith(`${policy}/`),
   );
 }
 

@@ -152,10 +152,10 @@ export interface EventDetails {
   "discovery.changed": { readonly members: number; readonly added: number; readonly removed: number };
   /** Nobody could be found: the members that there were, so many, stay until somebody looks again after `retryIn` milliseconds. */
   "discovery.failed": { readonly kind: string; readonly members: number; readonly retryIn: number };
-  /** A version of a policy's document is in force here. */
-  "document.applied": { readonly version: number };
+  /** A version of a policy's document is in force here; with `document` that of another one beside it: `weights`, `settings`. */
+  "document.applied": { readonly version: number; readonly document?: string };
   /** A version of a policy's document cannot be put in force here, and why not: the one before stays. */
-  "document.refused": { readonly version: number; readonly reason: string };
+  "document.refused": { readonly version: number; readonly reason: string; readonly document?: string };
   /** The first branch failed and the next one is tried. */
   "fallback.used": { readonly kind: string };
 }

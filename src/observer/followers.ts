@@ -21,6 +21,8 @@ export class Followers {
 
   take(event: ObservedEvent): void {
     if (event.type !== "document.applied" && event.type !== "document.refused") return;
+    // Its versions are others than those of the policy.
+    if (event.document !== undefined) return;
     const { source, at, version } = event;
     const before = this.#records.get(source);
     if (before !== undefined && at < before.at) return;

@@ -121,8 +121,8 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Check>> } = {
   "fallback.used": { kind: label },
   "discovery.changed": { members: number, added: number, removed: number },
   "discovery.failed": { kind: label, members: number, retryIn: number },
-  "document.applied": { version: number },
-  "document.refused": { version: number, reason: sentence },
+  "document.applied": { version: number, document: optional(label) },
+  "document.refused": { version: number, reason: sentence, document: optional(label) },
   "span.ended": {
     parentId: optional(hex(16)),
     sampled: flag,

@@ -29,4 +29,11 @@ export type { UpstreamMember } from "./upstream-members.ts";
 export type { UpstreamOrigin } from "./upstream-origin.ts";
 export type { UpstreamPriority } from "./upstream-priority.ts";
 export { routeTest, type UpstreamRoute } from "./upstream-routes.ts";
+export {
+  changedSettings,
+  readSettings,
+  settingNames,
+  type UpstreamSettings,
+  withSettings,
+} from "./upstream-settings.ts";
 export { defaultPolicy, pathAt, readUpstreams, targetOf, type Upstream } from "./upstreams.ts";

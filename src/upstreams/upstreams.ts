@@ -35,6 +35,8 @@ export interface Upstream extends UpstreamOrigin {
   readonly staleIfError: Duration | undefined;
   /** The path by which the health of members is checked; undefined when it is not. */
   readonly check: string | undefined;
+  /** The fields as the configuration has them. */
+  readonly configured: Readonly<Record<string, unknown>>;
 }
 
 const fieldNames = [
@@ -74,11 +76,13 @@ export function readUpstreams(text: string): Map<string, Upstream> {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     throw new TypeError('UPSTREAMS must be an object such as { "prices": { "url": "https://…" } }');
   }
-  return new Map(Object.entries(input).map(([name, value]) => [name, readUpstream(name, value)]));
+  return new Map(
+    Object.entries(input).map(([name, value]) => [name, readUpstream(name, value, `UPSTREAMS.${name}`)]),
+  );
 }
 
-function readUpstream(name: string, input: unknown): Upstream {
-  const label = `UPSTREAMS.${name}`;
+/** Reads one upstream. @throws TypeError that names the field behind `label` and quotes the value */
+export function readUpstream(name: string, input: unknown, label: string): Upstream {
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
     throw new TypeError(`${label}: a name has 1 to 63 lower-case letters, digits and hyphens`);
   }
@@ -119,6 +123,7 @@ function readUpstream(name: string, input: unknown): Upstream {
     staleIfError:
       staleIfError === undefined ? undefined : readDuration(staleIfError, `${label}.staleIfError`),
     check,
+    configured: fields,
   };
 }
 

@@ -17,6 +17,7 @@ const plain = {
   trace: false,
   staleIfError: undefined,
   check: undefined,
+  configured: expect.any(Object),
 };
 
 describe("readUpstreams", () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { readTokens } from "ninelives/control";
-import { readUpstreams } from "ninelives/upstreams";
+import { readSettings, readUpstreams, type Upstream, withSettings } from "ninelives/upstreams";
 import { describe, expect, inject, it } from "vitest";
 import { readAlerts } from "../../workers/alerting.ts";
 import type { Env } from "../../workers/env.ts";
@@ -12,6 +12,9 @@ import { testWorker, tokens, toldToOwner } from "./test-worker.ts";
 
 const runs = inject("cases");
 const secret = "hunter2-hunter2";
+const someUpstream = readUpstreams('{ "prices": { "members": [{ "service": "A" }] } }').get(
+  "prices",
+) as Upstream;
 
 const junk = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
@@ -77,6 +80,20 @@ const parts: Readonly<Record<string, readonly [meant: unknown, read: (text: stri
     },
     readUpstreams,
   ],
+  settings: [
+    {
+      group: { slowStart: "30s", deviations: 2 },
+      routes: [{ name: "search", path: "/search/*", methods: ["GET"], policy: "timeout(1s)" }],
+      staleIfError: "1h",
+      check: false,
+      deadline: { dialect: "envoy" },
+      priority: { header: "x-urgency", trust: "everybody" },
+      trace: true,
+      redirects: "follow",
+      quiet: false,
+    },
+    (text) => withSettings(someUpstream, readSettings(text)),
+  ],
   weights: [{ eu: 5, us: 0.5 }, (text) => readWeights(text, ["eu", "us"])],
   INGEST_KEYS: [{ [secret]: ["https://shop.test"], other: ["*"] }, readIngestKeys],
   TOKENS: [[{ name: "ann", sha256: "a".repeat(64), scopes: ["*"], policies: ["acme-*"] }], readTokens],
@@ -118,7 +135,7 @@ describe("a configuration", () => {
             expect(message.length).toBeLessThan(600);
             // It says which part of the configuration it is about.
             expect(message.toLowerCase()).toContain(name.toLowerCase());
-            if (!["UPSTREAMS", "weights"].includes(name)) expect(message).not.toContain(secret);
+            if (!["UPSTREAMS", "settings", "weights"].includes(name)) expect(message).not.toContain(secret);
           }
         }),
         { numRuns: runs },

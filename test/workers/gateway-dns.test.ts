@@ -116,7 +116,7 @@ describe("a gateway whose replicas are found by DNS", () => {
     });
     internet.down.add("a.prices.example.com");
     for (let call = 0; call < 30; call++) expect((await ask())[0]).toBe(200);
-    const states = gatewayOf(env).upstreams.get("prices")?.group?.state(performance.now());
+    const states = gatewayOf(env).upstreams.get("prices")?.destination.group?.state(performance.now());
     expect(states?.map(({ name, state }) => [name, state])).toEqual([
       ["a.prices.example.com:443", "ejected"],
       ["b.prices.example.com:443", "in"],

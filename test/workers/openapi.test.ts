@@ -156,6 +156,8 @@ const tried: readonly (readonly [string, (object | undefined)?, How?])[] = [
   ["limiter.reset", { limiter: "quotes" }],
   ["weight.get", { upstream: "stock" }],
   ["weight.set", { upstream: "stock", weights: { "member-1": 5 }, expiresIn: "1h" }],
+  ["upstream.get", { upstream: "stock" }],
+  ["upstream.set", { upstream: "stock", settings: { trace: true, group: { slowStart: "1s" } } }],
   ["state", {}],
   ["control.snapshot", {}],
   ["control.restore", { format: 1, documents: [] }],

@@ -34,7 +34,7 @@ const set = (weights: unknown, more: object = {}) => ({ upstream: "prices", weig
 describe("weights", () => {
   it("are turned while requests go on, all the way to a failover and back", async () => {
     const { done, share, env } = await stage();
-    const { group } = gatewayOf(env).upstreams.get("prices") ?? {};
+    const { group } = gatewayOf(env).upstreams.get("prices")?.destination ?? {};
     expect(await done("weight.get", { upstream: "prices" })).toEqual({
       upstream: "prices",
       version: 0,
@@ -53,7 +53,7 @@ describe("weights", () => {
     });
     expect(await share()).toBe(0);
     // Nothing was built anew for it: what is known of the members is still known.
-    expect(gatewayOf(env).upstreams.get("prices")?.group).toBe(group);
+    expect(gatewayOf(env).upstreams.get("prices")?.destination.group).toBe(group);
   });
 
   it("are followed by other isolates", async () => {
@@ -61,7 +61,7 @@ describe("weights", () => {
     await done("weight.set", set({ canary: 7 }));
     const other = new Gateway(env);
     for (const document of await control.documents()) await other.apply(document);
-    const turned = other.upstreams.get("prices")?.weights;
+    const turned = other.upstreams.get("prices")?.destination.weights;
     expect([...(turned ?? [])].map(([name, { value }]) => [name, value])).toEqual([
       ["stable", 99],
       ["canary", 7],
@@ -102,11 +102,7 @@ describe("weights", () => {
     [set({ canary: "5" }), 422, 'canary must be a number from 0 to 1000, but is "5"'],
     [set({ cannery: 5 }), 422, 'there is no member "cannery"; there are stable, canary'],
     [set([5]), 422, "weights must be an object"],
-    [
-      set({ canary: 5 }, { version: 3 }),
-      409,
-      "version 3 was expected, but the weights of prices have version 0",
-    ],
+    [set({ canary: 5 }, { version: 3 }), 409, "version 3 was expected, but prices/weights has version 0"],
     [{ ...set({}), upstream: "alone" }, 404, "there is no upstream alone with members; there is prices"],
   ])("refuse %j", async (args, status, detail) => {
     const { command, done } = await stage();

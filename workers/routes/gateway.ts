@@ -5,9 +5,10 @@ import { deadlineHeaderNames, incomingDeadline, isIdempotent } from "ninelives/f
 import { pathAt, targetOf } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
 import { mayGoOn, type Onward, onwardOf, passOn, type Sent, tellDoing } from "../forwarding.ts";
-import { gatewayOf, type Main, type Route } from "../gateway.ts";
+import { gatewayOf } from "../gateway.ts";
 import { problem, problemOf } from "../middleware/problem.ts";
 import { priorityOf } from "../priority.ts";
+import type { Main, Route } from "../served.ts";
 
 /** RFC 9110, section 9.2.1. */
 const safe = ["GET", "HEAD", "OPTIONS"];

@@ -1,0 +1,52 @@
+import { type Adaptive, adaptive } from "ninelives";
+import { groupOptions, type Upstream } from "ninelives/upstreams";
+import type { Env } from "./env.ts";
+import type { GatewayPolicies, Shared } from "./gateway-policies.ts";
+import { type Replicas, replicasOf } from "./replicas.ts";
+import { type Sender, senderTo } from "./sender.ts";
+import type { Weights } from "./weights.ts";
+
+/** Where the requests of an upstream go: made once, since what is known of replicas must outlive a change of settings. */
+export interface Destination {
+  readonly send: Sender;
+  /** Its replicas, when there are several. */
+  readonly group: Replicas | undefined;
+  /** The weights of its members, as they are now; none where it has no members, or finds them. */
+  readonly weights: Weights;
+  /** Goes by the settings of an upstream from now on. */
+  follow(upstream: Upstream): void;
+}
+
+/** @param shared gets the circuits and limits of members */
+export function destinationOf(
+  upstream: Upstream,
+  policies: GatewayPolicies,
+  shared: Shared,
+  env: Env,
+): Destination {
+  const weights = new Map((upstream.members ?? []).map((each) => [each.name, adaptive(each.weight)]));
+  const redirects = adaptive(upstream.redirects);
+  const rules = new Map(
+    ruleNames.map((name) => [name, adaptive(upstream.group[name] ?? groupOptions[name]?.initial)]),
+  );
+  const live = { ...upstream, group: Object.fromEntries(rules) };
+  const group = replicasOf(live, weights, redirects, policies, shared, env);
+  return {
+    send: group ?? senderTo(upstream, redirects, undefined, env),
+    group,
+    weights,
+    follow(next) {
+      redirects.set(next.redirects);
+      for (const [name, rule] of rules)
+        turn(rule, next.group[name as RuleName] ?? groupOptions[name]?.initial);
+    },
+  };
+}
+
+type RuleName = keyof Upstream["group"];
+
+const ruleNames = Object.keys(groupOptions).filter((name) => name !== "members") as RuleName[];
+
+function turn(rule: Adaptive<unknown>, value: unknown): void {
+  if (rule.value !== value) rule.set(value);
+}
