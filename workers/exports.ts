@@ -20,12 +20,17 @@ const largestMessage = 120_000;
 /** Points that one invocation may write. */
 const mostPoints = 25;
 
+/** Takes nothing, and no key above all, to where an answer redirects. Of `redirect: "error"` workerd knows nothing. */
+const staying: typeof fetch = (url: RequestInfo | URL, init?: RequestInit) =>
+  fetch(url, { ...init, redirect: "manual" });
+
 const kinds: Readonly<Record<string, (chosen: Export, at: string, env: Env) => Deliver>> = {
   otlp: ({ url, headers, resource }, at) =>
     otlp({
       url: placeOf(url, `${at}.url`),
       headers: texts(headers, `${at}.headers`),
       resource: texts(resource, `${at}.resource`) satisfies Attributes,
+      fetch: staying,
     }),
   webhook: ({ url, headers }, at) => {
     const address = placeOf(url, `${at}.url`);
@@ -34,12 +39,7 @@ const kinds: Readonly<Record<string, (chosen: Export, at: string, env: Env) => D
       headers: { "content-type": "application/json", ...texts(headers, `${at}.headers`) },
     };
     return async (batch, { signal }) => {
-      const response = await fetch(address, {
-        ...init,
-        body: JSON.stringify(batch),
-        signal,
-        redirect: "error",
-      });
+      const response = await staying(address, { ...init, body: JSON.stringify(batch), signal });
       await response.body?.cancel();
       if (!response.ok) throw DeliveryError.of(response);
     };

@@ -63,7 +63,7 @@ export {
   parameterStates,
   policyDocuments,
 } from "./documents.ts";
-export { type JwksOptions, jwks } from "./jwks.ts";
+export { JwksError, type JwksOptions, jwks } from "./jwks.ts";
 export { type JwtAlgorithm, type JwtOptions, jwtVerifier, type PublicKey } from "./jwt.ts";
 export { livePolicy } from "./live-policy.ts";
 export { type Claim, once, type ResultStore } from "./once.ts";

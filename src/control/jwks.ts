@@ -7,34 +7,50 @@ export interface JwksOptions {
   readonly now: () => number;
 }
 
+/** The keys of an issuer cannot be had, so that nobody knows whether a token holds. */
+export class JwksError extends Error {
+  override readonly name = "JwksError";
+  /** Milliseconds after which they are fetched again. */
+  readonly retryAfter: number;
+
+  /** @param cause what the last look for them came to */
+  constructor(retryAfter: number, cause: unknown) {
+    super("the keys of the issuer of tokens cannot be had", { cause });
+    this.retryAfter = retryAfter;
+  }
+}
+
 /** Milliseconds for which a set is good, and between two looks for a key that it does not have. */
 const goodFor = 600_000;
 const lookAgain = 30_000;
+/** After a look that failed, as long as no set was ever seen. */
+const waitAfter = 5_000;
 
 /**
  * The keys of an issuer who may change them: fetched when need be, and anew when a token names one that is not there.
  *
  * Tokens that name keys which nobody has cause one fetch in 30 s. While the issuer cannot be reached the keys last seen
- * hold.
+ * hold; where none were ever seen, one look in 5 s is made for all tokens together.
  *
- * @throws what `fetch` throws, while no set was ever seen
+ * @throws JwksError while no set was ever seen
  */
 export function jwks(options: JwksOptions): (kid: string | undefined) => Promise<readonly PublicKey[]> {
   let keys: readonly PublicKey[] | undefined;
   let fetchedAt = -Infinity;
+  let failed: { readonly at: number; readonly cause: unknown } | undefined;
   return async (kid) => {
-    const age = options.now() - fetchedAt;
+    const now = options.now();
     const unknown = kid !== undefined && keys?.some((key) => key.kid === kid) !== true;
-    if (keys !== undefined && age < (unknown ? lookAgain : goodFor)) return keys;
-    fetchedAt = options.now();
+    if (keys !== undefined && now - fetchedAt < (unknown ? lookAgain : goodFor)) return keys;
+    const wait = failed === undefined ? 0 : failed.at + waitAfter - now;
+    if (keys === undefined && wait > 0) throw new JwksError(wait, failed?.cause);
+    fetchedAt = now;
     try {
       keys = keysIn(await options.fetch());
-    } catch (error) {
-      // Unset, the next call tries again.
-      if (keys === undefined) {
-        fetchedAt = -Infinity;
-        throw error;
-      }
+    } catch (cause) {
+      // From the end of the look: one that fails may take as long as the wait.
+      failed = { at: options.now(), cause };
+      if (keys === undefined) throw new JwksError(waitAfter, cause);
     }
     return keys;
   };

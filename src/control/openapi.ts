@@ -28,6 +28,7 @@ const failures: Readonly<Record<string, readonly [types: readonly string[], when
   "413": [["command-too-large"], "the body is too large"],
   "422": [["invalid-arguments"], "an argument is not what its schema says, or a text does not parse"],
   "429": [["rate-limited"], "Retry-After says when to come back"],
+  "503": [["issuer-unreachable"], "nobody can tell whose JWT it is; Retry-After says when to come back"],
   "504": [["timeout"], "whether it was done is not known, so send it again with its id"],
 };
 

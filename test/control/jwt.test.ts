@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { anonymous, jwks, jwtVerifier, type PublicKey } from "../../src/control/index.ts";
+import { anonymous, JwksError, jwks, jwtVerifier, type PublicKey } from "../../src/control/index.ts";
 
 const now = 1_800_000_000;
 const claims = {
@@ -152,8 +152,43 @@ describe("jwks", () => {
     later.pass(600_000);
     expect(await later.keys("a")).toEqual([{ kid: "a" }]);
     const never = source([gone, { keys: 5 }, set("a")]);
-    await expect(never.keys("a")).rejects.toBe(gone);
-    await expect(never.keys("a")).rejects.toThrow("the set has no list of keys");
+    await expect(never.keys("a")).rejects.toMatchObject({
+      name: "JwksError",
+      retryAfter: 5_000,
+      cause: gone,
+    });
+    never.pass(5_000);
+    const cause = new TypeError("jwks: the set has no list of keys");
+    await expect(never.keys("a")).rejects.toMatchObject({ cause });
+    never.pass(5_000);
     expect(await never.keys("a")).toEqual([{ kid: "a" }]);
+  });
+
+  it("looks once in 5 s for all tokens while no set was ever seen, and says when it looks again", async () => {
+    const { keys, pass, fetched } = source([new Error("gone"), set("a")]);
+    await expect(keys("a")).rejects.toBeInstanceOf(JwksError);
+    for (let time = 0; time < 100; time++) await expect(keys(`${time}`)).rejects.toBeInstanceOf(JwksError);
+    pass(4_000);
+    await expect(keys(undefined)).rejects.toMatchObject({ retryAfter: 1_000 });
+    expect(fetched()).toBe(1);
+    pass(1_000);
+    expect(await keys("a")).toEqual([{ kid: "a" }]);
+    expect(fetched()).toBe(2);
+  });
+
+  it("waits from the end of a look that took long", async () => {
+    let time = 0;
+    let fetched = 0;
+    const keys = jwks({
+      fetch: async () => {
+        fetched++;
+        time += 6_000;
+        throw new Error("late");
+      },
+      now: () => time,
+    });
+    await expect(keys("a")).rejects.toMatchObject({ retryAfter: 5_000 });
+    await expect(keys("a")).rejects.toMatchObject({ retryAfter: 5_000 });
+    expect(fetched).toBe(1);
   });
 });

@@ -1,46 +1,29 @@
 import { sha256 } from "ninelives/control";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { realOrigin } from "../contracts/real-origin.ts";
 import { cases, crossSite, open } from "./hostile-cases.ts";
+import { jwtSigner, trusting } from "./jwt-signer.ts";
 import { problemIn, testWorker } from "./test-worker.ts";
 
-const issuer = "https://id.test";
 const upstreams = {
   "acme-prices": { service: "ORIGIN", policy: "retry(1) + circuitBreaker" },
   other: { service: "ORIGIN" },
 };
 
-const encoded = (value: unknown) =>
-  btoa(JSON.stringify(value)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-
 /** A Worker that knows an issuer of JWTs, whose keys it fetches. */
 async function hostileScene() {
-  const algorithm = { name: "ECDSA", namedCurve: "P-256" };
-  const pair = (await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
-  const jwk = { ...((await crypto.subtle.exportKey("jwk", pair.publicKey)) as object), kid: "one" };
+  const { jwt, keys } = await jwtSigner();
   // Each issuer has a URL of its own, so that no test goes by the keys of another.
-  const url = `https://id.test/${crypto.randomUUID()}`;
-  const fetched = vi
-    .spyOn(globalThis, "fetch")
-    .mockImplementation(async () => Response.json({ keys: [jwk] }));
-  onTestFinished(() => fetched.mockRestore());
+  const issuer = await realOrigin([], { body: keys });
   const tenant = { name: "acme", sha256: await sha256("acme-token"), scopes: ["*"], policies: ["acme-*"] };
   const opener = { name: "bob", sha256: await sha256("opener-token"), scopes: ["circuit.open"] };
   const worker = await testWorker({
     upstreams,
     env: {
       TOKENS: JSON.stringify([tenant, opener]),
-      JWT: JSON.stringify({ alg: "ES256", issuer, audience: "ninelives", jwks: url }),
+      JWT: trusting(issuer.url("/keys")),
     },
   });
-  const jwt = async (claims: object = {}, header: object = {}) => {
-    const exp = Math.floor(Date.now() / 1_000) + 60;
-    const body = { iss: issuer, aud: "ninelives", sub: "ann", scope: "circuit.*", exp, ...claims };
-    const text = `${encoded({ alg: "ES256", kid: "one", ...header })}.${encoded(body)}`;
-    const bytes = new TextEncoder().encode(text);
-    const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, pair.privateKey, bytes);
-    const signed = String.fromCharCode(...new Uint8Array(signature));
-    return `${text}.${btoa(signed).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
-  };
   const send = (token: string, name: string, body: string) =>
     worker.fetch(`/v1/commands/${name}`, {
       method: "POST",

@@ -1,5 +1,5 @@
 import { AllFailedError, isRejected } from "ninelives";
-import { CommandError, type CommandFailure, type Problem } from "ninelives/control";
+import { CommandError, type CommandFailure, JwksError, type Problem } from "ninelives/control";
 import { toResponse } from "ninelives/fetch";
 import { BatchError } from "ninelives/telemetry";
 
@@ -56,6 +56,11 @@ export function problemOf(error: unknown): Response {
     return problem({ status: commandStatus[kind], type: kind, detail: message, headers: challenge, members });
   }
   if (error instanceof BadJsonError) return problem({ status: 400, type: "bad-json", detail: error.message });
+  if (error instanceof JwksError) {
+    const retryAfter = String(Math.ceil(error.retryAfter / 1_000));
+    const headers = { "retry-after": retryAfter };
+    return problem({ status: 503, type: "issuer-unreachable", detail: error.message, headers });
+  }
   if (error instanceof BatchError) {
     return problem({ status: error.status, type: error.problem, detail: error.message });
   }
