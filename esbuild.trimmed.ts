@@ -5,21 +5,34 @@ import type { Plugin } from "esbuild";
 type Unused = Readonly<Record<string, string>>;
 
 /**
- * What of uPlot the dashboard has no use for: dates, legends, dragging, bands, logarithmic scales, other lines than
- * straight ones. Its author leaves such parts out by flags of its build, which its package does not have.
+ * What of uPlot the dashboard has no use for: dates, legends, dragging, bands, logarithmic scales and those without a
+ * range, other lines than straight ones, points under the cursor. Its author leaves such parts out by flags of its build, which its package does not have.
  */
 const uplot: Unused = {
   genTimeStuffs: "return [[], [], () => {}];",
+  // Asked for a single point alone, since the scales have ranges.
+  rangeNum: "return [_min, _max];",
   ...none("fmtDate", "tzDate", "timeAxisStamps", "timeAxisVals", "timeAxisVal", "timeSeriesStamp"),
   ...none("timeSeriesVal", "bars", "stepped", "monotoneCubic", "splineInterp", "join", "nullExpand"),
   ...none("rangeLog", "rangeAsinh", "logAxisSplits", "log2AxisValsFilt", "log10AxisValsFilt"),
   ...none("asinhAxisSplits", "clipBandLine", "initLegendRow", "syncLegend", "setLegend"),
   ...none("setLegendValues", "mouseDown", "mouseUp", "dblClick", "toggleDOM", "addSeries", "delSeries"),
-  ...none("addBand", "delBand", "setBand", "setFocus"),
+  ...none(
+    "addBand",
+    "delBand",
+    "setBand",
+    "setFocus",
+    "setAlpha",
+    "setSeries",
+    "setSelect",
+    "elSize",
+    "elColor",
+  ),
+  ...none("numAxisSplits", "seriesPointsShow", "cursorPointShow", "legendStroke"),
 };
 
 /**
- * Leaves out of what a page loads what it has no use for: 7 kB of the dashboard's, as they are sent.
+ * Leaves out of what a page loads what it has no use for: 8 kB of the dashboard's, as they are sent.
  *
  * An update of what is trimmed that names something otherwise fails the build, and one that calls what is left out
  * fails the tests of the charts.
