@@ -3,8 +3,13 @@ import type { DocumentReport } from "../observer/system-state.ts";
 /** Refusals that a report holds: there may be more of them. */
 const mostTold = 5;
 
-/** How many refuse a version of a document, which and why, in words; nothing where nobody does. */
-export function refusalWords({ refused }: DocumentReport): string | undefined {
+/**
+ * How many refuse a version of a document, which and why, in words; nothing where nobody does.
+ *
+ * Who refused an older one than others have in force may be gone since, and does not count.
+ */
+export function refusalWords({ version: newest, refused: all }: DocumentReport): string | undefined {
+  const refused = all.filter(({ version }) => version >= (newest ?? 0));
   const [last] = refused;
   if (last === undefined) return undefined;
   const count = `${refused.length}${refused.length < mostTold ? "" : " or more"}`;

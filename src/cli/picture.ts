@@ -105,7 +105,9 @@ function rowOf(
 /** The newest version in force with anybody, in red where somebody refuses one. */
 function versionCell(document: DocumentReport | undefined): Cell {
   if (document === undefined || document.version === null) return null;
-  return document.refused.length === 0 ? document.version : { text: `${document.version}`, ink: "red" };
+  return refusalWords(document) === undefined
+    ? document.version
+    : { text: `${document.version}`, ink: "red" };
 }
 
 const bars = "▁▂▃▄▅▆▇█";
