@@ -1,4 +1,5 @@
 import type { PolicyState, WindowName } from "ninelives/observer";
+import { isRefused } from "./follower-words.ts";
 import { percent } from "./format.ts";
 import { byTrouble, highErrorRate, refuses, trouble, worstCircuit } from "./trouble.ts";
 
@@ -24,13 +25,12 @@ export function ailing(
   return { first, more: all.length - first.length };
 }
 
-function words({ circuits, windows }: PolicyState, window: WindowName, now: number): string {
+function words({ circuits, windows, document }: PolicyState, window: WindowName, now: number): string {
   const worst = worstCircuit(circuits, now);
   if (worst !== undefined && refuses(worst, now))
     return worst.state === "forced-open" ? "is forced open" : "refuses calls";
   if (worst?.state === "half-open") return "probes whether its service is back";
   const { errorRate } = windows[window];
-  return errorRate !== null && errorRate >= highErrorRate
-    ? `fails ${percent(errorRate)} of its calls`
-    : "is in doubt";
+  if (errorRate !== null && errorRate >= highErrorRate) return `fails ${percent(errorRate)} of its calls`;
+  return isRefused(document) ? "has its document refused" : "is in doubt";
 }

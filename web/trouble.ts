@@ -1,5 +1,6 @@
 import type { CircuitState } from "ninelives";
 import type { CircuitReport, PolicyState, WindowName } from "ninelives/observer";
+import { isRefused } from "./follower-words.ts";
 
 /** From this share of failures on, a policy is in trouble though no circuit is open. */
 export const highErrorRate = 0.1;
@@ -49,12 +50,12 @@ export function refuses(circuit: CircuitReport, now: number): boolean {
   return circuit.state === "forced-open" || (circuit.state === "open" && !doubtful(circuit, now));
 }
 
-/** The trouble that a policy is in: 5 forced open, 4 open, 3 half-open, 2 many errors, 1 switched off, less none. */
+/** The trouble that a policy is in: 5 forced open, 4 open, 3 half-open, 2 many errors or a document that is refused, 1 switched off, less none. */
 export function trouble(policy: PolicyState, window: WindowName, now: number): number {
   const worst = worstCircuit(policy.circuits, now);
   const byCircuit = worst === undefined ? 0 : severityOf(worst, now);
   const failing = (policy.windows[window].errorRate ?? 0) >= highErrorRate;
-  return Math.max(byCircuit, failing ? 2 : 0);
+  return Math.max(byCircuit, failing || isRefused(policy.document) ? 2 : 0);
 }
 
 /** Milliseconds of silence after which a policy stands after those that are called: no window knows of it any more. */

@@ -71,6 +71,18 @@ describe("the dashboard, without anything that axe finds grave, light and dark, 
     await page.getByRole("button", { name: "Go on" }).click();
   });
 
+  it("says which version followers have, and who refuses one, and why", async () => {
+    const { page } = tour;
+    await to("#/policy/prices");
+    // There is no document to change here, but who has it is told all the same.
+    await page.getByText("Version 2 is in force with 4 of 6 followers, as they told last.").waitFor();
+    await page.getByText(/2 followers refuse version 3: line 1, .* · node 7c1e and 1 more, \d/).waitFor();
+    await to("#/policy/products");
+    await page.getByText("2 followers refuse version 3").waitFor();
+    await to("#/policy/never-called");
+    await page.getByText("Nobody has told which version is in force.").waitFor();
+  });
+
   it("changes a policy", async () => {
     const { page } = tour;
     await to("#/policy/products");

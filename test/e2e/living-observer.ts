@@ -1,4 +1,4 @@
-import type { AlertReport, ObservedEvent } from "ninelives/observer";
+import type { AlertReport, DocumentReport, ObservedEvent } from "ninelives/observer";
 import { calledPolicy, PlayedObserver, systemOf } from "./played-observer.ts";
 
 /** When what it tells began. */
@@ -42,13 +42,26 @@ const events: ObservedEvent[] = [
   { type: "rate-limit.rejected", policy: "products", retryAfter: 900, at: at - 2_000, source: "page 3f9c" },
 ];
 
+/** What two of those who follow a policy refuse. */
+const document: DocumentReport = {
+  version: 2,
+  followers: 6,
+  current: 4,
+  refused: ["node 7c1e", "page 3f9c"].map((source) => ({
+    source,
+    version: 3,
+    reason: 'line 1, column 12: found "own", which is no policy that is known in this scope',
+    at: at - 90_000,
+  })),
+};
+
 /** An observer of three policies: one is well, one refuses calls, of one nobody has heard for long. */
 export const alive = (): PlayedObserver =>
   new PlayedObserver(
     systemOf(
       [
-        calledPolicy("products", at),
-        calledPolicy("prices", at, { circuits: [open as never] }),
+        calledPolicy("products", at, { document }),
+        calledPolicy("prices", at, { circuits: [open as never], document }),
         calledPolicy("reviews", at, {
           circuits: [{ ...open, circuit: "reviews", until: null, heardAt: at - 200_000 } as never],
         }),

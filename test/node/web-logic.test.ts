@@ -63,6 +63,8 @@ const circuit = (state: CircuitReport["state"], since = 0): CircuitReport => ({
   timeIn: {},
 });
 
+const refusal = (version: number) => ({ source: "node 7c1e", version, reason: "line 1", at: 0 });
+
 const policy = (name: string, more: Partial<PolicyState> & { errorRate?: number } = {}): PolicyState => {
   const seen = { ...quiet, errorRate: more.errorRate ?? null };
   return {
@@ -236,6 +238,9 @@ describe("trouble", () => {
       policy("open", { circuits: [circuit("open")] }),
       policy("forced", { circuits: [circuit("forced-open")] }),
       policy("probing", { circuits: [circuit("half-open")] }),
+      policy("refused", { document: { version: 2, followers: 4, current: 3, refused: [refusal(3)] } }),
+      // Whoever refused what others have left behind them may be gone since.
+      policy("outdated", { document: { version: 2, followers: 4, current: 3, refused: [refusal(1)] } }),
     ];
     expect(ailing(all, "1m", 0)).toEqual({
       first: [
@@ -243,7 +248,11 @@ describe("trouble", () => {
         { policy: "open", words: "refuses calls" },
         { policy: "probing", words: "probes whether its service is back" },
       ],
-      more: 1,
+      more: 2,
+    });
+    expect(ailing(all.slice(5), "1m", 0)).toEqual({
+      first: [{ policy: "refused", words: "has its document refused" }],
+      more: 0,
     });
     expect(plain(ailing(all.slice(0, 2), "1m", 0).first[0]?.words ?? "")).toBe("fails 25 % of its calls");
     expect(ailing([], "1m", 0)).toEqual({ first: [], more: 0 });

@@ -1,15 +1,17 @@
 import type { Child } from "hono/jsx";
 import { useRef, useState } from "hono/jsx/dom";
 import type { ParameterState, PolicyDocument } from "ninelives/control";
+import type { PolicyState } from "ninelives/observer";
 import { useBoard } from "../board.ts";
 import type { Draft } from "../change.ts";
 import { dateAndTime, span, timeOfDay } from "../format.ts";
 import { bare, boundsOf } from "../parameters.ts";
 import { ChangeForm, inside } from "./change-form.tsx";
+import { Followers } from "./followers.tsx";
 import { Versions } from "./versions.tsx";
 
 /** A policy as text, its values and its versions: to read, and to change while it runs. */
-export function PolicyPanel({ document: found }: { document: PolicyDocument }) {
+export function PolicyPanel({ document: found, state }: { document: PolicyDocument; state: PolicyState }) {
   const { model, clock } = useBoard();
   const [draft, setDraft] = useState<Draft | null>(null);
   const [said, say] = useState("");
@@ -55,6 +57,7 @@ export function PolicyPanel({ document: found }: { document: PolicyDocument }) {
       )}
       {draft?.of === "text" ? form : <pre class="expression">{layered(found.text)}</pre>}
       <p class="note">{origin(found)}</p>
+      <Followers state={state} />
       <p class="said" role="status">
         {said === "" ? "" : `✓ ${said}`}
       </p>

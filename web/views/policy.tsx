@@ -9,6 +9,7 @@ import { CircuitBadge } from "../parts/circuit-badge.tsx";
 import { CircuitTimeline } from "../parts/circuit-timeline.tsx";
 import { Empty } from "../parts/empty.tsx";
 import { EventRows } from "../parts/event-rows.tsx";
+import { Followers } from "../parts/followers.tsx";
 import { LatencyChart, ThroughputChart } from "../parts/policy-charts.tsx";
 import { PolicyPanel } from "../parts/policy-panel.tsx";
 import { Steering } from "../parts/steering.tsx";
@@ -69,7 +70,13 @@ function Known({ state }: { state: PolicyState }) {
           <Circuits circuits={circuits} now={now} />
         </div>
         <div class="column beside">
-          {document !== undefined && <PolicyPanel document={document} />}
+          {document !== undefined && <PolicyPanel document={document} state={state} />}
+          {document === undefined && state.document !== undefined && (
+            <section class="panel" aria-labelledby="expression">
+              <h2 id="expression">Policy</h2>
+              <Followers state={state} />
+            </section>
+          )}
           <WindowsTable state={state} />
         </div>
         <section class="panel" aria-labelledby="events">
