@@ -48,7 +48,8 @@ export function changed(
   const next = { name: last.name, text, version: last.version + 1, updatedAt: now, updatedBy: by };
   if (holds === undefined) return grown(history, next);
   const beneath = last.beneath ?? { version: last.version, text: last.text };
-  return grown(history, { ...next, until: now + holds, beneath });
+  // Of `1.1h` the sum is no whole number, and a snapshot has only those.
+  return grown(history, { ...next, until: Math.ceil(now + holds), beneath });
 }
 
 /** The history once an override has ended whose time is over; the same one where none has. */

@@ -1,4 +1,4 @@
-import { type Duration, milliseconds, quote } from "../core/duration.ts";
+import { type Duration, formatDuration, milliseconds, quote } from "../core/duration.ts";
 import { CommandError } from "./command-error.ts";
 
 /** A JSON Schema (draft 2020-12), as OpenAPI 3.1 takes it. */
@@ -115,24 +115,34 @@ export function flag(description = ""): Schema<boolean> {
   };
 }
 
-/** A length of time of more than nothing, such as `"15m"` or a number of milliseconds; reads to milliseconds. */
-export function span(description = ""): Schema<number> {
+const year = "8784h";
+
+/**
+ * A length of time of more than nothing, such as `"15m"` or a number of milliseconds; reads to milliseconds.
+ *
+ * @param options.most the longest that will do: 366 days without it
+ */
+export function span(description = "", { most = year }: { readonly most?: Duration } = {}): Schema<number> {
+  const longest = milliseconds(most, "span: most");
+  // A pattern cannot compare, so what a text may come to is said in words.
+  const words = [description, `at most ${formatDuration(longest)}`].filter((each) => each !== "").join("; ");
   return {
     json: {
       oneOf: [
         { type: "string", pattern: "^\\d+(\\.\\d+)?(ms|s|m|h)$" },
-        { type: "number", exclusiveMinimum: 0 },
+        { type: "number", exclusiveMinimum: 0, maximum: longest },
       ],
-      ...said(description),
+      description: words,
     },
     read(value, path) {
+      let ms = 0;
       try {
-        const ms = milliseconds(value as Duration, path);
-        if (ms > 0) return ms;
+        ms = milliseconds(value as Duration, path);
       } catch {
         // It is refused below, as all are.
       }
-      return refuse(path, 'a length of time such as "15m"', value);
+      if (!(ms > 0)) return refuse(path, 'a length of time such as "15m"', value);
+      return ms <= longest ? ms : refuse(path, `at most ${formatDuration(longest)}`, value);
     },
   };
 }

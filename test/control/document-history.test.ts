@@ -42,6 +42,11 @@ describe("a document's history", () => {
     expect(settled(after, 9_999)).toBe(after);
   });
 
+  it("ends an override at a whole millisecond, however long it is to hold", () => {
+    expect(inForce(set(first, "retry(9)", 3_960_000.0000000005)).until).toBe(3_961_001);
+    expect(inForce(set(first, "retry(9)", 0.4)).until).toBe(1_001);
+  });
+
   it("ends an override over an override in what the first one covers", () => {
     const twice = set(set(first, "retry(8)", 500), "retry(9)", 100);
     expect(inForce(settled(twice, 1_100))).toMatchObject({ text: "retry(3)", version: 3 });

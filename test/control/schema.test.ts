@@ -52,6 +52,16 @@ describe("a schema", () => {
     });
   });
 
+  it("says of a length of time the longest that will do", () => {
+    const { json, read } = span("how long", { most: "1h" });
+    expect(json).toMatchObject({
+      oneOf: [{ type: "string" }, { type: "number", maximum: 3_600_000 }],
+      description: "how long; at most 1h",
+    });
+    expect(read("60m", "ttl")).toBe(3_600_000);
+    expect(() => read("61m", "ttl")).toThrow('ttl must be at most 1h, but is "61m"');
+  });
+
   it.each<[unknown, string]>([
     [null, "args must be an object, but is null"],
     [{}, "name must be a text, but is missing"],
@@ -65,6 +75,8 @@ describe("a schema", () => {
     [{ name: "a", on: "yes" }, 'on must be true or false, but is "yes"'],
     [{ name: "a", after: "soon" }, 'after must be a length of time such as "15m", but is "soon"'],
     [{ name: "a", after: 0 }, 'after must be a length of time such as "15m", but is 0'],
+    [{ name: "a", after: "8785h" }, 'after must be at most 8784h, but is "8785h"'],
+    [{ name: "a", after: 1e300 }, "after must be at most 8784h, but is 1e+300"],
     [{ name: "a", parts: {} }, "parts must be a list of at most 2, but is {}"],
     [{ name: "a", more: {} }, "more must be an object of 1 to 2 values, but is {}"],
     [{ name: "a", more: [] }, "more must be an object of 1 to 2 values, but is []"],

@@ -200,6 +200,20 @@ describe("ControlObject > documents", () => {
     expect(await control.documents()).toMatchObject([{ version: 1 }]);
   });
 
+  it("changes beside an override that ends later than any alarm may ring", async () => {
+    const control = fresh();
+    await control.setDocument("prices", "retry(3)", 0, "ann", { holds: 1e16 });
+    expect(await control.setDocument("stock", "retry(4)", 0, "bob")).toMatchObject({
+      document: { version: 1 },
+    });
+    await runInDurableObject(control, async (object, state) => {
+      expect(await state.storage.getAlarm()).toBeLessThanOrEqual(Date.now() + 86_400_000);
+      await object.alarm();
+      expect(await state.storage.getAlarm()).toBeGreaterThan(Date.now());
+    });
+    expect(await control.history("prices")).toMatchObject([{ version: 0 }, { version: 1 }]);
+  });
+
   it("survives its eviction", async () => {
     const control = fresh();
     await control.setDocument("prices", "retry(3)", 0, "ann");
