@@ -1,3 +1,4 @@
+import type { Identity } from "ninelives/control";
 import type {
   CircuitObject,
   ControlObject,
@@ -10,7 +11,11 @@ import type { OwnCommands } from "./commands.ts";
 /** What a route of the Worker sees beside its request. */
 export interface Surroundings {
   readonly Bindings: Env;
-  readonly Variables: { readonly own?: OwnCommands };
+  readonly Variables: {
+    readonly own?: OwnCommands;
+    /** Who has been let in; nobody where all are. */
+    readonly identity?: Identity;
+  };
 }
 
 /** The bindings of wrangler.toml, and whatever service bindings the upstreams name. */

@@ -124,9 +124,10 @@ function identityIn(claims: Record<string, unknown> | undefined, options: JwtOpt
     (nbf === undefined || (typeof nbf === "number" && nbf - tolerance <= now));
   if (!holds || typeof sub !== "string" || sub === "" || sub.length > 200) return anonymous;
   const scopes = typeof scope === "string" ? scope.split(" ").filter((each) => each !== "") : [];
-  if (policies === undefined) return { name: `jwt:${sub}`, scopes };
+  const identity = { name: `jwt:${sub}`, scopes, until: (exp + tolerance) * 1_000 };
+  if (policies === undefined) return identity;
   const listed = Array.isArray(policies) && policies.every((each) => typeof each === "string");
-  return listed ? { name: `jwt:${sub}`, scopes, policies } : anonymous;
+  return listed ? { ...identity, policies } : anonymous;
 }
 
 function objectIn(part: string): Record<string, unknown> | undefined {

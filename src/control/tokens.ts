@@ -5,6 +5,8 @@ export interface Identity {
   readonly scopes: readonly string[];
   /** The policies that they may touch: `acme-*` stands for all that begin so. Default all. */
   readonly policies?: readonly string[];
+  /** When their token ends, in milliseconds since 1970: what stays open must not outlive it. Default never. */
+  readonly until?: number;
 }
 
 /** A token as a server keeps it: only its hash. */

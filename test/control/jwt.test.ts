@@ -48,6 +48,7 @@ describe("jwtVerifier", () => {
     expect(await verifier()(await known.sign(claims))).toEqual({
       name: "jwt:ann",
       scopes: ["read", "circuit.*"],
+      until: (claims.exp + 30) * 1_000,
     });
     const more = {
       ...claims,

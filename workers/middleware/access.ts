@@ -10,8 +10,8 @@ import {
   readTokens,
 } from "ninelives/control";
 import { liveProtocol } from "ninelives/observer";
-import { followProtocol } from "ninelives/stores/durable-object";
-import type { Env } from "../env.ts";
+import { followProtocol, followUntil } from "ninelives/stores/durable-object";
+import type { Env, Surroundings } from "../env.ts";
 import { verifierOf } from "../jwt-issuer.ts";
 
 const protocols: readonly string[] = [liveProtocol, followProtocol, documentsProtocol];
@@ -40,13 +40,21 @@ export async function identityBy(token: string | undefined, env: Env): Promise<I
   return (await verifierOf(env)?.(token)) ?? anonymous;
 }
 
+/** A request for an object, which ends what stays open with its sender's token. What a sender says of it itself does not count. */
+export function untilEnd(given: Request, { until }: Pick<Identity, "until"> = {}): Request {
+  const request = new Request(given);
+  request.headers.delete(followUntil);
+  if (until !== undefined) request.headers.set(followUntil, String(until));
+  return request;
+}
+
 /** Whether an identity has the scope `<does>.<name>`, and a tenant's name or that of its limit is the tenant's own. */
 export function mayTouch(identity: Identity, does: string, name: string): boolean {
   return allows(identity, `${does}.${name}`) && reaches(identity, name.replace(/:limit$/, ""));
 }
 
 /** Lets those look who may: everybody where reads are public, else whoever has the scope `read`. */
-export const readers: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => {
+export const readers: MiddlewareHandler<Surroundings> = async (c, next) => {
   if (c.env.PUBLIC_READS !== "true") {
     const identity = await identityOf(c.req.raw, c.env);
     if (identity.scopes.length === 0) {
@@ -58,6 +66,7 @@ export const readers: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => 
     if (!allows(identity, "read")) {
       throw new CommandError("forbidden", `${identity.name} may not look: it needs the scope read`);
     }
+    c.set("identity", identity);
   }
   await next();
 };

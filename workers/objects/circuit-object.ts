@@ -10,7 +10,6 @@ import {
   expire,
   type FollowMessage,
   followProtocol,
-  followUntil,
   isNews,
   largestReport,
   mustStore,
@@ -27,6 +26,7 @@ import {
   type ViewFor,
   viewOf,
 } from "ninelives/stores/durable-object";
+import { endOf, expired, keepUntil } from "./connection.ts";
 
 /** Milliseconds between snapshots of what may be lost: who reported last, and how much. */
 const snapshotEvery = 5_000;
@@ -36,12 +36,6 @@ const mostFollowers = 10_000;
 const mostMessages = 20;
 /** Milliseconds after which a follower has to show its token again: one that was revoked must not be followed for ever. */
 const longestConnection = 3_600_000;
-
-/** What is kept of a follower's socket while the object sleeps. */
-interface Connection {
-  /** Until when its token holds, by the object's clock. */
-  readonly until: number;
-}
 
 interface CircuitEnv {
   /** Where the home of a region finds the root. */
@@ -128,9 +122,7 @@ export class CircuitObject extends DurableObject<CircuitEnv> {
     if (this.ctx.getWebSockets().length >= mostFollowers) return new Response(null, { status: 503 });
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     this.ctx.acceptWebSocket(server);
-    const holds = Number(request.headers.get(followUntil) ?? Infinity);
-    const until = Math.min(holds, Date.now() + longestConnection);
-    server.serializeAttachment({ until } satisfies Connection);
+    keepUntil(server, Math.min(endOf(request), Date.now() + longestConnection));
     // What it missed while it was away.
     if (this.#record !== undefined) send(server, { view: viewOf(this.#record) });
     const offered = request.headers.get("sec-websocket-protocol") !== null;
@@ -247,14 +239,6 @@ export class CircuitObject extends DurableObject<CircuitEnv> {
     this.#wakesAt = at;
     this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
   }
-}
-
-/** Whether a follower's token holds no more: then its connection ends, and the next one has to show it. */
-function expired(follower: WebSocket): boolean {
-  const { until = Infinity } = (follower.deserializeAttachment() ?? {}) as Partial<Connection>;
-  if (Date.now() < until) return false;
-  follower.close(1008, "the token has to be shown again: connect anew");
-  return true;
 }
 
 function send(follower: WebSocket, message: FollowMessage): void {

@@ -17,6 +17,7 @@ import {
   shown,
   verify,
 } from "ninelives/control";
+import { endOf, expired, keepUntil } from "./connection.ts";
 import { DocumentTable } from "./document-table.ts";
 
 /** Entries that are kept; older ones are dropped, and the chain then begins with the hash of the last one dropped. */
@@ -24,6 +25,8 @@ const auditKept = 10_000;
 const resultsKept = 1_000;
 /** Who follows the documents by WebSocket. */
 const mostFollowers = 10_000;
+/** Milliseconds after which the object looks for ends, however far they are. */
+const longestSleep = 86_400_000;
 /** Milliseconds after which a claim is void: whoever made it is gone. */
 const claimFor = 60_000;
 
@@ -61,10 +64,11 @@ export class ControlObject extends DurableObject<unknown> {
   }
 
   /** Who follows the documents comes, by WebSocket, and hears when there is news. The Worker has checked that they may. */
-  override fetch(): Response {
+  override fetch(request: Request): Response {
     if (this.ctx.getWebSockets().length >= mostFollowers) return new Response(null, { status: 503 });
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     this.ctx.acceptWebSocket(server);
+    keepUntil(server, endOf(request));
     const headers = { "sec-websocket-protocol": documentsProtocol };
     return new Response(null, { status: 101, webSocket: client, headers });
   }
@@ -216,7 +220,9 @@ export class ControlObject extends DurableObject<unknown> {
   #tell(): void {
     for (const follower of this.ctx.getWebSockets()) {
       try {
+        // It says no more than that, so that who has to show a token again may hear it: to ask is to show one.
         follower.send("news");
+        expired(follower);
       } catch {
         // It is gone, and asks again when it is back.
       }
@@ -227,7 +233,8 @@ export class ControlObject extends DurableObject<unknown> {
     const ends = this.histories().flatMap((history) => inForce(history).until ?? []);
     const { dueAt } = this.#denials;
     if (dueAt !== undefined) ends.push(dueAt);
-    if (ends.length > 0) await this.ctx.storage.setAlarm(Math.min(...ends));
+    // The platform takes no time beyond some hundred years, and who wakes too early looks again.
+    if (ends.length > 0) await this.ctx.storage.setAlarm(Math.min(...ends, Date.now() + longestSleep));
     else await this.ctx.storage.deleteAlarm();
   }
 

@@ -172,7 +172,7 @@ export class ObserverObject extends DurableObject<unknown> {
     const bySocket = request.headers.get("upgrade")?.toLowerCase() === "websocket";
     const response = bySocket
       ? this.#viewers.acceptSocket(request, first)
-      : this.#viewers.acceptStream(first);
+      : this.#viewers.acceptStream(request, first);
     this.#updateIn(signEvery);
     return response;
   }

@@ -133,7 +133,7 @@ export class ObserverParent extends DurableObject<ParentBindings> {
     const first = number === undefined ? this.#snapshot(told, now) : this.#since(told, number, now);
     return request.headers.get("upgrade")?.toLowerCase() === "websocket"
       ? this.#viewers.acceptSocket(request, first)
-      : this.#viewers.acceptStream(first);
+      : this.#viewers.acceptStream(request, first);
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {

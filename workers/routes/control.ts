@@ -6,7 +6,7 @@ import { commandsOf } from "../commands.ts";
 import { planeOf } from "../document-plane.ts";
 import type { Surroundings } from "../env.ts";
 import { controlOf } from "../homes.ts";
-import { identityOf, readers } from "../middleware/access.ts";
+import { identityOf, readers, untilEnd } from "../middleware/access.ts";
 import { BadJsonError, problem } from "../middleware/problem.ts";
 import { describedApi } from "./described.ts";
 
@@ -92,7 +92,9 @@ export const controlRoutes = new Hono<Surroundings>()
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
       return tagged(c.req.raw, { policies: await policyDocuments(planeOf(c.env)) });
     }
-    const { status, webSocket, headers } = await controlOf(c.env).fetch(c.req.raw);
+    const { status, webSocket, headers } = await controlOf(c.env).fetch(
+      untilEnd(c.req.raw, c.get("identity")),
+    );
     if (status !== 101) {
       return problem({ status: 503, type: "too-many-followers", detail: "there is no room" });
     }

@@ -2,19 +2,19 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { CommandError } from "ninelives/control";
-import { followUntil, largestReport, ReportError, readReport } from "ninelives/stores/durable-object";
-import type { Env } from "../env.ts";
+import { largestReport, ReportError, readReport } from "ninelives/stores/durable-object";
+import type { Surroundings } from "../env.ts";
 import { circuitHome } from "../homes.ts";
-import { identityOf, mayTouch, tokenOf } from "../middleware/access.ts";
+import { identityOf, mayTouch, untilEnd } from "../middleware/access.ts";
 import { paced } from "../middleware/pace.ts";
 import { problem } from "../middleware/problem.ts";
 
 const longestName = 200;
 
-type Shared = Context<{ Bindings: Env }, "/:name">;
+type Shared = Context<Surroundings, "/:name">;
 
 /** Lets in whoever has the scope for this name: `share.shop/*` is for all that begin with `shop/`. */
-const members: MiddlewareHandler<{ Bindings: Env }, "/:name"> = async (c, next) => {
+const members: MiddlewareHandler<Surroundings, "/:name"> = async (c, next) => {
   const name = c.req.param("name");
   // First, so that no refusal tells a long one back.
   if (name.length > longestName) {
@@ -33,21 +33,14 @@ const members: MiddlewareHandler<{ Bindings: Env }, "/:name"> = async (c, next) 
       "forbidden",
       `${identity.name} may not share ${name}: it needs the scope ${scope}`,
     );
+  c.set("identity", identity);
   return paced(c.env, identity, next);
 };
-
-/** When a token ends, in milliseconds since 1970, if it says so: a JWT, whose claims have been verified. */
-function endOf(token: string): number | undefined {
-  const [, claims, signature] = token.split(".");
-  if (claims === undefined || signature === undefined) return undefined;
-  const { exp } = JSON.parse(atob(claims.replaceAll("-", "+").replaceAll("_", "/")));
-  return exp * 1_000;
-}
 
 const home = (c: Shared) => circuitHome(c.env, c.req.param("name"));
 
 /** `/v1/shared/<name>`: followers report here, by POST, or open a WebSocket and hear of each change. */
-export const sharedRoutes = new Hono<{ Bindings: Env }>()
+export const sharedRoutes = new Hono<Surroundings>()
   // A token is all that counts, and no browser sends one by itself.
   .use(
     cors({
@@ -66,12 +59,7 @@ export const sharedRoutes = new Hono<{ Bindings: Env }>()
         headers: { upgrade: "websocket" },
       });
     }
-    const request = new Request(c.req.raw);
-    // What a follower says of it itself does not count.
-    request.headers.delete(followUntil);
-    const until = endOf(tokenOf(c.req.raw) ?? "");
-    if (until !== undefined) request.headers.set(followUntil, String(until));
-    const { status, webSocket, headers } = await home(c).fetch(request);
+    const { status, webSocket, headers } = await home(c).fetch(untilEnd(c.req.raw, c.get("identity")));
     if (status !== 101) {
       // As long as a follower of ours leaves a home alone that would not have it; its reports by POST are taken.
       const headers = { "retry-after": "30" };
