@@ -1,6 +1,18 @@
 import { Hono } from "hono";
-import { bulkhead, circuitBreaker, compose, fallback, retry, timeout } from "ninelives";
-import { resilience } from "ninelives/hono";
+import { cors } from "hono/cors";
+import {
+  bulkhead,
+  circuitBreaker,
+  compose,
+  definePolicy,
+  definePolicyFor,
+  environment,
+  fallback,
+  type Policy,
+  retry,
+  timeout,
+} from "ninelives";
+import { type Handling, resilience } from "ninelives/hono";
 import { describe, expect, it } from "vitest";
 import { problemIn } from "./test-worker.ts";
 
@@ -43,6 +55,90 @@ describe("resilience", () => {
     const { headers } = await app.request("/");
     expect(headers.get("x-outer")).toBe("1");
     expect(headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+  });
+
+  it("leaves the headers of a failed answer out of a fallback's", async () => {
+    const headers = {
+      "content-length": "4",
+      etag: '"err"',
+      "x-err": "1",
+      "content-type": "application/json",
+    };
+    const app = new Hono()
+      .use(resilience(fallback(() => new Response("Search is having a rest."))))
+      .get("/", (c) => {
+        c.header("cache-control", "no-store");
+        c.header("set-cookie", "failed=1");
+        return c.body("boom", 500, headers);
+      });
+    const response = await app.request("/");
+    expect([...response.headers]).toEqual([["content-type", "text/plain;charset=UTF-8"]]);
+    expect(await response.text()).toBe("Search is having a rest.");
+  });
+
+  it.each<[string, Policy<Handling, Response>, number]>([
+    ["a fallback's answer", fallback(() => new Response("stale", { headers: { "x-own": "its" } })), 200],
+    ["a refusal", timeout("1ms"), 504],
+  ])("puts the headers that outer middleware set before onto %s", async (_, policy, status) => {
+    const app = new Hono()
+      .use(cors({ origin: "https://shop.test" }))
+      .use(async (c, next) => {
+        c.header("x-outer", "1");
+        c.header("x-own", "outer");
+        c.header("set-cookie", "a=1", { append: true });
+        c.header("set-cookie", "b=2", { append: true });
+        await next();
+        c.header("x-after", "1");
+      })
+      .use(resilience(policy))
+      .get("/", async (c) => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return c.text("broken", 500, { "x-err": "1" });
+      });
+    const response = await app.request("/", { headers: { origin: "https://shop.test" } });
+    const { headers } = response;
+    expect(response.status).toBe(status);
+    expect(headers.get("access-control-allow-origin")).toBe("https://shop.test");
+    expect([headers.get("x-outer"), headers.get("x-after"), headers.get("x-err")]).toEqual(["1", "1", null]);
+    expect(headers.get("x-own")).toBe(status === 200 ? "its" : "outer");
+    expect(headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+  });
+
+  it("keeps what a policy adds to a handler's answer by its context", async () => {
+    const marked = definePolicyFor<Handling, Response>("marked", (next) => async (handling, context) => {
+      const response = await next(handling, context);
+      handling.context.header("x-marked", "1");
+      return response;
+    });
+    const app = new Hono().use(resilience(marked)).get("/", (c) => c.text("fine", 200, { "x-mine": "1" }));
+    const response = await app.request("/");
+    expect([response.headers.get("x-marked"), response.headers.get("x-mine")]).toEqual(["1", "1"]);
+    expect(await response.text()).toBe("fine");
+  });
+
+  it("has Workers wait for what policies do in the background", async () => {
+    const work = Promise.resolve("done");
+    const busy = definePolicy("busy", (next) => (request, context) => {
+      context.environment.waitUntil(work);
+      return next(request, context);
+    });
+    const waited: unknown[] = [];
+    const execution = {
+      waitUntil: (each: unknown) => waited.push(each),
+      passThroughOnException() {},
+      props: {},
+    };
+    const serve = (policy: Policy<Handling, Response>) =>
+      new Hono().use(resilience(policy)).get("/", (c) => c.text("fine"));
+    const request = new Request("https://edge.test/");
+    expect((await serve(busy).fetch(request, {}, execution as never)).status).toBe(200);
+    expect(waited).toEqual([work]);
+    // Elsewhere there is none.
+    expect((await serve(busy).fetch(request)).status).toBe(200);
+    const own: unknown[] = [];
+    const named = compose(environment({ waitUntil: (each) => own.push(each) }), busy);
+    await serve(named).fetch(request, {}, execution as never);
+    expect([waited, own]).toEqual([[work], [work]]);
   });
 
   it("answers 504 when a timeout strikes", async () => {
