@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { type Duration, milliseconds, quote } from "../core/duration.ts";
 import { CliError, exits } from "./cli-error.ts";
+import { meant, nearest } from "./nearest.ts";
 
 /** One option of a command. */
 export interface OptionForm {
@@ -17,6 +18,8 @@ interface Token {
   readonly rawName: string;
   readonly value: string | undefined;
   readonly inlineValue: boolean | undefined;
+  /** As it was typed, which is more than one option where letters follow one dash. */
+  readonly typed: string;
 }
 
 /** What somebody typed: words, and options, each of which is asked for by its kind. */
@@ -51,7 +54,9 @@ export class Given {
     });
     return new Given(
       positionals,
-      tokens.filter((token) => token.kind === "option"),
+      tokens.flatMap((token) =>
+        token.kind === "option" ? [{ ...token, typed: argv[token.index] ?? "" }] : [],
+      ),
     );
   }
 
@@ -62,7 +67,7 @@ export class Given {
 
   /** @throws CliError for an option that the command does not have, or that lacks its value */
   check(command: string, forms: OptionForms): void {
-    for (const { name, rawName, value, inlineValue } of this.#options) {
+    for (const { name, rawName, value, inlineValue, typed } of this.#options) {
       const form = Object.hasOwn(forms, name) ? forms[name] : undefined;
       if (form === undefined) {
         const known = Object.keys(forms).map((each) => `--${each}`);
@@ -71,7 +76,10 @@ export class Given {
           name === "token"
             ? "a token does not belong in a shell's history: use NINELIVES_TOKEN or --token-file"
             : `it has ${known.join(", ")}`;
-        throw new CliError(exits.usage, `${command} has no option ${rawName}`, hint);
+        const word = typed.replace(/^--?/, "").replace(/=.*$/s, "");
+        const near = nearest(word, Object.keys(forms));
+        const question = meant(near && `--${near}`);
+        throw new CliError(exits.usage, `${command} has no option ${rawName}${question}`, hint);
       }
       if (form.value === undefined) {
         if (value !== undefined) throw wrong(rawName, "a flag without a value", value);

@@ -47,7 +47,7 @@ export function overview(commands: readonly CliCommand[]): string {
     "It ends with",
     ...columns(codes),
     "",
-    "`ninelives <command> --help` shows a command's own options, with examples.",
+    "`ninelives help <command>` and `ninelives <command> --help` show a command's own options, with examples.",
     "",
   ].join("\n");
 }

@@ -13,6 +13,7 @@ import { policyCommands } from "./policies.ts";
 import { Screen } from "./screen.ts";
 import { Server } from "./server.ts";
 import { topCommands } from "./top.ts";
+import { unknownCommand } from "./unknown-command.ts";
 import type { World } from "./world.ts";
 
 /** All that the command line can do. */
@@ -40,24 +41,18 @@ export async function run(argv: readonly string[], world: World): Promise<Exit> 
   let command: CliCommand | undefined;
   try {
     command = named(given.words);
-    if (command === undefined && given.flag("version")) {
-      screen.raw(`${version}\n`);
-      return exits.done;
-    }
     if (command === undefined) {
-      const asked = given.flag("help") || given.words.length === 0 || given.words[0] === "help";
       // First, since the value of an option that does not exist is taken for a word.
-      if (!asked) given.check("ninelives", forms);
-      if (!asked) throw unknownCommand(given.words);
-      screen.raw(overview(group(given.words)));
-      return exits.done;
-    }
-    if (given.flag("help")) {
-      screen.raw(helpOf(command));
+      given.check("ninelives", forms);
+      screen.raw(pageFor(given));
       return exits.done;
     }
     const own = given.without(command.name.split(" ").length);
     own.check(command.name, { ...command.options, ...commonOptions });
+    if (given.flag("version") || given.flag("help")) {
+      screen.raw(given.flag("version") ? `${version}\n` : helpOf(command));
+      return exits.done;
+    }
     checkWords(command, own.words);
     const url = own.text("url") ?? (world.env.NINELIVES_URL || usualUrl);
     const token = await tokenOf(own, world);
@@ -82,21 +77,18 @@ function named(words: readonly string[]): CliCommand | undefined {
   });
 }
 
-/** The commands that begin with a word, such as those on policies; all where none does. */
-function group(words: readonly string[]): readonly CliCommand[] {
-  const topic = words[0] === "help" ? words[1] : words[0];
-  const found = commands.filter(({ name }) => name.split(" ")[0] === topic);
-  return found.length > 0 ? found : commands;
-}
-
-function unknownCommand(words: readonly string[]): CliError {
-  const found = commands.filter(({ name }) => name.split(" ")[0] === words[0]);
-  const names = found.map(({ name }) => name);
-  if (names.length > 0 && words.length === 1)
-    return new CliError(exits.usage, `${words[0]} needs one more word`, `there are ${names.join(", ")}`);
-  const known = names.length > 0 ? names : [...new Set(commands.map(({ name }) => name.split(" ")[0]))];
-  const typed = JSON.stringify(words.slice(0, names.length > 0 ? 2 : 1).join(" "));
-  return new CliError(exits.usage, `there is no command ${typed}`, `there are ${known.join(", ")}`);
+/** What is shown where no command is named: the version, or help on all of them, on some, or on one. */
+function pageFor(given: Given): string {
+  const { words } = given;
+  const about = words[0] === "help" ? words.slice(1) : words;
+  const command = named(about);
+  if (command !== undefined) return helpOf(command);
+  const [topic] = about;
+  const topics = commands.filter(({ name }) => topic === undefined || name.split(" ")[0] === topic);
+  const asked = words[0] === "help" || given.flag("help") || given.flag("version");
+  if (topics.length === 0 || about.length > 1 || (topic !== undefined && !asked))
+    throw unknownCommand(about, commands);
+  return given.flag("version") ? `${version}\n` : overview(topics);
 }
 
 function checkWords({ name, words: form = "" }: CliCommand, words: readonly string[]): void {

@@ -93,6 +93,76 @@ describe("ninelives", () => {
     expect(stage.asked).toEqual([]);
   });
 
+  it.each([
+    ["polices list", "policies list"],
+    ["polcies lst", "policies list"],
+    ["Policies", "policies"],
+    ["circuit open prices", "circuits open"],
+    ["circuits opne prices", "circuits open"],
+    ["policies hist prices", "policies history"],
+    ["event", "events"],
+    ["tpo", "top"],
+    ["docter", "doctor"],
+    ["tail", "events tail"],
+    ["audit verfy --file x", "audit verify"],
+    ["polices --help", "policies"],
+    ["policies lst --help", "policies list"],
+    ["help policies lst", "policies list"],
+    ["comands run", "commands run"],
+    ["tpo --version", "top"],
+    ["--jsno", "--json"],
+    ["--help --jsno", "--json"],
+    ["policies list -json", "--json"],
+    ["policies list --urll=https://edge.test", "--url"],
+    ["policies list --URL https://edge.test", "--url"],
+    ["policies set a b --dryrun", "--dry-run"],
+    ["policies get a --tokenfile x", "--token-file"],
+    ["events tail --nofollow", "--no-follow"],
+    ["top --widnow 5m", "--window"],
+    ["circuits open a --raeson down", "--reason"],
+  ])("%s: did you mean %s?", async (line, meant) => {
+    const stage = new Stage(never);
+    expect(await stage.run(...line.split(" "))).toBe(exits.usage);
+    expect(stage.out).toBe("");
+    expect(stage.err).toContain(`(did you mean ${meant}?)\n`);
+  });
+
+  it.each(["nonsense", "list", "x", "policies frobnicate", "policies list -x", "top --frobnicate"])(
+    "guesses nothing of %s",
+    async (line) => {
+      const stage = new Stage(never);
+      expect(await stage.run(...line.split(" "))).toBe(exits.usage);
+      expect(stage.err).toMatch(/there is no command|has no option/);
+      expect(stage.err).not.toContain("did you mean");
+    },
+  );
+
+  it.each(commands.map(({ name }) => name))(
+    "%s refuses a misspelt option, with help or without",
+    async (name) => {
+      for (const more of [[], ["--help"], ["--version"]]) {
+        const stage = new Stage(never);
+        expect(await stage.run(...name.split(" "), "a", "b", "--tmieout", "3s", ...more)).toBe(exits.usage);
+        expect(stage.err).toContain(`${name} has no option --tmieout (did you mean --timeout?)`);
+        expect([stage.out, stage.asked]).toEqual(["", []]);
+      }
+    },
+  );
+
+  it("shows help on all commands, on some, or on one, and the version wherever it is asked for", async () => {
+    const said = async (...argv: string[]) => {
+      const stage = new Stage(never);
+      expect(await stage.run(...argv)).toBe(exits.done);
+      return stage.out;
+    };
+    expect(await said("help", "policies", "get")).toBe(await said("policies", "get", "--help"));
+    const some = await said("help", "audit");
+    expect(some).toBe(await said("audit", "--help"));
+    expect(some).toContain("  audit verify");
+    expect(some).not.toContain("  policies list");
+    expect(await said("top", "--version")).toBe(`${manifest.version}\n`);
+  });
+
   it("takes options before the command and after it", async () => {
     const stage = new Stage(() => policies());
     expect(await stage.run("--url", "https://other.test/base/", "policies", "list", "--json")).toBe(
