@@ -50,7 +50,7 @@ async function turned(env: Env, circuit: string, what: "open" | "close" | "reset
   const from = (await home.view())?.state ?? "closed";
   const view = await home.command(what);
   await route.circuits.get(circuit)?.sync();
-  const stamp = { policy: route.name, at: Date.now(), circuit, from };
+  const stamp = { policy: route.reportsAs, at: Date.now(), circuit, from };
   if (what === "open") {
     gateway.sink.emit({ ...stamp, type: "circuit.opened", failureRate: 0, reason: "forced" });
   } else gateway.sink.emit({ ...stamp, type: "circuit.closed", openFor: 0 });

@@ -13,6 +13,7 @@ import { auditCommands } from "./audit-commands.ts";
 import { circuitCommands, heldCircuits } from "./circuit-commands.ts";
 import { planeOf } from "./document-plane.ts";
 import type { Env } from "./env.ts";
+import { gatewayOf } from "./gateway.ts";
 import { controlOf } from "./homes.ts";
 import { limiterCommands } from "./limiter-commands.ts";
 import { stateCommands } from "./state-commands.ts";
@@ -48,7 +49,11 @@ export function commandsOf(env: Env, own?: OwnCommands): (command: Command) => P
     results,
   });
   // Outermost: what is over the limit costs the log nothing.
-  const limited = compose(environment({ name: "control" }), limitOf(env)).wrap(service);
+  const limited = compose(environment({ name: "control" }), limitOf(env)).wrap(async (command: Command) => {
+    // Documents bring routes, circuits and limits, and this isolate may never have had a request for them.
+    await gatewayOf(env).catchUp();
+    return service(command);
+  });
   return (command) => limited(command, { key: command.identity.name });
 }
 

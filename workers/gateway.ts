@@ -7,10 +7,11 @@ import { readSettings, readUpstreams, type Upstream, withSettings } from "nineli
 import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
 import { GatewayPolicies } from "./gateway-policies.ts";
+import { controlOf } from "./homes.ts";
 import { ownerOf } from "./owned-documents.ts";
 import { peaksOnly } from "./peaks.ts";
 import { checkReplicas } from "./replicas.ts";
-import { type Main, type Route, served } from "./served.ts";
+import { type Main, type Steered, served } from "./served.ts";
 import { readWeights } from "./weights.ts";
 
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
@@ -19,12 +20,18 @@ const followEvery = 2_000;
 /** Milliseconds after which a request checks the health of groups, in the background: Kubernetes' default. */
 const checkEvery = 10_000;
 
+/**
+ * How long the first requests of an isolate wait for the documents that hold: in an outage of the control plane they go by the
+ * configuration. For a while, and not for ever, since what is down need not be asked by each.
+ */
+const beginning = timeout("250ms");
+
 /** What one isolate knows: its upstreams, their policies and their circuits, and where its events go. */
 export class Gateway {
   readonly upstreams: ReadonlyMap<string, Main>;
   readonly sink: BatchSink;
   readonly #mains: Map<string, Main>;
-  #routes: ReadonlyMap<string, Route>;
+  #routes: ReadonlyMap<string, Steered>;
   readonly #env: Env;
   readonly #policies: GatewayPolicies;
   /** The same for what each request tells. */
@@ -33,6 +40,7 @@ export class Gateway {
   /** The versions that could not be put in force here. */
   readonly #refused = new Map<string, number>();
   #followedAt = -Infinity;
+  #begun = false;
   #checkedAt = -Infinity;
 
   constructor(env: Env) {
@@ -53,8 +61,8 @@ export class Gateway {
     this.#routes = routesOf(this.#mains);
   }
 
-  /** All upstreams and their routes, by the names of their policies. */
-  get routes(): ReadonlyMap<string, Route> {
+  /** All that has a policy of its own: upstreams, their routes, and members that have one. By the names of the policies. */
+  get routes(): ReadonlyMap<string, Steered> {
     return this.#routes;
   }
 
@@ -87,8 +95,8 @@ export class Gateway {
    * @param isWanted whether it still is to be put in force
    * @param done is called when it is, at once
    */
-  async #put(route: Route, text: string, isWanted: () => boolean, done = () => {}): Promise<void> {
-    const { name, policy, upstream } = route;
+  async #put(route: Steered, text: string, isWanted: () => boolean, done = () => {}): Promise<void> {
+    const { policy, upstream } = route;
     const circuits = new Map<string, CircuitBreaker>();
     const limits = new Set<string>();
     let prepared: Prepared;
@@ -107,7 +115,7 @@ export class Gateway {
     for (const [own, circuit] of circuits) {
       const before = route.circuits.get(own);
       if (before !== undefined) circuit.restore(before.snapshot());
-      else if (!upstream.quiet) tellFound(circuit, name, this.sink);
+      else if (!upstream.quiet) tellFound(circuit, route.reportsAs, this.sink);
       route.circuits.set(own, circuit);
     }
     for (const limit of limits) route.limits.add(limit);
@@ -132,7 +140,7 @@ export class Gateway {
       this.#refused.delete(name);
     }
     // Where a document says what holds, it goes on to.
-    const isWanted = (route: Route) =>
+    const isWanted = (route: Steered) =>
       this.#routes.get(route.name) === route && !this.#versions.has(route.name);
     const others = next.routes
       .map(({ route }) => route)
@@ -144,6 +152,25 @@ export class Gateway {
 
   #served(upstream: Upstream, before?: Main): Main {
     return served(upstream, { policies: this.#policies, env: this.#env, sink: this.#heard }, before);
+  }
+
+  /** Whether the documents that hold are in force here, or could not be had. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** Puts the documents that hold in force before the first request goes by them. Never rejects. */
+  async begin(): Promise<void> {
+    // Each of the first requests asks: on Workers none can wait for another's answer.
+    this.#followedAt = Date.now();
+    await beginning.execute(() => this.#follow()).catch(() => {});
+    this.#begun = true;
+  }
+
+  /** Puts the documents that hold now in force, for who reads or commands what they bring. @throws what their home throws */
+  async catchUp(): Promise<void> {
+    await this.#putAll(await controlOf(this.#env).documents());
+    this.#begun = true;
   }
 
   /** Learns of changed documents in the background, when a request comes along after a while. */
@@ -177,9 +204,13 @@ export class Gateway {
     const documents = await this.#env.CONTROL.getByName("control")
       .documents()
       .catch(told("policy documents"));
+    await this.#putAll(documents ?? []);
+  }
+
+  async #putAll(documents: readonly PolicyDocument[]): Promise<void> {
     // Settings bring routes, whose documents are among the others.
     for (const isOwned of [true, false]) {
-      const some = (documents ?? []).filter(({ name }) => (ownerOf(name) !== undefined) === isOwned);
+      const some = documents.filter(({ name }) => (ownerOf(name) !== undefined) === isOwned);
       await Promise.all(some.map((document) => this.#try(document)));
     }
   }
@@ -201,11 +232,13 @@ export class Gateway {
     const { upstream: name = document, kind } = ownerOf(document) ?? {};
     const route = this.#routes.get(name);
     if (route === undefined || route.upstream.quiet) return;
+    // The calls of a member are its upstream's.
+    const own = kind ?? (route.reportsAs === name ? undefined : document);
     tellDocument(this.sink, Date.now(), {
-      name,
+      name: route.reportsAs,
       version,
       ...(reason !== undefined && { reason }),
-      ...(kind !== undefined && { document: kind }),
+      ...(own !== undefined && { document: own }),
     });
   }
 }
@@ -238,13 +271,17 @@ function settled({ upstream, policy }: Main, text: string): Upstream {
   return next;
 }
 
-function routesOf(mains: ReadonlyMap<string, Main>): ReadonlyMap<string, Route> {
-  const all = [...mains.values()].flatMap((main) => [main, ...main.routes.map(({ route }) => route)]);
+function routesOf(mains: ReadonlyMap<string, Main>): ReadonlyMap<string, Steered> {
+  const all = [...mains.values()].flatMap((main): Steered[] => [
+    main,
+    ...main.routes.map(({ route }) => route),
+    ...main.members,
+  ]);
   return new Map(all.map((route) => [route.name, route]));
 }
 
 /** The requests that a policy is for. @throws CommandError: `not-found` */
-export function routeOf(gateway: Gateway, name: string): Route {
+export function routeOf(gateway: Gateway, name: string): Steered {
   const route = gateway.routes.get(name);
   if (route !== undefined) return route;
   const known = [...gateway.routes.keys()].join(", ");

@@ -11,8 +11,8 @@ import {
   type UpstreamDiscover,
   type UpstreamOrigin,
 } from "ninelives/upstreams";
+import type { MemberPolicy } from "./destination.ts";
 import type { Env } from "./env.ts";
-import type { GatewayPolicies, Shared } from "./gateway-policies.ts";
 import { type Sender, type Sending, senderTo } from "./sender.ts";
 import type { Weights } from "./weights.ts";
 
@@ -22,15 +22,14 @@ export type Replicas = Group<Sending, Response>;
 /**
  * The group of an upstream's members, or of those that are found; nothing for an upstream that is in one place.
  *
- * @param shared gets the circuits and limits of members
+ * @param policies those that members have for themselves, by their names
  * @throws TypeError where a binding is missing
  */
 export function replicasOf(
   { name, members, discover, group: rules }: Upstream,
   weights: Weights,
   redirects: Adaptive<Upstream["redirects"]>,
-  policies: GatewayPolicies,
-  shared: Shared,
+  policies: ReadonlyMap<string, MemberPolicy | undefined>,
   env: Env,
 ): Replicas | undefined {
   if (discover !== undefined) {
@@ -53,10 +52,7 @@ export function replicasOf(
         name: member.name,
         weight: weights.get(member.name) ?? member.weight,
         priority: member.priority,
-        policy:
-          member.policy === undefined
-            ? identity
-            : (policies.document(member.policy, whole, shared).policy as AnyPolicy),
+        policy: (policies.get(member.name)?.policy.policy ?? identity) as AnyPolicy,
         service,
       };
     }),

@@ -8,15 +8,21 @@ import type { Env } from "./env.ts";
 import type { GatewayPolicies, Shared } from "./gateway-policies.ts";
 import type { Sender, Sending } from "./sender.ts";
 
-/** Requests of an upstream with the policy that holds for them now. */
-export interface Route extends Shared {
-  /** What the policy is called: as the upstream, or for a route of its own `upstream.route`. */
+/** A policy that goes by a document, and what it is for. */
+export interface Steered extends Shared {
+  /** What the policy is called: as the upstream, or `upstream.route`, or `upstream.member`. */
   readonly name: string;
   /** Its settings as they are now. */
   readonly upstream: Upstream;
   /** The text that holds where no document says another. */
   readonly configured: string;
   readonly policy: DocumentPolicy<FetchCall, Response>;
+  /** The policy whose calls its events belong to: its upstream's for that of one replica, else its own. */
+  readonly reportsAs: string;
+}
+
+/** Requests of an upstream with the policy that holds for them now. */
+export interface Route extends Steered {
   readonly call: Wrapped<Sending, Response>;
 }
 
@@ -25,6 +31,8 @@ export interface Main extends Route {
   readonly destination: Destination;
   /** Its routes, in the order in which they are asked. */
   readonly routes: readonly { readonly route: Route; readonly fits: ReturnType<typeof routeTest> }[];
+  /** Its replicas that have policies of their own. */
+  readonly members: readonly Steered[];
 }
 
 /** What upstreams are served with. */
@@ -40,14 +48,15 @@ export function served(upstream: Upstream, serving: Serving, before?: Main): Mai
   const { name, policy: configured } = upstream;
   const { policies, env } = serving;
   const shared = sharedOf(before);
-  const destination = before?.destination ?? destinationOf(upstream, policies, shared, env);
+  const destination = before?.destination ?? destinationOf(upstream, policies, env);
   const routes = upstream.routes.map((each) => {
     const known = before?.routes.find(({ route }) => route.name === nameOf(upstream, each))?.route;
     return { route: routeOf(each, upstream, destination.send, serving, known), fits: routeTest(each) };
   });
   const policy = before?.policy ?? policies.document(configured, name, shared);
   const main = withCall({ name, configured, upstream, policy, ...shared }, destination.send, serving);
-  return { ...main, destination, routes };
+  const members = destination.policies.map((own) => ({ ...own, upstream, reportsAs: upstream.name }));
+  return { ...main, destination, routes, members };
 }
 
 function routeOf(
@@ -71,7 +80,7 @@ function sharedOf(known: Shared | undefined): Shared {
   return { circuits: known?.circuits ?? new Map(), limits: known?.limits ?? new Set() };
 }
 
-function withCall(route: Omit<Route, "call">, send: Sender, { sink }: Serving): Route {
+function withCall(route: Omit<Route, "call" | "reportsAs">, send: Sender, { sink }: Serving): Route {
   const { name, upstream, policy } = route;
   const { quiet, deadline, trace, staleIfError: stale } = upstream;
   const surroundings = environment({
@@ -89,5 +98,5 @@ function withCall(route: Omit<Route, "call">, send: Sender, { sink }: Serving): 
     deadline === undefined ? identity : deadlineHeader({ dialect: deadline.dialect, origins }),
     trace ? traceContext({ origins }) : identity,
   ).wrap<Sending, Response>(send);
-  return { ...route, call };
+  return { ...route, reportsAs: name, call };
 }

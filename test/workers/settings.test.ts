@@ -337,3 +337,40 @@ describe("settings of an upstream", () => {
     expect(await done("upstream.get", { upstream: "prices" })).toMatchObject({ version: 0, changed: {} });
   });
 });
+
+describe("the policy of a member", () => {
+  it("is a document, too", async () => {
+    const policy = "circuitBreaker(consecutiveFailures: 2, openFor: 1h)";
+    const { done, fetch, seen, env, observer } = await stage(
+      {
+        members: [
+          { ...members[0], policy },
+          { ...members[1], weight: 0 },
+        ],
+      },
+      broken,
+    );
+    const ask = async () => (await fetch("/gateway/prices/")).status;
+    expect([await ask(), await ask(), await ask()]).toEqual([500, 500, 503]);
+    await done("circuit.reset", { circuit: "prices.a" });
+    await done("parameter.write", { path: "prices.a/circuitBreaker.consecutiveFailures", value: 3 });
+    seen.splice(0);
+    expect([await ask(), await ask(), await ask(), await ask()]).toEqual([500, 500, 500, 503]);
+    expect(seen).toHaveLength(3);
+    expect(await done("policy.list", {})).toMatchObject([
+      { name: "prices" },
+      { name: "prices.a", version: 1 },
+    ]);
+    expect(await done("state", { name: "prices.a" })).toMatchObject([{ circuit: "prices.a" }]);
+    // What keeps its settings keeps it.
+    await done("upstream.set", { upstream: "prices", settings: { trace: true } });
+    expect(await ask()).toBe(503);
+    // Its calls are its upstream's, and so are its events.
+    await gatewayOf(env).sink.flush();
+    await vi.waitFor(async () => {
+      const { policies } = await observer.state();
+      expect(policies.map(({ policy }) => policy)).toEqual(["prices"]);
+      expect(policies[0]?.circuits.map(({ circuit }) => circuit)).toEqual(["prices.a"]);
+    });
+  });
+});

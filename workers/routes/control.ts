@@ -5,6 +5,7 @@ import { parameterStates, policyDocuments, readCommand, sha256 } from "ninelives
 import { commandsOf } from "../commands.ts";
 import { planeOf } from "../document-plane.ts";
 import type { Surroundings } from "../env.ts";
+import { gatewayOf } from "../gateway.ts";
 import { controlOf } from "../homes.ts";
 import { identityOf, readers, untilEnd } from "../middleware/access.ts";
 import { BadJsonError, problem } from "../middleware/problem.ts";
@@ -90,6 +91,7 @@ export const controlRoutes = new Hono<Surroundings>()
   )
   .get("/policies", readers, async (c) => {
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+      await gatewayOf(c.env).catchUp();
       return tagged(c.req.raw, { policies: await policyDocuments(planeOf(c.env)) });
     }
     const { status, webSocket, headers } = await controlOf(c.env).fetch(
@@ -101,8 +103,9 @@ export const controlRoutes = new Hono<Surroundings>()
     // A new one, since middleware adds headers and those of a response that was fetched cannot be changed.
     return new Response(null, { status: 101, webSocket, headers: new Headers(headers) });
   })
-  .get("/parameters", readers, async (c) =>
-    tagged(c.req.raw, { parameters: await parameterStates(planeOf(c.env), () => true) }),
-  )
+  .get("/parameters", readers, async (c) => {
+    await gatewayOf(c.env).catchUp();
+    return tagged(c.req.raw, { parameters: await parameterStates(planeOf(c.env), () => true) });
+  })
   .get("/audit", readers, async (c) => c.json(await controlOf(c.env).audit(auditShown)))
   .on(otherThan("GET"), ["/policies", "/parameters", "/audit", "/openapi.json"], only("GET", "HEAD"));

@@ -5,7 +5,7 @@ import { deadlineHeaderNames, incomingDeadline, isIdempotent } from "ninelives/f
 import { pathAt, targetOf } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
 import { mayGoOn, type Onward, onwardOf, passOn, type Sent, tellDoing } from "../forwarding.ts";
-import { gatewayOf } from "../gateway.ts";
+import { type Gateway, gatewayOf } from "../gateway.ts";
 import { problem, problemOf } from "../middleware/problem.ts";
 import { priorityOf } from "../priority.ts";
 import type { Main, Route } from "../served.ts";
@@ -34,7 +34,9 @@ async function forward(request: Request, url: URL, env: Env): Promise<Response> 
   let response: Response | undefined;
   let answer: Response;
   try {
-    const asked = askedOf(request, url, env);
+    const gateway = gatewayOf(env);
+    if (!gateway.begun) await gateway.begin();
+    const asked = askedOf(request, url, gateway);
     if (asked instanceof Response) answer = asked;
     else {
       response = await ask(request, asked, sent, env);
@@ -54,8 +56,7 @@ interface Asked {
 }
 
 /** Where a request goes and how, or why it goes nowhere. */
-function askedOf(request: Request, url: URL, env: Env): Asked | Response {
-  const gateway = gatewayOf(env);
+function askedOf(request: Request, url: URL, gateway: Gateway): Asked | Response {
   gateway.follow();
   // As it was sent: "/gateway/<upstream>" and what follows, which is nothing or begins with a slash.
   const [, , segment = "", ...rest] = url.pathname.split("/");
