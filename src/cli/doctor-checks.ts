@@ -4,6 +4,7 @@ import type { LiveMessage } from "../observer/live.ts";
 import type { SystemState } from "../observer/system-state.ts";
 import { CliError, exits } from "./cli-error.ts";
 import type { Call } from "./command.ts";
+import { refusalWords } from "./document-words.ts";
 import { counted, figures, span } from "./figures.ts";
 import { liveMessages } from "./live.ts";
 import { until } from "./until.ts";
@@ -184,6 +185,19 @@ export const checks: Readonly<Record<string, Check>> = {
       if (error instanceof CliError && error.exit === exits.denied) return skipped(error.message);
       return { ...refused(error), fix: "the Durable Objects of CIRCUITS do not answer: look at their logs" };
     }
+  },
+
+  async documents(_, { state }) {
+    if (state === undefined) return skipped("only a server that lets one look tells");
+    const refused = state.policies.flatMap(({ policy, document }) =>
+      document !== undefined && refusalWords(document) !== undefined ? [policy] : [],
+    );
+    if (refused.length === 0) return ok("none is refused by those who follow it");
+    return {
+      result: "warning",
+      detail: `refused by some who follow them: ${refused.join(", ")}`,
+      fix: "`ninelives policies followers` shows who refuses which version, and why",
+    };
   },
 
   async alerts(_, { state }) {

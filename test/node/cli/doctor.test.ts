@@ -9,6 +9,7 @@ type Paths = Readonly<Record<string, (asked: Asked, signal: AbortSignal | undefi
 
 const now = new ManualClock().wall();
 const state = new Observer(now).getSystemState(now);
+const refusal = { source: "node 7c1e", version: 3, reason: "line 1", at: now };
 const me = { name: "ann", scopes: ["*"], version, api: "1" };
 
 const well: Paths = {
@@ -149,6 +150,24 @@ describe("doctor", () => {
       "observer",
       "skipped",
       /may not look/,
+    ],
+    [
+      "a document that is refused",
+      {
+        "/v1/state": () =>
+          json({
+            ...state,
+            policies: [
+              { policy: "prices", document: { version: 2, followers: 4, current: 3, refused: [refusal] } },
+              { policy: "stock", document: { version: 4, followers: 4, current: 3, refused: [refusal] } },
+              { policy: "silent" },
+            ],
+          }),
+      },
+      {},
+      "documents",
+      "warning",
+      /: prices$/,
     ],
     [
       "alerts",
