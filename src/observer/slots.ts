@@ -134,7 +134,7 @@ function stateOf(
     ...sum,
     rate: (sum.requests * 1_000) / Math.max(1_000, now - from),
     errorRate: sum.requests === 0 ? null : sum.failures / sum.requests,
-    amplification: sum.requests === 0 ? null : sum.attempts / sum.requests,
+    amplification: latencies.count === 0 ? null : sum.attempts / latencies.count,
     p50: latencies.quantile(0.5),
     p90: latencies.quantile(0.9),
     p99: latencies.quantile(0.99),
