@@ -68,7 +68,7 @@ describe("docs/telemetry.md", () => {
     ]);
   });
 
-  const families = metricsOf(new Observer(0));
+  const families = metricsOf(new Observer(0), 0);
 
   it("lists each family of metrics, with its type and help as /metrics gives them", () => {
     expect(rowsBelow("Prometheus").map(([name, type, , help]) => [name, type, help])).toEqual(

@@ -38,4 +38,4 @@ console.log(observer.getErrorRate("stock", "5m", now), observer.getPolicyState("
 // The same for Prometheus, where the program has a page of its own for it.
 const opened =
   'resilience_circuit_breaker_state_transitions_total{policy="prices",circuit="prices",to="open"} 1';
-console.log(prometheusText(metricsOf(observer)).includes(opened)); //=> true
+console.log(prometheusText(metricsOf(observer, Date.now())).includes(opened)); //=> true

@@ -5,17 +5,24 @@ import { type CircuitReport, type Turn, windowSpans } from "./system-state.ts";
 const mostTurns = 20;
 
 /** Circuits of one policy that are told apart; calls through further ones count for the last name. */
-const mostCircuits = 50;
+export const mostCircuits = 50;
 export const otherCircuits = "(other)";
+
+/** Milliseconds after which an opening that nobody tells of any more lapses with the next call that passes. */
+const confirmedFor = 60_000;
+/** Why such a circuit counts as closed. */
+const lapsed = "unconfirmed";
 
 /** What is known of a circuit, without what depends on when one asks. */
 export type CircuitRecord = Omit<CircuitReport, "timeIn" | "turns"> & {
   readonly turns: readonly Turn[];
   readonly before: Partial<Record<CircuitState, number>>;
+  /** When anybody last told that it lets not all calls pass, 0 for never. */
+  readonly confirmedAt: number;
 };
 
 /** A record that is in use: each call changes it. */
-type Heard = Omit<CircuitRecord, "heardAt"> & { heardAt: number };
+type Heard = Omit<CircuitRecord, "heardAt" | "confirmedAt"> & { heardAt: number; confirmedAt: number };
 
 /** A circuit came to another state. */
 export interface Change {
@@ -60,9 +67,15 @@ export class Circuits {
     const opened = event.type === "circuit.opened";
     const state = stateAfter(event);
     const until = opened && event.openFor !== undefined ? at + event.openFor : null;
+    const confirmedAt = state === "closed" ? (before?.confirmedAt ?? 0) : at;
     if (before?.state === state) {
       const later = (until ?? 0) > (before.until ?? Infinity);
-      this.#records.set(circuit, { ...before, heardAt: at, until: later ? until : before.until });
+      this.#records.set(circuit, {
+        ...before,
+        heardAt: at,
+        confirmedAt,
+        until: later ? until : before.until,
+      });
       return undefined;
     }
     this.#keep({
@@ -70,6 +83,7 @@ export class Circuits {
       state,
       since: at,
       heardAt: at,
+      confirmedAt,
       until,
       reason: opened ? event.reason : null,
       openings: (before?.openings ?? 0) + (opened ? 1 : 0),
@@ -82,16 +96,16 @@ export class Circuits {
   /** A call went through a circuit, or was refused: it lives, and was closed all along if nobody said otherwise. */
   saw(circuit: string, state: CircuitState, at: number): void {
     const known = this.#records.get(circuit);
-    // Who begins anew has it from the store that somebody forced it open, and tells of no change.
-    if (known !== undefined && state === "forced-open" && known.state !== state && at > known.since) {
-      const rest = { until: null, reason: "forced", before: spent(known, at), turns: turned(known, at) };
-      this.#records.set(circuit, { ...known, ...rest, state, since: at, heardAt: at });
-    } else if (known !== undefined) {
-      known.heardAt = Math.max(known.heardAt, at);
-    } else if (this.#hasRoom) {
+    const confirmedAt = passes(state) ? 0 : at;
+    if (known === undefined) {
       const rest = { until: null, reason: null, openings: 0, before: {}, turns: [] };
-      this.#keep({ circuit, state, since: at, heardAt: at, ...rest });
+      if (this.#hasRoom) this.#keep({ circuit, state, since: at, heardAt: at, confirmedAt, ...rest });
+      return;
     }
+    const heard = turnedBy(known, state, at);
+    heard.heardAt = Math.max(heard.heardAt, at);
+    heard.confirmedAt = Math.max(heard.confirmedAt, confirmedAt);
+    if (heard !== known) this.#records.set(circuit, heard);
   }
 
   get #hasRoom(): boolean {
@@ -107,12 +121,12 @@ export class Circuits {
     return this.#records.get(circuit)?.state;
   }
 
-  states(): { readonly circuit: string; readonly state: CircuitState }[] {
-    return [...this.#records.values()].map(({ circuit, state }) => ({ circuit, state }));
+  states(): Pick<CircuitRecord, "circuit" | "state" | "heardAt">[] {
+    return [...this.#records.values()].map(({ circuit, state, heardAt }) => ({ circuit, state, heardAt }));
   }
 
   reports(now: number): CircuitReport[] {
-    return [...this.#records.values()].map(({ before, ...known }) => ({
+    return [...this.#records.values()].map(({ before, confirmedAt: _, ...known }) => ({
       ...known,
       timeIn: spent({ ...known, before }, now),
     }));
@@ -124,25 +138,23 @@ export class Circuits {
 
   /**
    * Adds what a snapshot holds, also one of a version that knew less: of two states of a circuit the newer holds, and one and the
-   * same began when it was first heard of.
+   * same began when it was first heard of. An opening that the one tells of lapses where the other knows that calls pass.
    */
-  restore(
-    records: readonly (Omit<CircuitRecord, "before" | "heardAt" | "turns"> & Partial<CircuitRecord>)[],
-  ): void {
-    for (const { before = {}, turns = [], heardAt, ...record } of records) {
+  restore(records: readonly RestoredCircuit[]): void {
+    for (const record of records) {
       const known = this.#records.get(record.circuit);
       if (known === undefined && !this.#hasRoom) continue;
-      const restored = { ...record, heardAt: heardAt ?? record.since, before, turns };
-      const later = record.since > (known?.since ?? 0);
-      const newer = known === undefined || later === (record.state !== known.state) ? restored : known;
-      this.#keep({
-        ...newer,
-        openings: record.openings + (known?.openings ?? 0),
-        heardAt: Math.max(restored.heardAt, known?.heardAt ?? 0),
-      });
+      const { before = {}, turns = [], heardAt = record.since } = record;
+      const { confirmedAt = passes(record.state) ? 0 : heardAt } = record;
+      const restored: Heard = { ...record, before, turns, heardAt, confirmedAt };
+      this.#keep(known === undefined ? restored : merged(known, restored));
     }
   }
 }
+
+/** A circuit of a snapshot, also of one that an older version made. */
+type RestoredCircuit = Omit<CircuitRecord, "before" | "heardAt" | "confirmedAt" | "turns"> &
+  Partial<CircuitRecord>;
 
 type ChangeEvent = Extract<
   PolicyEvent,
@@ -161,8 +173,49 @@ function stateAfter(event: ChangeEvent): CircuitState {
   return event.openFor === undefined ? "forced-open" : "open";
 }
 
+/** Whether a circuit in this state lets all calls through. */
+function passes(state: CircuitState): boolean {
+  return state === "closed" || state === "disabled" || state === "metrics-only";
+}
+
+/** What is known of a circuit after a call that came to it in this state: the record itself, if nothing else than before. */
+function turnedBy(known: Heard, state: CircuitState, at: number): Heard {
+  if (at <= known.since || state === known.state) return known;
+  if (passes(state)) return lapsedBy(known, at);
+  // Who begins anew has it from the store that somebody forced it open, and tells of no change.
+  if (state === "forced-open") return to(known, state, at, "forced");
+  // Whoever opened it is there still.
+  return known.reason === lapsed ? to(known, state, at, null) : known;
+}
+
+/** Whoever opened a circuit may be gone: nobody then tells that it closes, only that calls pass. */
+function lapsedBy(known: Heard, at: number): Heard {
+  if (known.state !== "open" && known.state !== "half-open") return known;
+  const lapsesAt = Math.max(known.until ?? 0, known.confirmedAt + confirmedFor);
+  return at < lapsesAt ? known : to(known, "closed", lapsesAt, lapsed);
+}
+
+function to(known: Heard, state: CircuitState, at: number, reason: string | null): Heard {
+  const rest = { until: null, before: spent(known, at), turns: turned(known, at) };
+  return { ...known, ...rest, state, since: at, reason };
+}
+
+/** Two records of a circuit as one. */
+function merged(known: Heard, restored: Heard): Heard {
+  const later = restored.since > known.since === (restored.state !== known.state);
+  const [newer, older] = later ? [restored, known] : [known, restored];
+  const both = { ...newer, confirmedAt: Math.max(known.confirmedAt, restored.confirmedAt) };
+  return {
+    ...(passes(older.state) ? lapsedBy(both, older.heardAt) : both),
+    openings: known.openings + restored.openings,
+    heardAt: Math.max(known.heardAt, restored.heardAt),
+  };
+}
+
+type Spent = Pick<CircuitRecord, "before" | "state" | "since">;
+
 /** Milliseconds in each state until `now`. */
-function spent({ before, state, since }: CircuitRecord, now: number): Partial<Record<CircuitState, number>> {
+function spent({ before, state, since }: Spent, now: number): Partial<Record<CircuitState, number>> {
   return { ...before, [state]: (before[state] ?? 0) + Math.max(0, now - since) };
 }
 

@@ -6,7 +6,7 @@ import type { CallResult, Totals } from "./totals.ts";
 /** What the events of one policy are counted in, whoever counts. */
 export interface CallCounts {
   readonly totals: Totals;
-  readonly circuits: Circuits;
+  readonly circuits: Pick<Circuits, "saw" | "nameOf">;
   limits: Limits;
 }
 

@@ -9,8 +9,8 @@ export {
 export { History } from "./history.ts";
 export { type LiveMessage, type LiveRequest, liveProtocol, type ObservedEvent } from "./live.ts";
 export { type Counted, metricsOf } from "./metrics.ts";
+export type { ObservedBatch } from "./observed-batch.ts";
 export {
-  type ObservedBatch,
   Observer,
   otherPolicies,
   type PolicySnapshot,
@@ -45,3 +45,4 @@ export {
 } from "./system-state.ts";
 export { type PolicyTally, Tally, type TallyPart } from "./tally.ts";
 export { ToldParts } from "./told-parts.ts";
+export { worstState } from "./worst-state.ts";

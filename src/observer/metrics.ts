@@ -1,6 +1,7 @@
 import type { CircuitState } from "../core/events.ts";
 import type { HistogramSample, MetricFamily, Sample } from "../state/metric-family.ts";
 import type { PolicyTotals } from "./observer.ts";
+import { windowSpans } from "./system-state.ts";
 
 const refusing: readonly CircuitState[] = ["open", "half-open", "forced-open"];
 
@@ -16,9 +17,12 @@ export interface Counted {
 /**
  * What the observer has counted, as metrics with the policy as their label.
  *
- * Every family is there from the beginning, also while it has no sample.
+ * Every family is there from the beginning, also while it has no sample. What a circuit is now that nobody told of for 15 minutes
+ * is unknown, and has none: whoever opened it may be gone. What a person forced open stays so.
+ *
+ * @param now milliseconds since 1970, by the observer's clock
  */
-export function metricsOf(observer: Counted): MetricFamily[] {
+export function metricsOf(observer: Counted, now: number): MetricFamily[] {
   const policies = observer.totals();
   const each = (samples: (policy: PolicyTotals) => readonly Sample[]): Sample[] => policies.flatMap(samples);
   const byPolicy = (value: (policy: PolicyTotals) => number): Sample[] =>
@@ -84,7 +88,7 @@ export function metricsOf(observer: Counted): MetricFamily[] {
         [{ policy, result: "lost" }, Math.max(0, counts.hedges - counts.hedgesWon)],
       ]),
     },
-    ...circuitMetrics(policies),
+    ...circuitMetrics(policies, now),
     {
       name: "resilience_events_dropped_total",
       help: "Events that never reached the observer because a buffer was full.",
@@ -100,7 +104,7 @@ export function metricsOf(observer: Counted): MetricFamily[] {
   ];
 }
 
-function circuitMetrics(policies: readonly PolicyTotals[]): MetricFamily[] {
+function circuitMetrics(policies: readonly PolicyTotals[], now: number): MetricFamily[] {
   return [
     {
       name: "resilience_circuit_breaker_calls_total",
@@ -132,7 +136,10 @@ function circuitMetrics(policies: readonly PolicyTotals[]): MetricFamily[] {
       help: "1 while a circuit refuses calls or probes, 0 while it lets all of them through.",
       type: "gauge",
       samples: policies.flatMap(({ policy, circuits }) =>
-        circuits.map(({ circuit, state }): Sample => [{ policy, circuit }, refusing.includes(state) ? 1 : 0]),
+        circuits
+          // An older shard does not tell when.
+          .filter(({ state, heardAt }) => state === "forced-open" || !(now - heardAt > windowSpans["15m"]))
+          .map(({ circuit, state }): Sample => [{ policy, circuit }, refusing.includes(state) ? 1 : 0]),
       ),
     },
   ];

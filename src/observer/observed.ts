@@ -1,6 +1,6 @@
 import type { PolicyEvent } from "../core/events.ts";
 import type { ObservedEvent } from "./live.ts";
-import type { ObservedBatch } from "./observer.ts";
+import type { ObservedBatch } from "./observed-batch.ts";
 import { ownTime } from "./own-time.ts";
 
 /** What a source is called where people read it. */

@@ -1,4 +1,3 @@
-import { refuse } from "../core/duration.ts";
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
 import type { HistogramValue } from "../state/metric-family.ts";
 import { type CircuitRecord, Circuits } from "./circuits.ts";
@@ -6,6 +5,7 @@ import { type CallCounts, countCalls, unknownLimits } from "./count-calls.ts";
 import { type FollowerRecord, Followers } from "./followers.ts";
 import type { ObservedEvent } from "./live.ts";
 import { nameOfSource } from "./observed.ts";
+import { checkBatch, type ObservedBatch } from "./observed-batch.ts";
 import { ownTime } from "./own-time.ts";
 import { markOf, Reporters } from "./reporters.ts";
 import { type Counts, Slot, type SlotSnapshot } from "./slot.ts";
@@ -19,6 +19,7 @@ import {
 } from "./system-state.ts";
 import type { PolicyTally, TallyPart } from "./tally.ts";
 import { Totals, type TotalsSnapshot } from "./totals.ts";
+import { worstState } from "./worst-state.ts";
 
 /** Policies that are told apart; the events of further names count as those of `(other)`. */
 export const mostPolicies = 500;
@@ -29,16 +30,6 @@ export const mostCircuits = 2_500;
 /** A policy that was silent for longer than the longest window makes room for another. */
 const silentFor = windowSpans["15m"];
 
-/** What the observer takes: the part of a batch that it needs, as a collector has read it. */
-export interface ObservedBatch {
-  readonly source: { readonly id: string; readonly kind: string };
-  /** The sender's clock when it was sent, in milliseconds since 1970. */
-  readonly sentAt: number;
-  /** Events that never left the sender. */
-  readonly dropped: number;
-  readonly events: readonly PolicyEvent[];
-}
-
 /** What the observer writes into an event that is its own. */
 interface Own {
   policy: string;
@@ -47,6 +38,7 @@ interface Own {
 }
 
 interface Watched extends CallCounts {
+  readonly circuits: Circuits;
   lastEventAt: number;
   readonly slots: Slots;
   readonly followers: Followers;
@@ -75,7 +67,7 @@ export interface PolicyTotals {
   readonly calls: ReturnType<Totals["calls"]>;
   readonly transitions: ReturnType<Totals["transitions"]>;
   readonly openings: readonly (readonly [circuit: string, HistogramValue])[];
-  readonly circuits: readonly Pick<CircuitRecord, "circuit" | "state">[];
+  readonly circuits: readonly Pick<CircuitRecord, "circuit" | "state" | "heardAt">[];
 }
 
 /**
@@ -181,12 +173,9 @@ export class Observer {
     return this.getPolicyState(policy, now)?.windows[window].errorRate ?? null;
   }
 
+  /** The worst state of the circuits of that name: several policies may have one each. */
   getCircuitState(circuit: string): CircuitState | undefined {
-    for (const { circuits } of this.#policies.values()) {
-      const state = circuits.state(circuit);
-      if (state !== undefined) return state;
-    }
-    return undefined;
+    return worstState([...this.#policies.values()].map(({ circuits }) => circuits.state(circuit)));
   }
 
   getSystemState(now: number): SystemState {
@@ -315,13 +304,4 @@ export class Observer {
     this.#policies.set(policy, watched);
     return watched;
   }
-}
-
-function checkBatch({ source, sentAt, dropped, events }: ObservedBatch): void {
-  const wrong = (what: string, must: string, value: unknown): never =>
-    refuse(`fold: batch.${what}`, must, value, TypeError);
-  if (typeof source?.id !== "string") wrong("source", "{ id, kind }", source);
-  if (!Number.isFinite(sentAt)) wrong("sentAt", "a time in milliseconds since 1970", sentAt);
-  if (!Number.isFinite(dropped)) wrong("dropped", "a number of events", dropped);
-  if (!Array.isArray(events)) wrong("events", "a list of events", events);
 }

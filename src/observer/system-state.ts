@@ -23,7 +23,10 @@ export interface WindowState {
   readonly p90: number | null;
   readonly p99: number | null;
   readonly p999: number | null;
-  /** How often requests went out, by requests: what retries and hedges cost the service. 1 is none. */
+  /**
+   * How often calls went out, by those that did so at all: what retries and hedges cost the service. 1 is none; a call that was
+   * refused before counts for nothing here.
+   */
   readonly amplification: number | null;
   readonly attempts: number;
   /** Attempts after the first. */
@@ -55,6 +58,7 @@ export interface CircuitReport {
   readonly since: number;
   /** When an open circuit may half-open, where that is known. */
   readonly until: number | null;
+  /** Why it opened, or `unconfirmed` where it counts as closed since calls pass and nobody told of its opening any more. */
   readonly reason: string | null;
   /** How often it opened since the observer began. */
   readonly openings: number;

@@ -1,14 +1,16 @@
 import type { CircuitState, PolicyEvent } from "../core/events.ts";
 import type { HistogramSnapshot } from "../state/histogram.ts";
 import type { Exemplar } from "../state/metric-family.ts";
-import { type CircuitRoom, Circuits, isChange } from "./circuits.ts";
+import { type CircuitRoom, isChange } from "./circuits.ts";
 import { countCalls, unknownLimits } from "./count-calls.ts";
 import type { ObservedEvent } from "./live.ts";
 import { observed } from "./observed.ts";
-import { mostCircuits, mostPolicies, type ObservedBatch, otherPolicies } from "./observer.ts";
+import type { ObservedBatch } from "./observed-batch.ts";
+import { mostCircuits, mostPolicies, otherPolicies } from "./observer.ts";
 import { ownTime } from "./own-time.ts";
 import { markOf } from "./reporters.ts";
 import { shardOf } from "./shards.ts";
+import { Sightings } from "./sightings.ts";
 import { Slot, type SlotSnapshot } from "./slot.ts";
 import type { Limits } from "./system-state.ts";
 import { Totals } from "./totals.ts";
@@ -26,7 +28,7 @@ export interface PolicyTally {
   /** By the bucket of `durations`. */
   readonly exemplars: readonly (readonly [bucket: number, Exemplar])[];
   readonly calls: ReturnType<Totals["calls"]>;
-  /** The circuits that calls told of: when first, in what state, and when last. */
+  /** The circuits that calls told of, by the state they came to them in: when first and when last. */
   readonly circuits: readonly (readonly [
     circuit: string,
     state: CircuitState,
@@ -55,12 +57,12 @@ class Counting {
   events = 0;
   readonly slot = new Slot(0);
   readonly totals: Totals = new Totals();
-  readonly circuits: Circuits;
+  readonly circuits: Sightings;
   limits: Limits = unknownLimits;
   readonly reporters = new Set<number>();
 
   constructor(room: CircuitRoom) {
-    this.circuits = new Circuits(room);
+    this.circuits = new Sightings(room);
   }
 }
 
@@ -168,9 +170,7 @@ function tallyOf(policy: string, { slot, totals, circuits, limits, reporters }: 
       exemplar === undefined ? [] : [[bucket, exemplar] as const],
     ),
     calls: totals.calls(),
-    circuits: circuits
-      .snapshot()
-      .map(({ circuit, state, since, heardAt }) => [circuit, state, since, heardAt] as const),
+    circuits: circuits.told(),
     limits,
     reporters: [...reporters],
   };

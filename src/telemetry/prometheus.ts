@@ -13,7 +13,7 @@ export const openMetricsType = "application/openmetrics-text; version=1.0.0; cha
  * Source: Prometheus text format 0.0.4.
  *
  * @example
- * const text = prometheusText(metricsOf(observer));
+ * const text = prometheusText(metricsOf(observer, Date.now()));
  */
 export function prometheusText(families: readonly MetricFamily[]): string {
   const lines: string[] = [];

@@ -39,11 +39,11 @@ function busy(): Observer {
 
 describe("promtool check metrics", () => {
   it("complains of nothing in the metrics of a busy observer", { timeout: 300_000 }, () => {
-    expect(promtool(prometheusText(metricsOf(busy())))).toBe("");
+    expect(promtool(prometheusText(metricsOf(busy(), now)))).toBe("");
   });
 
   it("complains of nothing in the metrics of one that saw nothing", () => {
-    expect(promtool(prometheusText(metricsOf(new Observer(now))))).toBe("");
+    expect(promtool(prometheusText(metricsOf(new Observer(now), now)))).toBe("");
   });
 
   it("would complain", () => {

@@ -511,6 +511,16 @@ describe("Observer > circuits", () => {
       waits: 2,
     });
   });
+
+  it("takes the cost of retries by the calls that went out, however many were refused", () => {
+    const { tell, window } = stage();
+    for (let refused = 0; refused < 20; refused++)
+      tell("request.failed", { duration: 0, attempts: 0, kind: "circuit-open" });
+    expect(window().amplification).toBeNull();
+    tell("request.succeeded", { duration: 5, attempts: 3 });
+    tell("request.failed", { duration: 5, attempts: 1, kind: "value" });
+    expect(window()).toMatchObject({ requests: 22, attempts: 4, amplification: 2 });
+  });
 });
 
 describe("Observer > clients' clocks", () => {
@@ -736,7 +746,7 @@ describe("metricsOf", () => {
     tell("circuit.closed", { circuit: "prices", from: "half-open", openFor: 7 * second });
     opened();
     fold([], { dropped: 4 });
-    const samples = prometheusText(metricsOf(observer))
+    const samples = prometheusText(metricsOf(observer, start))
       .split("\n")
       .filter((line) => line !== "" && !line.startsWith("#"));
     expect(samples.filter((line) => !/_bucket|_sum|_count/.test(line))).toEqual([
@@ -773,7 +783,7 @@ describe("metricsOf", () => {
   });
 
   it("has every family from the beginning", () => {
-    const names = metricsOf(new Observer(start)).map(({ name }) => name);
+    const names = metricsOf(new Observer(start), start).map(({ name }) => name);
     expect(names).toEqual(
       expect.arrayContaining([
         "resilience_circuit_breaker_state_transitions_total",
@@ -793,7 +803,7 @@ describe("metricsOf", () => {
       { ...call, duration: 21, traceId: "4bf92f3577b34da6a3ce929d0e0e4736" },
       { ...call, duration: 3_000 },
     ]);
-    const lines = openMetricsText(metricsOf(observer)).split("\n");
+    const lines = openMetricsText(metricsOf(observer, start)).split("\n");
     expect(lines).toContain(
       `resilience_request_duration_seconds_bucket{policy="prices",le="0.025"} 2 # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736"} 0.021 ${now / 1_000}`,
     );
@@ -807,7 +817,7 @@ describe("metricsOf", () => {
     fold(
       states.map((state) => ({ ...call, circuits: [{ circuit: state, state, result: "success" as const }] })),
     );
-    const text = prometheusText(metricsOf(observer));
+    const text = prometheusText(metricsOf(observer, start));
     const refuses = states.filter((state) =>
       text.includes(`resilience_circuit_breaker_open{policy="prices",circuit="${state}"} 1`),
     );
@@ -819,6 +829,6 @@ describe("metricsOf", () => {
     succeed();
     pass(60 * minute);
     succeed();
-    expect(prometheusText(metricsOf(observer))).toContain('result="success"} 2');
+    expect(prometheusText(metricsOf(observer, start))).toContain('result="success"} 2');
   });
 });

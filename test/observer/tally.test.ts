@@ -104,7 +104,7 @@ function known(observer: Observer, now: number): unknown {
     ...policy,
     circuits: circuits.toSorted((one, other) => one.circuit.localeCompare(other.circuit)),
   }));
-  return { ...state, each, metrics: openMetricsText(metricsOf(observer)).split("\n").toSorted() };
+  return { ...state, each, metrics: openMetricsText(metricsOf(observer, now)).split("\n").toSorted() };
 }
 
 describe("Tally", () => {

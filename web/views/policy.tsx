@@ -98,6 +98,7 @@ const reasons: Readonly<Record<string, string>> = {
   probe: "its probe failed",
   fleet: "its fleet decided so",
   forced: "by command",
+  unconfirmed: "nobody told of its opening any more, and calls pass",
 };
 
 /** Circuits that are shown until one asks for the rest, the worst first. */

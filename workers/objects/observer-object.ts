@@ -159,7 +159,7 @@ export class ObserverObject extends DurableObject<unknown> {
 
   /** The counters in Prometheus' text format, or in OpenMetrics'. */
   metrics(open = false): string {
-    return (open ? openMetricsText : prometheusText)(metricsOf(this.#observer));
+    return (open ? openMetricsText : prometheusText)(metricsOf(this.#observer, Date.now()));
   }
 
   /** A viewer comes, by WebSocket or for server-sent events. The Worker has checked that they may. */

@@ -15,6 +15,7 @@ import {
   type SystemState,
   ToldParts,
   type WindowName,
+  worstState,
 } from "ninelives/observer";
 import { openMetricsText, prometheusText } from "ninelives/telemetry";
 import { AlertDesk } from "./alert-desk.ts";
@@ -86,7 +87,7 @@ export class ObserverParent extends DurableObject<ParentBindings> {
   /** @throws where no shard knows the circuit and one did not answer, for it may be that one's */
   async getCircuitState(circuit: string): Promise<CircuitState | undefined> {
     const { answered, absent, reason } = await this.#shards.ask((shard) => shard.getCircuitState(circuit));
-    const found = answered.map(([, state]) => state).find((state) => state !== undefined);
+    const found = worstState(answered.map(([, state]) => state));
     if (found === undefined && absent !== undefined) throw reason;
     return found;
   }
@@ -101,7 +102,9 @@ export class ObserverParent extends DurableObject<ParentBindings> {
     const { answered, absent } = await this.#shards.ask((shard) => shard.counted());
     // The types of what comes from another object know no pairs.
     const parts = answered.map(([, part]) => part) as unknown as CountedPart[];
-    return (open ? openMetricsText : prometheusText)(metricsOf(mergedCounts(parts, absent?.shards.length)));
+    return (open ? openMetricsText : prometheusText)(
+      metricsOf(mergedCounts(parts, absent?.shards.length), Date.now()),
+    );
   }
 
   /** A shard has calls of policies that it does not tell apart: what all have of those is looked at together. */
