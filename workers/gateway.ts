@@ -14,11 +14,11 @@ import { checkReplicas } from "./replicas.ts";
 import { type Main, type Steered, served } from "./served.ts";
 import { readWeights } from "./weights.ts";
 
+/** Milliseconds after which a request looks whose health is due to be checked. */
+const lookEvery = 500;
+
 /** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
 const followEvery = 2_000;
-
-/** Milliseconds after which a request checks the health of groups, in the background: Kubernetes' default. */
-const checkEvery = 10_000;
 
 /**
  * How long the first requests of an isolate wait for the documents that hold: in an outage of the control plane they go by the
@@ -40,8 +40,10 @@ export class Gateway {
   /** The versions that could not be put in force here. */
   readonly #refused = new Map<string, number>();
   #followedAt = -Infinity;
+  #lookedAt = -Infinity;
   #begun = false;
-  #checkedAt = -Infinity;
+  /** When the replicas of an upstream were checked last. */
+  readonly #checkedAt = new Map<string, number>();
 
   constructor(env: Env) {
     this.#env = env;
@@ -176,16 +178,25 @@ export class Gateway {
   /** Learns of changed documents in the background, when a request comes along after a while. */
   follow(): void {
     const now = Date.now();
-    if (now - this.#checkedAt >= checkEvery) {
-      this.#checkedAt = now;
-      for (const { upstream, destination } of this.upstreams.values()) {
-        const { group } = destination;
-        if (upstream.check !== undefined && group !== undefined) waitUntil(checkReplicas(upstream, group));
-      }
+    if (now - this.#lookedAt >= lookEvery) {
+      this.#lookedAt = now;
+      this.#checkDue(now);
     }
     if (now - this.#followedAt < followEvery) return;
     this.#followedAt = now;
     waitUntil(this.#follow());
+  }
+
+  /** Checks the health of the groups whose checks are due, in the background. */
+  #checkDue(now: number): void {
+    for (const { name, upstream, destination } of this.#mains.values()) {
+      const { group } = destination;
+      const { check } = upstream;
+      if (check === undefined || group === undefined) continue;
+      if (now - (this.#checkedAt.get(name) ?? -Infinity) < check.every) continue;
+      this.#checkedAt.set(name, now);
+      waitUntil(checkReplicas(name, check.path, group));
+    }
   }
 
   /** Checks the text of a document. @throws ExpressionError, or a TypeError or RangeError that names what will not do */

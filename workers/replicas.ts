@@ -79,8 +79,8 @@ function registered(
 }
 
 /** Asks each replica whether it is well. Never rejects. */
-export async function checkReplicas({ name, check }: Upstream, replicas: Replicas): Promise<void> {
-  const call: Sending = { input: new URL(`http://${name}.upstream${check}`), init: {}, sent: [] };
+export async function checkReplicas(name: string, path: string, replicas: Replicas): Promise<void> {
+  const call: Sending = { input: new URL(`http://${name}.upstream${path}`), init: {}, sent: [] };
   const judged = environment({ classify: classifyHttp });
   await judged.execute((context) => replicas.check(call, context)).catch(() => {});
 }

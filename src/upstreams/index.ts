@@ -22,6 +22,7 @@ export {
   registryDiscovery,
 } from "./registry-discovery.ts";
 export { staticDiscovery } from "./static-discovery.ts";
+export type { UpstreamCheck } from "./upstream-check.ts";
 export type { UpstreamDeadline } from "./upstream-deadline.ts";
 export type { UpstreamDiscover } from "./upstream-discover.ts";
 export type { UpstreamGroup } from "./upstream-group.ts";

@@ -1,10 +1,11 @@
 import { known } from "../core/check.ts";
 import { type Duration, quote } from "../core/duration.ts";
+import { readCheck, type UpstreamCheck } from "./upstream-check.ts";
 import { readDeadline, readDuration, type UpstreamDeadline } from "./upstream-deadline.ts";
 import { readDiscover, type UpstreamDiscover } from "./upstream-discover.ts";
 import { readGroup, type UpstreamGroup } from "./upstream-group.ts";
 import { readMembers, readPolicy, type UpstreamMember } from "./upstream-members.ts";
-import { isPath, readOrigin, type UpstreamOrigin } from "./upstream-origin.ts";
+import { readOrigin, type UpstreamOrigin } from "./upstream-origin.ts";
 import { readPriority, type UpstreamPriority } from "./upstream-priority.ts";
 import { readRoutes, type UpstreamRoute } from "./upstream-routes.ts";
 
@@ -33,8 +34,8 @@ export interface Upstream extends UpstreamOrigin {
   readonly trace: boolean;
   /** How long after it went stale a kept answer may stand in for a failure; undefined when none is kept. */
   readonly staleIfError: Duration | undefined;
-  /** The path by which the health of members is checked; undefined when it is not. */
-  readonly check: string | undefined;
+  /** How the health of members is checked; undefined when it is not. */
+  readonly check: UpstreamCheck | undefined;
   /** The fields as the configuration has them. */
   readonly configured: Readonly<Record<string, unknown>>;
 }
@@ -92,7 +93,7 @@ export function readUpstream(name: string, input: unknown, label: string): Upstr
   known(input, label, fieldNames);
   const fields = input as Record<string, unknown>;
   const members = readMembers(fields.members, `${label}.members`);
-  const { url, service, path, staleIfError, check } = fields;
+  const { url, service, path, staleIfError } = fields;
   const discover = readDiscover(fields.discover, `${label}.discover`);
   const several = members !== undefined || discover !== undefined;
   if (members !== undefined && discover !== undefined) {
@@ -104,8 +105,8 @@ export function readUpstream(name: string, input: unknown, label: string): Upstr
   if (fields.group !== undefined && !several) {
     throw new TypeError(`${label}.group is for members, and there are none`);
   }
-  if (check !== undefined && (!several || typeof check !== "string" || !isPath(check))) {
-    throw new TypeError(`${label}.check must be a path that each of members has, but is ${quote(check)}`);
+  if (fields.check !== undefined && !several) {
+    throw new TypeError(`${label}.check is for members, and there are none`);
   }
   return {
     name,
@@ -122,7 +123,7 @@ export function readUpstream(name: string, input: unknown, label: string): Upstr
     trace: readFlag(fields.trace, `${label}.trace`),
     staleIfError:
       staleIfError === undefined ? undefined : readDuration(staleIfError, `${label}.staleIfError`),
-    check,
+    check: readCheck(fields.check, `${label}.check`),
     configured: fields,
   };
 }

@@ -26,7 +26,7 @@ describe("settings of an upstream", () => {
       members: [{ name: "a", service: "A" }],
       group: { slowStart: "30s", ejectFor: "9s" },
       trace: false,
-      check: "/healthz",
+      check: { path: "/healthz" },
       staleIfError: "1h",
       routes: [{ ...routes[0], methods: undefined }],
     });

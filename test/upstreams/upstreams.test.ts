@@ -34,6 +34,14 @@ describe("readUpstreams", () => {
     if (registry?.by === "registry") expect(registry.allowed("https://x.a.test/")).toBe(true);
   });
 
+  it("reads how often the health of members is checked", () => {
+    const check = { path: "/healthz", every: "2s" };
+    expect(upstream({ members: [{ service: "A" }], check }).check).toEqual({
+      path: "/healthz",
+      every: 2_000,
+    });
+  });
+
   it("reads by which header a request is urgent, and who may say so", () => {
     expect(upstream({ service: "A", priority: {} }).priority).toEqual({ header: "priority", trust: "token" });
     const priority = { header: "X-Urgency", trust: "everybody" };
@@ -85,7 +93,7 @@ describe("readUpstreams", () => {
       url: undefined,
       service: undefined,
       path: "",
-      check: "/healthz",
+      check: { path: "/healthz", every: 10_000 },
       trace: true,
       staleIfError: "1h",
     });
@@ -137,7 +145,15 @@ describe("readUpstreams", () => {
       "same name",
     ],
     [{ members: [{ service: "A" }], check: "healthz" }, "UPSTREAMS.prices.check"],
-    [{ service: "A", check: "/healthz" }, "UPSTREAMS.prices.check"],
+    [{ service: "A", check: "/healthz" }, "UPSTREAMS.prices.check is for members, and there are none"],
+    [{ members: [{ service: "A" }], check: 5 }, "UPSTREAMS.prices.check must be a path"],
+    [{ members: [{ service: "A" }], check: { every: "5s" } }, "UPSTREAMS.prices.check.path must be a path"],
+    [
+      { members: [{ service: "A" }], check: { path: "/", port: 5 } },
+      'UPSTREAMS.prices.check has no option "port"',
+    ],
+    [{ members: [{ service: "A" }], check: { path: "/", every: "soon" } }, "UPSTREAMS.prices.check.every"],
+    [{ members: [{ service: "A" }], check: { path: "/", every: "1ms" } }, "check.every must be at least 1s"],
     [{ service: "A", trace: 1 }, "UPSTREAMS.prices.trace must be true or false"],
     [{ service: "A", staleIfError: "soon" }, "UPSTREAMS.prices.staleIfError"],
   ])("refuses %j", (options, message) => {

@@ -73,7 +73,7 @@ const parts: Readonly<Record<string, readonly [meant: unknown, read: (text: stri
         deadline: { dialect: "grpc", ceiling: "5s" },
         priority: { header: "priority", trust: "token" },
         staleIfError: "1h",
-        check: "/healthz",
+        check: { path: "/healthz", every: "5s" },
       },
       found: { discover: { dns: "_https._tcp.a.test", least: "10s" }, trace: true },
       listed: { discover: { registry: "a", origins: ["https://*.a.test"] }, redirects: "follow" },

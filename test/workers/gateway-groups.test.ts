@@ -125,6 +125,34 @@ describe("gateway to a group", () => {
       expect(seen.filter(([, path]) => path === "/healthz").map(([name]) => name)).toEqual(["eu", "us"]);
     });
   });
+
+  it("checks it again when it is due, and no sooner", async () => {
+    const check = { path: "/healthz", every: "4s" };
+    const { fetch, seen } = await replicated({ eu: fine }, { check });
+    const now = vi.spyOn(Date, "now");
+    let at = Date.now();
+    const checks = async (wait: number) => {
+      at += wait;
+      now.mockReturnValue(at);
+      await fetch("/gateway/prices/");
+      return () => seen.filter(([, path]) => path === "/healthz").length;
+    };
+    try {
+      for (const [wait, expected] of [
+        [0, 1],
+        [3_900, 1],
+        [600, 2],
+        [3_900, 2],
+        [200, 2],
+        [600, 3],
+      ] as const) {
+        const count = await checks(wait);
+        await vi.waitFor(() => expect(count()).toBe(expected));
+      }
+    } finally {
+      now.mockRestore();
+    }
+  });
 });
 
 describe("gateway", () => {
