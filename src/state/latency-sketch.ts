@@ -1,9 +1,9 @@
 /** Buckets in each doubling: the relative error of a quantile is then at most 1.93 %. */
 const scale = 18;
 /** Below this many milliseconds all calls are alike, and above the other too. */
-const least = 0.01;
-const most = 3_600_000;
-const lowest = indexOf(least);
+export const shortestLatency = 0.01;
+export const longestLatency = 3_600_000;
+const lowest = indexOf(shortestLatency);
 /** More than there are buckets: one number holds a bucket and its count. */
 const width = 1_024;
 
@@ -26,7 +26,7 @@ export class LatencySketch {
 
   /** @param ms a latency in milliseconds */
   record(ms: number): void {
-    const bucket = indexOf(Math.min(Math.max(ms, least), most)) - lowest;
+    const bucket = indexOf(Math.min(Math.max(ms, shortestLatency), longestLatency)) - lowest;
     const cells = this.#cells as number[];
     let at = 0;
     for (let above = cells.length; at < above; ) {

@@ -169,6 +169,38 @@ describe("readBatch", () => {
     expect(read.rejected).toEqual(bad.map(([, reason], index) => ({ index: 2 * index, reason })));
   });
 
+  it.each([
+    ["request.succeeded", "attempts", 1e308],
+    ["request.succeeded", "attempts", 1.5],
+    ["request.succeeded", "duration", 1e308],
+    ["request.succeeded", "inTime", 0.5],
+    ["request.succeeded", "at", 1e300],
+    ["retry.attempted", "attempt", 1e7],
+    ["retry.attempted", "delay", 1e12],
+    ["circuit.closed", "openFor", 1e12],
+    ["bulkhead.acquired", "active", 2 ** 60],
+    ["bulkhead.rejected", "queued", 0.5],
+    ["rate-limit.changed", "limit", 1e300],
+    ["hedge.won", "hedge", 0.5],
+    ["discovery.changed", "added", 1e300],
+    ["document.applied", "version", 1.5],
+    ["lease.acquired", "token", 1e300],
+    ["span.ended", "port", 65_536],
+    ["span.ended", "status", 1_000],
+    ["span.ended", "resends", 0.5],
+  ] as const)(
+    "rejects %s whose %s is %s: a counter that adds it up would be spoilt for ever",
+    (type, field, value) => {
+      const event = { type, ...stamp, ...events[type], [field]: value };
+      expect(readBatch({ ...envelope, events: [event] }).rejected).toHaveLength(1);
+    },
+  );
+
+  it("takes a rate that is no whole number", () => {
+    const event = { type: "rate-limit.changed", ...stamp, limit: 0.25, from: 0.5, per: 1_000 };
+    expect(readBatch({ ...envelope, events: [event] }).batch.events).toEqual([event]);
+  });
+
   it("keeps only the fields that it knows", () => {
     const event = { ...all[0], url: "https://shop.test/?token=secret", body: "secret", __proto__: null };
     const { batch } = readBatch({ ...envelope, events: [event], extra: 1 });

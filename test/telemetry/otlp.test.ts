@@ -280,6 +280,59 @@ describe("otlp > metrics", () => {
     ]);
   });
 
+  it("begin where they began at a batch's first try, and never after they end", async () => {
+    const { sent, answers, service } = collector({ signals: ["metrics"] });
+    const clock = new ManualClock();
+    const deliver = compose(environment({ clock }), retry(2)).wrap(service);
+    const event = { ...stamp, type: "timeout.occurred", after: 5 } as const;
+    answers.push(() => new Response("later", { status: 503 }));
+    const late = deliver(batchOf([event]));
+    await vi.waitFor(() => expect(clock.pending).toBe(1));
+    await deliver(batchOf([event], { sentAt: at + 2_000 }));
+    await clock.advance(1_000);
+    await late;
+    // A clock that was put back.
+    await deliver(batchOf([event], { sentAt: at + 1_000 }));
+    await deliver(batchOf([event], { sentAt: at + 3_000 }));
+    const spans = sent.map(({ body }) => {
+      const text = JSON.stringify(body);
+      return [/"startTimeUnixNano":"(\d+)"/, /"timeUnixNano":"(\d+)"/].map(
+        (pattern) => Number(pattern.exec(text)?.[1]) / 1e6 - at,
+      );
+    });
+    expect(spans).toEqual([
+      [0, 500],
+      [500, 2_000],
+      [0, 500],
+      [1_000, 1_000],
+      [2_000, 3_000],
+    ]);
+  });
+
+  it("are numbers that the protocol has, however odd the events", async () => {
+    const { sent, deliver, points } = collector({ signals: ["metrics", "traces"] });
+    const call = { ...stamp, type: "request.succeeded", attempts: 1 } as const;
+    const odd = [1e-300, 1e308, 0, 5].map((duration) => ({ ...call, duration, inTime: 1e300 }));
+    const span = {
+      ...stamp,
+      ...traced,
+      type: "span.ended",
+      sampled: true,
+      duration: 2 * at,
+      resends: 0,
+    } as const;
+    await deliver(batchOf([...odd, { ...call, duration: 5, inTime: 0.5 }, span]));
+    const [metrics, traces] = ["metrics", "traces"].map((signal) =>
+      JSON.stringify(sent.find(({ url }) => url.endsWith(signal))?.body),
+    );
+    expect(metrics?.length).toBeLessThan(10_000);
+    for (const [, integer] of `${metrics}${traces}`.matchAll(/"(?:asInt|\w+UnixNano)":"([^"]*)"/g))
+      expect(integer).toMatch(/^(0|[1-9]\d{0,18})$/);
+    expect(points("resilience.request.duration")).toMatchObject([
+      { count: "5", zeroCount: "1", min: 0, max: 3_600, sum: expect.closeTo(3_600.01) },
+    ]);
+  });
+
   it("put durations in seconds into exponential buckets that hold every call, as the observer's sketch would", async () => {
     await fc.assert(
       fc.asyncProperty(

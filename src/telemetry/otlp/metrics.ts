@@ -1,4 +1,5 @@
 import { Histogram } from "../../state/histogram.ts";
+import { longestLatency, shortestLatency } from "../../state/latency-sketch.ts";
 import type { EventBatch } from "../batch-format.ts";
 import { type Counter, counters, countsOf } from "./counts.ts";
 import { type HistogramName, histograms, recordOf } from "./histograms.ts";
@@ -65,7 +66,7 @@ class Counts {
   readonly #points = new Map<string, { readonly attributes: Attributes; value: number }>();
 
   add(attributes: Attributes, by = 1): void {
-    if (by === 0) return;
+    if (!(by > 0)) return;
     const key = JSON.stringify(attributes);
     const point = this.#points.get(key) ?? { attributes, value: 0 };
     point.value += by;
@@ -76,7 +77,8 @@ class Counts {
     return [...this.#points.values()].map(({ attributes: given, value }) => ({
       attributes: attributes(given),
       ...span,
-      asInt: String(value),
+      // A 64-bit integer, whatever an event of somebody else's may say.
+      asInt: String(Math.min(Math.round(value), Number.MAX_SAFE_INTEGER)),
     }));
   }
 }
@@ -109,7 +111,7 @@ class Bounded {
   }
 }
 
-/** Seconds in exponential buckets. */
+/** Seconds in exponential buckets, from the shortest to the longest that the observer tells apart: some nine hundred at most. */
 class Durations {
   count = 0;
   sum = 0;
@@ -118,12 +120,13 @@ class Durations {
   max = 0;
   readonly #buckets = new Map<number, number>();
 
-  record(seconds: number): void {
+  record(ms: number): void {
+    const seconds = (ms > 0 ? Math.min(Math.max(ms, shortestLatency), longestLatency) : 0) / 1_000;
     this.count++;
     this.sum += seconds;
     this.min = Math.min(this.min, seconds);
     this.max = Math.max(this.max, seconds);
-    if (seconds <= 0) {
+    if (seconds === 0) {
       this.zero++;
       return;
     }
@@ -171,7 +174,7 @@ export function metricsOf(batch: EventBatch, resource: Resource, since: number):
       continue;
     const known = durations.get(event.policy) ?? new Durations();
     durations.set(event.policy, known);
-    known.record(event.duration / 1_000);
+    known.record(event.duration);
   }
   const span = { startTimeUnixNano: nanoseconds(since), timeUnixNano: nanoseconds(batch.sentAt) };
   const metrics: Metric[] = [...counts].flatMap(([name, points]) => {

@@ -29,6 +29,14 @@ const signals: readonly Signal[] = ["metrics", "traces", "logs"];
 /** Senders whose last batch is remembered. */
 const mostSenders = 10_000;
 
+/** A batch that was tried. */
+interface Begun {
+  /** When the batch before it was made: its counts are those since then. */
+  readonly since: number;
+  /** Signals that the collector has. */
+  readonly taken: Set<Signal>;
+}
+
 /**
  * Sends batches to an OpenTelemetry collector: metrics of what calls came to, spans of attempts that are traced, logs of
  * what is worth one.
@@ -56,31 +64,38 @@ export function otlp(options: OtlpOptions): Service<EventBatch, void> {
   const base = options.url.replace(/\/+$/, "");
   /** When the last batch of a sender was made: its counts are those since then. */
   const before = new Map<string, number>();
-  /** Signals of a batch that the collector has. */
-  const taken = new WeakMap<EventBatch, Set<Signal>>();
+  const begun = new WeakMap<EventBatch, Begun>();
+
+  /** What a batch comes with at its first try stays so: another one, which is sent meanwhile, begins where it ends. */
+  function begin(batch: EventBatch): Begun {
+    const { source, sentAt, events } = batch;
+    const last = before.get(source.id);
+    const since = Math.min(sentAt, last ?? events.reduce((first, { at }) => Math.min(first, at), sentAt));
+    before.delete(source.id);
+    if (before.size >= mostSenders) before.delete(before.keys().next().value as string);
+    before.set(source.id, Math.max(sentAt, last ?? 0));
+    return { since, taken: new Set() };
+  }
 
   return async function otlp(batch, { signal: ending }) {
     const resource = resourceOf(batch, options.resource ?? {});
-    const done = taken.get(batch) ?? new Set();
-    taken.set(batch, done);
-    const since = before.get(batch.source.id) ?? Math.min(batch.sentAt, ...batch.events.map(({ at }) => at));
+    const known = begun.get(batch) ?? begin(batch);
+    begun.set(batch, known);
+    const { since, taken } = known;
     const bodies = {
       metrics: () => metricsOf(batch, resource, since),
       traces: () => tracesOf(batch, resource),
       logs: () => logsOf(batch, resource),
     };
     const sending = chosen
-      .filter((signal) => !done.has(signal))
+      .filter((signal) => !taken.has(signal))
       .map(async (signal) => {
         const body = bodies[signal]();
         if (body !== undefined) await send(signal, body, ending);
-        done.add(signal);
+        taken.add(signal);
       });
     const failed = (await Promise.allSettled(sending)).find(({ status }) => status === "rejected");
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
-    before.delete(batch.source.id);
-    if (before.size >= mostSenders) before.delete(before.keys().next().value as string);
-    before.set(batch.source.id, batch.sentAt);
   };
 
   async function send(signal: Signal, body: object, ending: AbortSignal): Promise<void> {

@@ -49,7 +49,8 @@ function anyValue(value: AttributeValue): AnyValue {
   return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value };
 }
 
-/** A time in milliseconds since 1970 as nanoseconds in a text, precise to a microsecond. */
+/** A time in milliseconds since 1970 as nanoseconds in a text, precise to a microsecond. One that is no such time is 0. */
 export function nanoseconds(ms: number): string {
-  return `${Math.max(0, Math.round(ms * 1_000))}000`;
+  const microseconds = Math.round(ms * 1_000);
+  return microseconds > 0 && microseconds <= Number.MAX_SAFE_INTEGER ? `${microseconds}000` : "0";
 }
