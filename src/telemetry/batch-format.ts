@@ -25,6 +25,15 @@ export interface RejectedEvent {
   readonly reason: string;
 }
 
+/** What became of a batch: what a collector answers to it. */
+export interface Receipt {
+  readonly accepted: number;
+  readonly rejected: readonly RejectedEvent[];
+}
+
+/** What a batch may come from. */
+export const sourceKinds: readonly BatchSource["kind"][] = ["page", "worker", "node"];
+
 export const batchVersion = 1;
 /** Events that one batch may hold. */
 export const largestBatch = 1000;
@@ -65,11 +74,7 @@ export function readBatch(input: unknown): { batch: EventBatch; rejected: Reject
       `the batch has version ${found}, but this collector reads 1`,
     );
   }
-  if (
-    !isRecord(source) ||
-    !isText(source.id) ||
-    !["page", "worker", "node"].includes(source.kind as string)
-  ) {
+  if (!isRecord(source) || !isText(source.id) || !sourceKinds.includes(source.kind as BatchSource["kind"])) {
     throw new BatchError(
       400,
       "bad-batch",

@@ -4,18 +4,29 @@ import { type Duration, milliseconds } from "../core/duration.ts";
 import { environment } from "../core/environment.ts";
 import { isRejected } from "../core/errors.ts";
 import type { EventSink, PolicyEvent } from "../core/events.ts";
-import { compose, type Policy, type Service } from "../core/policy.ts";
+import { callable, having, oneOf } from "../core/options.ts";
+import { compose, identity, type Policy, type Service } from "../core/policy.ts";
 import { type Random, systemRandom } from "../core/random.ts";
 import { bulkhead } from "../policies/bulkhead.ts";
 import { retry } from "../policies/retry.ts";
 import { timeout } from "../policies/timeout.ts";
-import { type BatchSource, batchVersion, type EventBatch } from "./batch-format.ts";
+import {
+  type BatchSource,
+  batchVersion,
+  type EventBatch,
+  type Receipt,
+  sourceKinds,
+} from "./batch-format.ts";
+import { mendEvent } from "./event-schema.ts";
 import type { EventShelf } from "./kept-in.ts";
 import { classifyDelivery, DeliveryError, farewellBytes } from "./over-http.ts";
 import { isAtLeast } from "./severity.ts";
 
 export interface BatchOptions {
-  /** Where batches go: a service, as everything is. */
+  /**
+   * Where batches go: a service, as everything is. What its answer names as `rejected` counts as dropped; what else it answers does
+   * not matter.
+   */
   readonly deliver: Service<EventBatch, unknown>;
   /** What the batches come from. */
   readonly source: BatchSource["kind"];
@@ -44,7 +55,7 @@ export interface BatchOptions {
 export interface BatchSink extends EventSink {
   /** Sends what waits now; settles when it is delivered, given up, or found no room. Never rejects. */
   flush(): Promise<void>;
-  /** Events that were dropped, for want of room or because no delivery succeeded. */
+  /** Events that were dropped, for want of room, because no delivery succeeded, or because the collector rejected them. */
   readonly dropped: number;
 }
 
@@ -78,7 +89,7 @@ interface Page {
  * const sink = batch({ deliver: overHttp({ url: "/v1/events", key }), source: "page" });
  */
 export function batch(chosen: BatchOptions): BatchSink {
-  known(chosen, "batch", options);
+  check(chosen);
   const { shelf, waitUntil = () => {}, clock = systemClock, random = systemRandom } = chosen;
   const size = whole(chosen.maximumSize ?? 200, "batch: maximumSize");
   const age = milliseconds(chosen.maximumAge ?? 500, "batch: maximumAge");
@@ -88,6 +99,7 @@ export function batch(chosen: BatchOptions): BatchSink {
     chosen.policy ??
     compose(environment({ classify: classifyDelivery }), bulkhead(2), retry(3), timeout("10s"));
   const deliver = policy.wrap(chosen.deliver);
+  const deliverAtOnce = identity.wrap(chosen.deliver);
 
   let source: BatchSource | undefined;
   const waiting: PolicyEvent[] = [];
@@ -118,9 +130,14 @@ export function batch(chosen: BatchOptions): BatchSink {
 
   /** Sends as much as a page may that is perhaps being closed, and leaves the rest on the shelf. */
   function hide(): void {
-    void send(waiting.splice(0, fitting(waiting)));
+    void send(waiting.splice(0, fitting(waiting)), true);
     if (shelf === undefined) void flush();
-    else if (waiting.length > 0) shelf.put(waiting.splice(0));
+    else if (waiting.length > 0) shelve(shelf, waiting.splice(0).map(mendEvent));
+  }
+
+  function shelve(shelf: EventShelf, events: readonly PolicyEvent[]): void {
+    // One of somebody's own, in JavaScript, may say nothing.
+    drop(shelf.put(events) || 0);
   }
 
   /** Takes back what an earlier page, or this one, left on the shelf. */
@@ -142,19 +159,34 @@ export function batch(chosen: BatchOptions): BatchSink {
     }
   }
 
-  /** Delivers a batch or gives it up. Without room for another delivery its events wait on. */
-  async function send(events: readonly PolicyEvent[]): Promise<boolean> {
-    if (events.length === 0) return true;
+  /**
+   * Delivers a batch or gives it up. Without room for another delivery its events wait on, but those of a farewell, which cannot:
+   * they go out beside what is under way.
+   */
+  async function send(emitted: readonly PolicyEvent[], isFarewell = false): Promise<boolean> {
+    if (emitted.length === 0) return true;
     const from = source ?? begin();
+    const events = emitted.map(mendEvent);
     const told = untold;
     untold = 0;
+    const made = {
+      version: batchVersion,
+      source: from,
+      sentAt: clock.wall(),
+      dropped: told,
+      events,
+    } as const;
     try {
-      await deliver({ version: batchVersion, source: from, sentAt: clock.wall(), dropped: told, events });
+      const answer = await deliver(made).catch((error: unknown) => {
+        if (isFarewell && isRejected(error, "bulkhead-full")) return deliverAtOnce(made);
+        throw error;
+      });
+      drop(rejectedBy(answer));
       return true;
     } catch (error) {
       untold += told;
-      if (!isRejected(error, "bulkhead-full")) {
-        if (shelf !== undefined && passes(error)) shelf.put(events);
+      if (isFarewell || !isRejected(error, "bulkhead-full")) {
+        if (shelf !== undefined && passes(error)) shelve(shelf, events);
         else drop(events.length);
         return true;
       }
@@ -206,6 +238,25 @@ export function batch(chosen: BatchOptions): BatchSink {
       return dropped;
     },
   };
+}
+
+function check(chosen: BatchOptions): void {
+  known(chosen, "batch", options);
+  const { deliver, source, policy, shelf, waitUntil, clock, random } = chosen;
+  callable(deliver, "batch: deliver");
+  oneOf(...sourceKinds)(source, "batch: source");
+  if (policy !== undefined) having<Policy>("wrap", "a policy")(policy as Policy, "batch: policy");
+  if (shelf !== undefined)
+    having<EventShelf>("put", "a shelf such as keptIn(localStorage)")(shelf, "batch: shelf");
+  if (waitUntil !== undefined) callable(waitUntil, "batch: waitUntil");
+  if (clock !== undefined) having<Clock>("now", "a clock")(clock, "batch: clock");
+  if (random !== undefined) callable(random, "batch: random");
+}
+
+/** How many events of a batch a collector says that it did not take. */
+function rejectedBy(answer: unknown): number {
+  const { rejected } = Object(answer) as Partial<Receipt>;
+  return Array.isArray(rejected) ? rejected.length : 0;
 }
 
 /** How many of the oldest events a batch may hold that is sent while the page goes. */

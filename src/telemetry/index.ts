@@ -13,6 +13,7 @@ export {
   batchVersion,
   type EventBatch,
   largestBatch,
+  type Receipt,
   type RejectedEvent,
   readBatch,
   readBatchText,

@@ -5,8 +5,8 @@ import { batchVersion, readBatch } from "./batch-format.ts";
 export interface EventShelf {
   /** Takes the events that wait, so that nobody else sends them. */
   take(): readonly PolicyEvent[];
-  /** Puts events beside those that wait. */
-  put(events: readonly PolicyEvent[]): void;
+  /** Puts events beside those that wait. @returns how many it did not keep, of these or of those */
+  put(events: readonly PolicyEvent[]): number;
 }
 
 /** The part of `localStorage` that matters here. */
@@ -23,7 +23,8 @@ const envelope = { version: batchVersion, source: { id: "kept", kind: "page" }, 
 /**
  * Keeps events over a reload in what keeps texts, such as `localStorage`: for the next page of the origin to send.
  *
- * The last thousand stay. A storage that is full, forbidden or spoilt keeps nothing, and no call suffers.
+ * The last thousand stay. A storage that is full or forbidden keeps no more than it has, and no call suffers: the sink counts
+ * what is lost.
  *
  * @param key the storage's key. Default `ninelives.events`
  * @example
@@ -50,12 +51,15 @@ export function keptIn(storage: TextStorage, key = "ninelives.events"): EventShe
       return events;
     },
     put(events) {
-      const text = JSON.stringify([...read(), ...events].slice(-mostKept));
+      const all = [...read(), ...events];
+      const kept = all.slice(-mostKept);
       try {
-        storage.setItem(key, text);
+        storage.setItem(key, JSON.stringify(kept));
       } catch {
-        // Full, or not allowed here.
+        // Full, or not allowed here: what it had it has.
+        return events.length;
       }
+      return all.length - kept.length;
     },
   };
 }

@@ -1,9 +1,11 @@
 import { known } from "../core/check.ts";
 import { type Classify, classifyThrown } from "../core/classify.ts";
 import { systemClock } from "../core/clock.ts";
+import { refuse } from "../core/duration.ts";
+import { callable, flag } from "../core/options.ts";
 import type { Service } from "../core/policy.ts";
 import { parseRetryAfter, serverTime } from "../core/retry-after.ts";
-import type { EventBatch } from "./batch-format.ts";
+import type { EventBatch, Receipt, RejectedEvent } from "./batch-format.ts";
 
 export interface OverHttpOptions {
   /** The collector's `/v1/events`. */
@@ -12,6 +14,8 @@ export interface OverHttpOptions {
   readonly key?: string;
   /** Whether large batches are compressed where the platform can; events repeat themselves, so a tenth is left. Default true. */
   readonly compress?: boolean;
+  /** Hears of events that the collector did not take, and why not; the sink counts them as dropped. */
+  readonly onRejected?: (rejected: readonly RejectedEvent[], batch: EventBatch) => void;
   /** Default: the global `fetch` at each call. */
   readonly fetch?: typeof fetch;
 }
@@ -61,9 +65,16 @@ export const farewellBytes = 45_000;
 /** Bytes below which compressing costs more than it saves. */
 const worthCompressing = 2_000;
 
-/** Sends batches to a collector over HTTP, also from a page that is being closed. */
-export function overHttp(options: OverHttpOptions): Service<EventBatch, void> {
-  known(options, "overHttp", ["url", "key", "compress", "fetch"]);
+/**
+ * Sends batches to a collector over HTTP, also from a page that is being closed.
+ *
+ * It gives the collector's receipt back, if that says something, by which `batch` counts events that were not taken.
+ *
+ * @throws TypeError for options that will not do
+ * @throws DeliveryError when the collector does not take a batch
+ */
+export function overHttp(options: OverHttpOptions): Service<EventBatch, Receipt | undefined> {
+  check(options);
   /** Bytes under way that are to outlive the page. */
   let underWay = 0;
   return async function overHttp(batch, { signal }) {
@@ -84,13 +95,39 @@ export function overHttp(options: OverHttpOptions): Service<EventBatch, void> {
     if (keepalive) underWay += byteLength;
     try {
       const response = await send(options.url, init);
-      // Nobody reads the body, so nobody minds if it breaks.
-      await response.body?.cancel().catch(() => {});
+      const receipt = await receiptOf(response);
       if (!response.ok) throw DeliveryError.of(response);
+      if (receipt !== undefined && receipt.rejected.length > 0) options.onRejected?.(receipt.rejected, batch);
+      return receipt;
     } finally {
       if (keepalive) underWay -= byteLength;
     }
   };
+}
+
+function check(options: OverHttpOptions): void {
+  known(options, "overHttp", ["url", "key", "compress", "onRejected", "fetch"]);
+  const { url, key, compress, onRejected, fetch } = options;
+  // In a page it may be a path; elsewhere fetch itself says at each call that it takes none.
+  if (typeof url !== "string" || !URL.canParse(url, "https://page.invalid"))
+    refuse("overHttp: url", "the URL of a collector", url, TypeError);
+  // It is nobody's to read, so it is not quoted.
+  if (key !== undefined && !(typeof key === "string" && /^[\x20-\x7e]+$/.test(key)))
+    throw new TypeError("overHttp: key must be a text that a header can hold");
+  if (compress !== undefined) flag(compress, "overHttp: compress");
+  if (onRejected !== undefined) callable(onRejected, "overHttp: onRejected");
+  if (fetch !== undefined) callable(fetch, "overHttp: fetch");
+}
+
+/** What a collector says of a batch that it took; nothing where it says nothing that we understand. A body that breaks nobody minds. */
+async function receiptOf(response: Response): Promise<Receipt | undefined> {
+  if (!response.ok || !/\bjson\b/.test(response.headers.get("content-type") ?? "")) {
+    await response.body?.cancel().catch(() => {});
+    return undefined;
+  }
+  const answer: unknown = await response.json().catch(() => undefined);
+  const receipt = Object(answer) as Receipt;
+  return Array.isArray(receipt.rejected) ? receipt : undefined;
 }
 
 /** Whether a page is perhaps being closed; elsewhere never. */

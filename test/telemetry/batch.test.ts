@@ -3,8 +3,15 @@ import { environment } from "../../src/core/environment.ts";
 import { RejectedError } from "../../src/core/errors.ts";
 import type { PolicyEvent } from "../../src/core/events.ts";
 import { compose, definePolicy, identity } from "../../src/core/policy.ts";
+import { bulkhead } from "../../src/policies/bulkhead.ts";
 import { retry } from "../../src/policies/retry.ts";
-import { type BatchOptions, batch, DeliveryError, type EventBatch } from "../../src/telemetry/index.ts";
+import {
+  type BatchOptions,
+  batch,
+  DeliveryError,
+  type EventBatch,
+  readBatch,
+} from "../../src/telemetry/index.ts";
 import { ManualClock, type ScriptedCall, scriptedService, seededRandom } from "../../src/testing/index.ts";
 
 const event = (number = 0): PolicyEvent => ({
@@ -26,7 +33,10 @@ function shelf() {
   return {
     events,
     take: () => events.splice(0),
-    put: (more: readonly PolicyEvent[]) => void events.push(...more),
+    put(more: readonly PolicyEvent[]) {
+      events.push(...more);
+      return 0;
+    },
   };
 }
 
@@ -221,6 +231,42 @@ describe("batch", () => {
     expect(collector.last.request.dropped).toBe(6);
   });
 
+  it("counts the events that the collector rejected as dropped, and tells of them with the next batch", async () => {
+    const { clock, collector, emit, sink } = stage();
+    emit(1, 2, 3);
+    collector.last.succeed({
+      accepted: 1,
+      rejected: [
+        { index: 0, reason: "no" },
+        { index: 2, reason: "no" },
+      ],
+    } as never);
+    await clock.advance(0);
+    expect(sink.dropped).toBe(2);
+    emit(4, 5, 6);
+    expect(collector.last.request.dropped).toBe(2);
+  });
+
+  it("sends nothing that the collector would reject for a long or an empty name", async () => {
+    const { clock, collector, sink } = stage({ maximumSize: 2 });
+    const named = (name: string) => compose(environment({ name, sink }), identity);
+    for (const name of ["", "x".repeat(101)]) {
+      const failure = Object.assign(new Error("no"), { name });
+      await named(name)
+        .execute(() => Promise.reject(failure), { key: name })
+        .catch(() => {});
+    }
+    await clock.advance(0);
+    const { batch: read, rejected } = readBatch(JSON.parse(JSON.stringify(collector.last.request)));
+    expect(rejected).toEqual([]);
+    const cut = `${"x".repeat(99)}…`;
+    expect(read.events).toMatchObject([
+      { policy: "(none)", kind: "(none)" },
+      { policy: cut, kind: cut, key: cut },
+    ]);
+    expect(read.events[0]).not.toHaveProperty("key");
+  });
+
   it("flush settles when all that waited is delivered, and never rejects", async () => {
     const { clock, collector, emit, sink } = stage();
     emit(1, 2);
@@ -275,6 +321,13 @@ describe("batch", () => {
     [{ maximumAge: -1 }, "batch: maximumAge"],
     [{ capacity: 0.5 }, "batch: capacity"],
     [{ size: 5 } as Partial<BatchOptions>, 'batch has no option "size"'],
+    [{ source: "toaster" } as never, 'batch: source must be one of page, worker, node, but is "toaster"'],
+    [{ deliver: "/v1/events" } as never, 'batch: deliver must be a function, but is "/v1/events"'],
+    [{ policy: {} } as never, "batch: policy must be a policy, but is {}"],
+    [{ shelf: {} } as never, "batch: shelf must be a shelf such as keptIn(localStorage), but is {}"],
+    [{ waitUntil: true } as never, "batch: waitUntil must be a function, but is true"],
+    [{ clock: {} } as never, "batch: clock must be a clock, but is {}"],
+    [{ random: 0.5 } as never, "batch: random must be a function, but is 0.5"],
   ])("refuses %j", (options, message) => {
     expect(() => stage(options)).toThrow(message);
   });
@@ -457,6 +510,50 @@ describe("batch, in a page", () => {
     void sink.flush();
     expect(sent()).toEqual([[1], [1]]);
     expect([kept.events, sink.dropped]).toEqual([[], 0]);
+  });
+
+  it("says farewell beside what is under way when it hides, and leaves the rest on the shelf", async () => {
+    const { become } = page();
+    const kept = shelf();
+    const { clock, emit, sent, sink } = stage({
+      policy: bulkhead(2),
+      maximumSize: 700,
+      capacity: 2_000,
+      shelf: kept,
+    });
+    const all = Array.from({ length: 2_600 }, (_, number) => number);
+    emit(...all.slice(0, 1_400));
+    expect(sent()).toHaveLength(2);
+    emit(...all.slice(1_400));
+    // The third batch found no room.
+    expect(sent()).toHaveLength(2);
+    await clock.advance(0);
+    become("hidden");
+    await vi.waitFor(() => expect(sent()).toHaveLength(3));
+    expect([...sent().flat(), ...kept.events.map(({ at }) => at)]).toEqual(all);
+    expect(sink.dropped).toBe(0);
+  });
+
+  it("leaves a farewell that fails on the shelf", async () => {
+    const { become } = page();
+    const kept = shelf();
+    const { emit, sent, collector } = stage({ policy: bulkhead(2), shelf: kept });
+    emit(1, 2, 3, 4, 5, 6, 7);
+    become("hidden");
+    await vi.waitFor(() => expect(sent()).toEqual([[1, 2, 3], [4, 5, 6], [7]]));
+    collector.last.fail(new TypeError("failed to fetch"));
+    await vi.waitFor(() => expect(kept.events.map(({ at }) => at)).toEqual([7]));
+  });
+
+  it("counts what a shelf does not keep, and tells of it", async () => {
+    const { become } = page();
+    const { emit, collector, sink } = stage({ shelf: { take: () => [], put: ({ length }) => length - 1 } });
+    emit(1, 2, 3);
+    collector.last.fail(new TypeError("failed to fetch"));
+    await vi.waitFor(() => expect(sink.dropped).toBe(2));
+    emit(4);
+    become("hidden");
+    expect(collector.last.request.dropped).toBe(2);
   });
 
   it("sends what an earlier page left, in bounds", async () => {

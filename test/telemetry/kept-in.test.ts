@@ -31,10 +31,10 @@ describe("keptIn", () => {
     expect(where.texts.size).toBe(0);
   });
 
-  it("keeps the last thousand", () => {
+  it("keeps the last thousand, and says how many had to go", () => {
     const shelf = keptIn(storage());
-    shelf.put(Array.from({ length: 900 }, (_, at) => event(at)));
-    shelf.put(Array.from({ length: 900 }, (_, at) => event(900 + at)));
+    expect(shelf.put(Array.from({ length: 900 }, (_, at) => event(at)))).toBe(0);
+    expect(shelf.put(Array.from({ length: 900 }, (_, at) => event(900 + at)))).toBe(800);
     const kept = shelf.take().map(({ at }) => at);
     expect([kept.length, kept[0], kept.at(-1)]).toEqual([1_000, 800, 1_799]);
   });
@@ -53,13 +53,13 @@ describe("keptIn", () => {
 
   it("keeps nothing where there is no room, or nothing is allowed, and throws nothing", () => {
     const full = keptIn(storage(true));
-    full.put([event(1)]);
+    expect(full.put([event(1), event(2)])).toBe(2);
     expect(full.take()).toEqual([]);
     const refuse = () => {
       throw new DOMException("denied", "SecurityError");
     };
     const denied = keptIn({ getItem: refuse, setItem: refuse, removeItem: refuse });
-    denied.put([event(1)]);
+    expect(denied.put([event(1)])).toBe(1);
     expect(denied.take()).toEqual([]);
   });
 

@@ -12,6 +12,7 @@ const batch: EventBatch = {
 
 function collector(response: () => Response | Promise<Response>) {
   const calls: { readonly url: unknown; readonly init: RequestInit }[] = [];
+  const rejected: unknown[] = [];
   const fetch = async (url: unknown, init: RequestInit) => {
     calls.push({ url, init });
     return response();
@@ -21,11 +22,12 @@ function collector(response: () => Response | Promise<Response>) {
       overHttp({
         url: "/v1/events",
         fetch: fetch as typeof globalThis.fetch,
+        onRejected: (...told) => void rejected.push(told),
         ...(key !== undefined && { key }),
         ...(compress !== undefined && { compress }),
       }),
     );
-  return { calls, deliver };
+  return { calls, deliver, rejected };
 }
 
 describe("overHttp", () => {
@@ -121,6 +123,31 @@ describe("overHttp", () => {
       false,
       false,
     ]);
+  });
+
+  it("gives the collector's receipt back, and says which events it did not take", async () => {
+    const receipt = { accepted: 0, rejected: [{ index: 0, reason: "no" }] };
+    const { deliver, rejected } = collector(() => Response.json(receipt, { status: 202 }));
+    expect(await deliver()(batch)).toEqual(receipt);
+    expect(rejected).toEqual([[receipt.rejected, batch]]);
+  });
+
+  it.each(["", "{", "null", "5", '{"rejected":3}'])("takes the answer %j for none", async (text) => {
+    const headers = { "content-type": "application/json" };
+    const { deliver, rejected } = collector(() => new Response(text, { status: 202, headers }));
+    expect([await deliver()(batch), rejected]).toEqual([undefined, []]);
+  });
+
+  it.each([
+    [{}, "overHttp: url must be the URL of a collector, but is undefined"],
+    [{ url: "https://" }, 'overHttp: url must be the URL of a collector, but is "https://"'],
+    [{ url: "/e", key: "a\nb" }, "overHttp: key must be a text that a header can hold"],
+    [{ url: "/e", key: 5 }, "overHttp: key must be a text that a header can hold"],
+    [{ url: "/e", compress: "yes" }, 'overHttp: compress must be true or false, but is "yes"'],
+    [{ url: "/e", onRejected: [] }, "overHttp: onRejected must be a function, but is []"],
+    [{ url: "/e", fetch: {} }, "overHttp: fetch must be a function, but is {}"],
+  ])("refuses %j", (options, message) => {
+    expect(() => overHttp(options as never)).toThrow(new TypeError(message));
   });
 
   it("refuses an option that it does not have", () => {
