@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
+import { claims } from "../workers/dropped-headers.ts";
 import {
+  answeredHeaders,
   cases,
   crossSite,
   followedRedirects,
@@ -58,6 +60,14 @@ const tables = {
       reached === undefined ? "nothing" : code(reached),
     ]),
   ),
+  answers: table(
+    ["header of an upstream's answer", "says", "reaches the caller as"],
+    answeredHeaders.map(([name, value, reached]) => [
+      code(name),
+      code(value),
+      reached === undefined ? "nothing" : code(reached),
+    ]),
+  ),
   wires: table(
     ["what comes by the wire", "answer", "requests that the upstream sees"],
     wires.map(([what, , status, seen]) => [what, `${status}`, `${seen}`]),
@@ -78,3 +88,19 @@ it.each(Object.entries(tables))(
     else expect(found.exec(page)?.[2]).toBe(text);
   },
 );
+
+/** What a pattern of names is for. */
+const fits = (pattern: string, name: string) =>
+  pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+
+it("every header that is a claim is tried", () => {
+  const tried = lyingHeaders.map(([name]) => name);
+  expect(claims.filter((pattern) => !tried.some((name) => fits(pattern, name)))).toEqual([]);
+});
+
+it("the guide to the gateway names exactly the headers that are claims", () => {
+  const guide = readFileSync(new URL("../docs/guides/gateway.md", import.meta.url), "utf8");
+  const [, named = ""] = /<!-- claims -->\n(.*?)<!-- end -->/s.exec(guide) ?? [];
+  const names = [...named.matchAll(/`([\w*-]+)`/g)].map(([, name = ""]) => name.toLowerCase());
+  expect(names.sort()).toEqual([...claims].sort());
+});

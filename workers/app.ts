@@ -6,6 +6,7 @@ import { collectorOf } from "./collector.ts";
 import type { OwnCommands } from "./commands.ts";
 import type { Env, Surroundings } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
+import { checkGatewayHost } from "./gateway-host.ts";
 import { readIngestKeys } from "./ingest-keys.ts";
 import { verifierOf } from "./jwt-issuer.ts";
 import { problem, problemOf } from "./middleware/problem.ts";
@@ -62,6 +63,7 @@ export const createApp = ({ commands }: AppOptions = {}) => {
       collectorOf(c.env);
       readAlerts(c.env.ALERTS);
       readShards(c.env);
+      checkGatewayHost(c.env);
       return c.json({ status: "ok", upstreams: gatewayOf(c.env).upstreams.size });
     })
     .route("/docs", docsRoutes)

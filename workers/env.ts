@@ -30,6 +30,8 @@ export interface Env {
   readonly ASSETS: Fetcher;
   readonly UPSTREAMS: string;
   readonly PUBLIC_READS: string;
+  /** The only hostname by which upstreams are reached; all without it. */
+  readonly GATEWAY_HOST?: string;
   readonly TOKENS?: string;
   readonly JWT?: string;
   readonly INGEST_KEYS?: string;

@@ -1,9 +1,10 @@
-/** Headers that belong to one connection (RFC 9110, section 7.6.1), and those that the next hop sets itself. */
-const hopByHop =
-  /^(?:connection|keep-alive|proxy-authenticate|proxy-authorization|proxy-connection|te|trailer|transfer-encoding|upgrade|host)$/;
+import { isDropped } from "./dropped-headers.ts";
 
-/** Those that an answer can bear. To ask for each costs less than to read all. */
-const hopByHopOfAnswers = [
+/**
+ * What of an answer stays here: headers of the connection (RFC 9110, section 7.6.1), and those that speak for all of an
+ * origin, which an upstream has in common with the dashboard. To ask for each costs less than to read all.
+ */
+const droppedOfAnswers = [
   "connection",
   "keep-alive",
   "proxy-authenticate",
@@ -12,14 +13,9 @@ const hopByHopOfAnswers = [
   "trailer",
   "transfer-encoding",
   "upgrade",
+  "clear-site-data",
+  "service-worker-allowed",
 ] as const;
-
-/**
- * What says who asks, from where, or for which path: anybody can write it, so that none of it is passed on. What holds is
- * told anew. `CDN-Loop` stays, as RFC 8586 wants it.
- */
-const claims =
-  /^(?:forwarded|x-forwarded-.*|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|x-original-(?:url|host)|x-rewrite-url|x-ninelives-.*|cf-.*)$/;
 
 /** Some frameworks then do what another method says. */
 const otherMethod = /^x-(?:http-method-override|http-method|method-override)$/;
@@ -50,7 +46,7 @@ export function onwardOf(request: Request, { host, protocol }: URL): Onward | un
   request.headers.forEach((_, name) => {
     // To CGI and what comes of it both are one.
     const meant = name.includes("_") ? name.replaceAll("_", "-") : name;
-    if (hopByHop.test(name) || claims.test(meant)) headers.delete(name);
+    if (isDropped(meant)) headers.delete(name);
     else if (otherMethod.test(meant)) overridden = true;
   });
   removeNamed(headers, request.headers.get("connection"));
@@ -105,7 +101,7 @@ export function passOn(response: Response): Response {
       ? new Response(response.body, response)
       : new Response(null, { status, statusText, headers, webSocket });
   removeNamed(answer.headers, headers.get("connection"));
-  for (const name of hopByHopOfAnswers) answer.headers.delete(name);
+  for (const name of droppedOfAnswers) answer.headers.delete(name);
   return answer;
 }
 

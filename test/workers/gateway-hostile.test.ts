@@ -1,6 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { gatewayPaths, lyingHeaders, redirects, strangeHosts } from "./hostile-cases.ts";
+import { answeredHeaders, gatewayPaths, lyingHeaders, redirects, strangeHosts } from "./hostile-cases.ts";
 import { problemIn, testWorker, toldToOwner } from "./test-worker.ts";
 
 /** Where a request to this path went, and how it was answered. */
@@ -32,10 +32,33 @@ describe("gateway against paths that lead elsewhere", () => {
   });
 });
 
+describe("gateway against service workers", () => {
+  it("hands out no script whose scope would be all upstreams", async () => {
+    const { fetch, seen } = await testWorker();
+    const headers = { "service-worker": "script" };
+    const response = await fetch("/gateway/prices", { headers });
+    expect([response.status, (await problemIn(response)).type]).toEqual([
+      400,
+      "urn:ninelives:problem:bad-path",
+    ]);
+    expect(seen).toEqual([]);
+    expect((await fetch("/gateway/prices/worker.js", { headers })).status).toBe(200);
+    expect((await fetch("/gateway/prices")).status).toBe(200);
+  });
+});
+
 describe("gateway against headers that lie", () => {
   it.each(lyingHeaders)("%s: %s", async (name, value, expected) => {
     const { status, headers } = await tried("/gateway/prices/", { headers: { [name]: value } });
     expect([status, headers?.get(name) ?? undefined]).toEqual([200, expected]);
+  });
+
+  it.each(answeredHeaders)("of an upstream, %s: %s", async (name, value, expected) => {
+    const { fetch } = await testWorker({
+      origin: () => new Response("fine", { headers: { [name]: value } }),
+    });
+    const { headers } = await fetch("/gateway/prices/");
+    expect(headers.get(name) ?? undefined).toBe(expected);
   });
 
   it("tells the upstream who asks by Cloudflare's word alone", async () => {
@@ -99,5 +122,31 @@ describe("gateway against headers that lie", () => {
   it("asks no origin when a real request writes its URL as one that is not ours", async () => {
     const response = await exports.default.fetch("https://evil.test/gateway/evil.test/");
     expect((await problemIn(response)).type).toBe("urn:ninelives:problem:unknown-upstream");
+  });
+});
+
+describe("GATEWAY_HOST", () => {
+  it("keeps upstreams, whose pages may be hostile, off the dashboard's hostname", async () => {
+    const { fetch, as, seen } = await testWorker({ env: { GATEWAY_HOST: "api.test" } });
+    expect((await problemIn(await fetch("/gateway/prices/"))).type).toBe("urn:ninelives:problem:not-found");
+    expect((await fetch("/gateway/none/")).status).toBe(404);
+    expect(seen).toEqual([]);
+    expect((await as("admin", "/v1/state")).status).toBe(200);
+    expect((await fetch("/healthz")).status).toBe(200);
+  });
+
+  it.each(["edge.test", "", undefined])(
+    "lets them be reached by the host of requests: %j",
+    async (GATEWAY_HOST) => {
+      const { fetch } = await testWorker({ env: { GATEWAY_HOST } });
+      expect((await fetch("/gateway/prices/")).status).toBe(200);
+    },
+  );
+
+  it.each(["https://api.test", "api.test/", "API.test", "*.test", " "])("is no %j", async (GATEWAY_HOST) => {
+    const told = toldToOwner();
+    const { fetch } = await testWorker({ env: { GATEWAY_HOST } });
+    expect((await fetch("/healthz")).status).toBe(500);
+    expect(String(told[0]?.[0])).toContain("GATEWAY_HOST must be a hostname");
   });
 });

@@ -1,8 +1,7 @@
 import { sha256 } from "ninelives/control";
 import { describe, expect, it } from "vitest";
-import { realOrigin } from "../contracts/real-origin.ts";
 import { cases, crossSite, open } from "./hostile-cases.ts";
-import { jwtSigner, trusting } from "./jwt-signer.ts";
+import { testIssuer } from "./test-issuer.ts";
 import { problemIn, testWorker } from "./test-worker.ts";
 
 const upstreams = {
@@ -12,16 +11,14 @@ const upstreams = {
 
 /** A Worker that knows an issuer of JWTs, whose keys it fetches. */
 async function hostileScene() {
-  const { jwt, keys } = await jwtSigner();
-  // Each issuer has a URL of its own, so that no test goes by the keys of another.
-  const issuer = await realOrigin([], { body: keys });
+  const { config, sign: jwt } = await testIssuer();
   const tenant = { name: "acme", sha256: await sha256("acme-token"), scopes: ["*"], policies: ["acme-*"] };
   const opener = { name: "bob", sha256: await sha256("opener-token"), scopes: ["circuit.open"] };
   const worker = await testWorker({
     upstreams,
     env: {
       TOKENS: JSON.stringify([tenant, opener]),
-      JWT: trusting(issuer.url("/keys")),
+      JWT: config,
     },
   });
   const send = (token: string, name: string, body: string) =>

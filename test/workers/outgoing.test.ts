@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { readAlerts } from "../../workers/alerting.ts";
 import { readExports } from "../../workers/exports.ts";
 import { addresses, realOrigin } from "../contracts/real-origin.ts";
-import { jwtSigner, trusting } from "./jwt-signer.ts";
+import { testIssuer, trusting } from "./test-issuer.ts";
 import { problemIn, testWorker, toldToOwner } from "./test-worker.ts";
 
 // Over the network of the real workerd, whose fetch knows less than others do.
@@ -18,21 +18,19 @@ describe("JWT", () => {
   };
 
   it("tells whose token it is by the keys that the issuer serves", async () => {
-    const { jwt, keys } = await jwtSigner();
-    const issuer = await realOrigin([], { body: keys });
-    const { whoami } = await trustingWorker(issuer.url("/keys"));
-    const response = await whoami(await jwt());
+    const { server, sign } = await testIssuer();
+    const { whoami } = await trustingWorker(server.url("/keys"));
+    const response = await whoami(await sign());
     expect(await response.json()).toMatchObject({ name: "jwt:ann", scopes: ["circuit.*"] });
-    expect((await issuer.seen()).map(({ path }) => path)).toEqual(["/keys"]);
+    expect((await server.seen()).map(({ path }) => path)).toEqual(["/keys"]);
   });
 
   it("follows no redirect to other keys", async () => {
     const told = toldToOwner("warn");
-    const { jwt, keys } = await jwtSigner();
-    const evil = await realOrigin([], { body: keys });
+    const { keys, server: evil, sign } = await testIssuer();
     const issuer = await realOrigin([], { status: 302, headers: { location: evil.elsewhere() }, body: keys });
     const { whoami } = await trustingWorker(issuer.url());
-    expect((await problemIn(await whoami(await jwt()))).type).toBe(
+    expect((await problemIn(await whoami(await sign()))).type).toBe(
       "urn:ninelives:problem:issuer-unreachable",
     );
     expect(await evil.seen()).toEqual([]);
@@ -41,11 +39,11 @@ describe("JWT", () => {
 
   it("answers 503 while the issuer is down, and asks it once for all tokens", async () => {
     toldToOwner("warn");
-    const { jwt } = await jwtSigner();
+    const { sign } = await testIssuer();
     const issuer = await realOrigin([], { status: 500 });
     const { whoami } = await trustingWorker(issuer.url());
     for (let time = 0; time < 5; time++) {
-      const response = await whoami(await jwt({}, { kid: `${time}` }));
+      const response = await whoami(await sign({}, { kid: `${time}` }));
       expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"]);
       await response.body?.cancel();
     }
@@ -55,12 +53,12 @@ describe("JWT", () => {
 
   it("answers 503 while nobody listens there, and the gateway goes on", async () => {
     toldToOwner("warn");
-    const { jwt } = await jwtSigner();
+    const { sign } = await testIssuer();
     const worker = await testWorker({
       upstreams: { prices: { service: "ORIGIN", priority: {} } },
       env: { JWT: trusting(addresses().refused) },
     });
-    const token = await jwt();
+    const token = await sign();
     const headers = { "x-ninelives-token": token, priority: "u=0" };
     expect((await worker.fetch("/gateway/prices/", { headers })).status).toBe(200);
     const response = await worker.fetch("/v1/whoami", { headers: { authorization: `Bearer ${token}` } });

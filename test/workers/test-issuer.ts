@@ -1,27 +1,32 @@
-import { onTestFinished, vi } from "vitest";
+import { realOrigin } from "../contracts/real-origin.ts";
 
-const url = (text: string) => btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+const encoded = (text: string) => btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 const [issuer, audience] = ["https://id.test", "ninelives"];
 
-/** An issuer of JWTs, whose keys whoever fetches gets until the end of the test. */
+/** The variable `JWT` of a Worker that checks tokens by the keys at a URL. */
+export const trusting = (jwks: string) => JSON.stringify({ alg: "ES256", issuer, audience, jwks });
+
+/** An issuer of JWTs, whose keys a real server has. */
 export async function testIssuer() {
   const algorithm = { name: "ECDSA", namedCurve: "P-256" };
   const pair = (await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
   const jwk = { ...((await crypto.subtle.exportKey("jwk", pair.publicKey)) as object), kid: "one" };
-  const fetched = vi
-    .spyOn(globalThis, "fetch")
-    .mockImplementation(async () => Response.json({ keys: [jwk] }));
-  onTestFinished(() => fetched.mockRestore());
-  const jwks = `${issuer}/${crypto.randomUUID()}`;
+  const keys = JSON.stringify({ keys: [jwk] });
+  const server = await realOrigin([], { body: keys });
   return {
     /** For the variable `JWT`. */
-    config: JSON.stringify({ alg: "ES256", issuer, audience, jwks }),
-    async sign(claims: { readonly sub: string; readonly scope: string; readonly exp: number }) {
-      const body = JSON.stringify({ iss: issuer, aud: audience, ...claims });
-      const text = `${url(JSON.stringify({ alg: "ES256", kid: "one" }))}.${url(body)}`;
+    config: trusting(server.url("/keys")),
+    keys,
+    server,
+    /** A token that holds for a minute, unless its claims or its header say otherwise. */
+    async sign(claims: object = {}, header: object = {}) {
+      const exp = Math.floor(Date.now() / 1_000) + 60;
+      const body = { iss: issuer, aud: audience, sub: "ann", scope: "circuit.*", exp, ...claims };
+      const head = { alg: "ES256", kid: "one", ...header };
+      const text = `${encoded(JSON.stringify(head))}.${encoded(JSON.stringify(body))}`;
       const bytes = new TextEncoder().encode(text);
       const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, pair.privateKey, bytes);
-      return `${text}.${url(String.fromCharCode(...new Uint8Array(signature)))}`;
+      return `${text}.${encoded(String.fromCharCode(...new Uint8Array(signature)))}`;
     },
   };
 }

@@ -6,6 +6,7 @@ import { pathAt, targetOf } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
 import { mayGoOn, type Onward, onwardOf, passOn, type Sent, tellDoing } from "../forwarding.ts";
 import { type Gateway, gatewayOf } from "../gateway.ts";
+import { servesUpstreams } from "../gateway-host.ts";
 import { problem, problemOf } from "../middleware/problem.ts";
 import { priorityOf } from "../priority.ts";
 import type { Main, Route } from "../served.ts";
@@ -36,7 +37,7 @@ async function forward(request: Request, url: URL, env: Env): Promise<Response> 
   try {
     const gateway = gatewayOf(env);
     if (!gateway.begun) await gateway.begin();
-    const asked = askedOf(request, url, gateway);
+    const asked = servesUpstreams(url.host, env) ? askedOf(request, url, gateway) : notHere();
     if (asked instanceof Response) answer = asked;
     else {
       response = await ask(request, asked, sent, env);
@@ -55,6 +56,9 @@ interface Asked {
   readonly onward: Onward;
 }
 
+const notHere = () =>
+  problem({ status: 404, type: "not-found", detail: "no upstream is reached by this hostname" });
+
 /** Where a request goes and how, or why it goes nowhere. */
 function askedOf(request: Request, url: URL, gateway: Gateway): Asked | Response {
   gateway.follow();
@@ -70,6 +74,10 @@ function askedOf(request: Request, url: URL, gateway: Gateway): Asked | Response
     });
   }
   const { upstream, routes } = main;
+  // Without a slash behind the name the worker's scope would be the pages of all upstreams.
+  if (rest.length === 0 && request.headers.has("service-worker")) {
+    return problem({ status: 400, type: "bad-path", detail: "a service worker's script has a path below" });
+  }
   const target = targetOf(upstream, `/${rest.join("/")}`, url.search);
   if (target === undefined) {
     return problem({ status: 400, type: "bad-path", detail: "the path leads out of the upstream" });
