@@ -1,4 +1,12 @@
-import { defineCommand, object, optional, type RegisteredCommand, reaches, text } from "ninelives/control";
+import {
+  defineCommand,
+  longestName,
+  object,
+  optional,
+  type RegisteredCommand,
+  reaches,
+  text,
+} from "ninelives/control";
 import type { Env } from "./env.ts";
 import { gatewayOf, routeOf } from "./gateway.ts";
 import { circuitHome } from "./homes.ts";
@@ -28,7 +36,7 @@ export function stateCommands(env: Env): RegisteredCommand[] {
       description: "Tells the state of the circuits of one policy, or of all, as the fleet has it.",
       scope: "read",
       readOnly: true,
-      input: object({ name: optional(text({ most: 100, description: "a policy; all without it" })) }),
+      input: object({ name: optional(text({ most: longestName, description: "a policy; all without it" })) }),
       output: {
         type: "array",
         items: {

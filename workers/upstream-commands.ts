@@ -1,4 +1,12 @@
-import { CommandError, defineCommand, json, object, type RegisteredCommand, text } from "ninelives/control";
+import {
+  CommandError,
+  defineCommand,
+  json,
+  longestName,
+  object,
+  type RegisteredCommand,
+  text,
+} from "ninelives/control";
 import { changedSettings, readSettings, settingNames, withSettings } from "ninelives/upstreams";
 import { planeOf } from "./document-plane.ts";
 import type { Env } from "./env.ts";
@@ -7,7 +15,7 @@ import { changeOwned, type Held, heldIn, ownedChange } from "./owned-change.ts";
 import { ownedDocument } from "./owned-documents.ts";
 import type { Main } from "./served.ts";
 
-const upstream = text({ most: 100, description: "whose settings they are" });
+const upstream = text({ most: longestName, description: "whose settings they are" });
 const output = {
   type: "object",
   required: ["upstream", "version", "settings", "changed"],

@@ -1,4 +1,12 @@
-import { CommandError, defineCommand, json, object, type RegisteredCommand, text } from "ninelives/control";
+import {
+  CommandError,
+  defineCommand,
+  json,
+  longestName,
+  object,
+  type RegisteredCommand,
+  text,
+} from "ninelives/control";
 import { planeOf } from "./document-plane.ts";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
@@ -7,7 +15,7 @@ import { ownedDocument } from "./owned-documents.ts";
 import type { Main } from "./served.ts";
 import { readWeights } from "./weights.ts";
 
-const upstream = text({ most: 100, description: "whose members they are" });
+const upstream = text({ most: longestName, description: "whose members they are" });
 const weightsSchema = {
   type: "object",
   additionalProperties: { type: "number", minimum: 0, maximum: 1_000 },

@@ -1,3 +1,4 @@
+import { longestName } from "../core/longest-name.ts";
 import { CommandError } from "./command-error.ts";
 import { defineCommand, type RegisteredCommand } from "./commands.ts";
 import { differencesSchema, documentSchema, historySchema, outcomeSchema } from "./document-schemas.ts";
@@ -17,7 +18,7 @@ import { treeText } from "./policy-tree.ts";
 import { flag, json, nullable, object, optional, record, span, text, wholeNumber } from "./schema.ts";
 import { reaches } from "./tokens.ts";
 
-const name = text({ most: 100, description: "the policy's, which is its upstream's" });
+const name = text({ most: longestName, description: "the policy's, which is its upstream's" });
 const version = wholeNumber({ description: "the version that you saw; another one is a conflict" });
 const kept = (description: string) => wholeNumber({ description });
 const dryRun = optional(flag("only tells what would change"));

@@ -63,12 +63,19 @@ export async function policyDocuments(plane: DocumentPlane): Promise<PolicyDocum
     .map(({ name, text }) => changed.find((each) => each.name === name) ?? inForce(configured(name, text)));
 }
 
-/** All that may be set in the policies that somebody may see. */
+/** All that may be set in the policies that somebody may see; nothing of one whose text does not parse. */
 export async function parameterStates(
   plane: DocumentPlane,
   sees: (document: PolicyDocument) => boolean,
 ): Promise<ParameterState[]> {
-  return (await policyDocuments(plane)).filter(sees).flatMap(parametersOf);
+  return (await policyDocuments(plane)).filter(sees).flatMap((document) => {
+    try {
+      return parametersOf(document);
+    } catch {
+      // An older version of this may have known what is in it; the others are no less there.
+      return [];
+    }
+  });
 }
 
 /** What may be set in a policy. */

@@ -1,3 +1,4 @@
+export { longestName } from "../core/longest-name.ts";
 export { type AuditDraft, type AuditLog, audited, chained, genesis, verify } from "./audit.ts";
 export { authorised } from "./authorise.ts";
 export { CommandError, type CommandFailure } from "./command-error.ts";

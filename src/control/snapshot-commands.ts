@@ -1,23 +1,32 @@
+import { longestName } from "../core/longest-name.ts";
 import { CommandError } from "./command-error.ts";
 import { defineCommand, type RegisteredCommand } from "./commands.ts";
-import { configured, type DocumentHistory, versionsKept } from "./document-history.ts";
+import {
+  configured,
+  type DocumentHistory,
+  type DocumentVersion,
+  inForce,
+  versionsKept,
+} from "./document-history.ts";
 import { historySchema } from "./document-schemas.ts";
-import { configuredOf, type DocumentPlane, invalidText } from "./documents.ts";
+import { type DocumentPlane, invalidText } from "./documents.ts";
 import { list, nullable, object, optional, text, wholeNumber } from "./schema.ts";
 
 const formatVersion = 1;
 const moment = () => wholeNumber({ description: "milliseconds since 1970" });
 const author = text({ most: 300 });
+/** Far below what a number can count to, since what is restored is counted on. */
+const version = wholeNumber({ most: 2 ** 52 });
 
 const versions = list(
   object({
-    name: text({ most: 100 }),
+    name: text({ most: longestName }),
     text: text(),
-    version: wholeNumber(),
+    version,
     updatedAt: nullable(moment()),
     updatedBy: nullable(author),
     until: optional(moment()),
-    beneath: optional(object({ version: wholeNumber(), text: text() })),
+    beneath: optional(object({ version, text: text() })),
   }),
   { most: versionsKept },
 );
@@ -63,7 +72,7 @@ export function snapshotCommands(plane: DocumentPlane, circuits: HeldCircuits = 
     defineCommand({
       name: "control.restore",
       description:
-        "Puts what a file from control.snapshot has in the place of all. Nothing changes unless all documents will do.",
+        "Puts what a file from control.snapshot has in the place of all. Nothing changes unless all documents will do; those of policies that there are no more are skipped.",
       input: object({
         format: wholeNumber({ least: formatVersion, most: formatVersion }),
         documents: list(versions),
@@ -73,27 +82,28 @@ export function snapshotCommands(plane: DocumentPlane, circuits: HeldCircuits = 
       }),
       output: {
         type: "object",
-        required: ["restored"],
-        properties: { restored: { type: "integer" } },
+        required: ["restored", "skipped"],
+        properties: {
+          restored: { type: "integer" },
+          skipped: {
+            type: "array",
+            items: { type: "string" },
+            description: "the names of documents whose policies there are no more",
+          },
+        },
       },
       run: async ({ documents, circuits: held }) => {
-        for (const history of documents) {
-          if (history.length === 0)
-            throw new CommandError("invalid-arguments", "documents must have versions");
-          const name = history[0]?.name ?? "";
-          if (plane.mayCome?.(name) !== true) configuredOf(plane, name);
-          if (!inOrder(history)) {
-            throw new CommandError("invalid-arguments", `${name}: versions must be in order and of one name`);
-          }
-          try {
-            plane.check(name, history.at(-1)?.text ?? "");
-          } catch (error) {
-            throw invalidText(error);
-          }
-        }
-        const histories = documents as unknown as readonly DocumentHistory[];
-        const originals = plane.policies().map(({ name, text }) => configured(name, text));
-        const restored = await plane.store.restore(histories, originals);
+        const histories = documents.map(read);
+        const there = histories.filter(({ name }) => mayBe(plane, name));
+        for (const { name, last } of there) checkLast(plane, name, last);
+        const policies = plane.policies();
+        // Of those that only other documents bring, the configuration says nothing.
+        const coming = there.filter(({ name }) => policies.every((each) => each.name !== name));
+        const originals = [...policies, ...coming.map(({ name }) => ({ name, text: "" }))];
+        const restored = await plane.store.restore(
+          there.map(({ history }) => history),
+          originals.map(({ name, text }) => configured(name, text)),
+        );
         // What makes others come to be goes first.
         const first = new Set(
           plane
@@ -106,14 +116,45 @@ export function snapshotCommands(plane: DocumentPlane, circuits: HeldCircuits = 
           await Promise.all(some.map((document) => plane.apply(document)));
         }
         if (held !== undefined) await circuits.hold(held);
-        return { restored: restored.length };
+        const skipped = histories.filter((each) => !there.includes(each)).map(({ name }) => name);
+        return { restored: restored.length, skipped };
       },
     }),
   ];
 }
 
-function inOrder(history: readonly { readonly name: string; readonly version: number }[]): boolean {
-  return history.every(
-    (each, index) => each.name === history[0]?.name && each.version > (history[index - 1]?.version ?? -1),
-  );
+interface ReadHistory {
+  readonly name: string;
+  readonly history: DocumentHistory;
+  readonly last: DocumentVersion;
+}
+
+/** @throws CommandError: `invalid-arguments` */
+function read(versions: readonly object[]): ReadHistory {
+  const [first, ...more] = versions as readonly DocumentVersion[];
+  if (first === undefined) throw new CommandError("invalid-arguments", "documents must have versions");
+  const history: DocumentHistory = [first, ...more];
+  const { name } = first;
+  if (
+    !history.every((each, index) => each.name === name && each.version > (history[index - 1]?.version ?? -1))
+  )
+    throw new CommandError("invalid-arguments", `${name}: versions must be in order and of one name`);
+  return { name, history, last: inForce(history) };
+}
+
+function mayBe(plane: DocumentPlane, name: string): boolean {
+  return plane.mayCome?.(name) === true || plane.policies().some((each) => each.name === name);
+}
+
+/** Checks what would be in force, and what an override gives way to. @throws CommandError: `invalid-arguments` */
+function checkLast(plane: DocumentPlane, name: string, { text, until, beneath }: DocumentVersion): void {
+  if ((until === undefined) !== (beneath === undefined))
+    throw new CommandError("invalid-arguments", `${name}: an override has both until and beneath`);
+  for (const each of beneath === undefined ? [text] : [text, beneath.text]) {
+    try {
+      plane.check(name, each);
+    } catch (error) {
+      throw invalidText(error);
+    }
+  }
 }

@@ -1,5 +1,6 @@
 import { known, span, whole, within } from "../core/check.ts";
 import { type Duration, milliseconds, refuse } from "../core/duration.ts";
+import { longestName } from "../core/longest-name.ts";
 import { type WindowName, windowSpans } from "./system-state.ts";
 
 /** What an alert looks at. */
@@ -37,7 +38,6 @@ export interface CheckedRule {
 }
 
 const mostRules = 50;
-const longestName = 100;
 const options = ["name", "when", "policy", "above", "for", "window", "minimumRequests"];
 
 const conditions: readonly AlertCondition[] = ["circuit-open", "error-rate", "latency", "amplification"];

@@ -1,5 +1,6 @@
 import { quote } from "../core/duration.ts";
 import type { CircuitCall, EventType, PolicyEvent } from "../core/events.ts";
+import { longestName } from "../core/longest-name.ts";
 import { circuitStates } from "../state/circuit.ts";
 
 /** Whether a field of an event may have a value. */
@@ -27,7 +28,7 @@ const ratio = number(1);
 const amount = number(Number.MAX_SAFE_INTEGER);
 const count = whole(mostAtOnce);
 const ordinal = whole(Number.MAX_SAFE_INTEGER);
-const label = text(100);
+const label = text(longestName);
 const flag = asIs((value) => typeof value === "boolean");
 
 /** A number from 0 to `most`. */
@@ -62,7 +63,7 @@ function text(most: number): Field {
 }
 
 /** A text of 1 to `most` characters. */
-export function isText(value: unknown, most = 100): value is string {
+export function isText(value: unknown, most = longestName): value is string {
   return typeof value === "string" && value.length > 0 && value.length <= most;
 }
 
@@ -221,7 +222,7 @@ export function readEvent(input: unknown): PolicyEvent | string {
 }
 
 function wrong(field: string, input: Record<string, unknown>): string {
-  if (field === "policy" || field === "key") return `${field} must be a text of 1 to 100 characters`;
+  if (field === "policy" || field === "key") return `${field} must be a text of 1 to ${longestName} characters`;
   if (field === "at") return "at must be a time in milliseconds since 1970";
   return `${field} of ${String(input.type)} is ${quoted(input[field], "missing")}`;
 }

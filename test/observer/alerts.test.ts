@@ -272,10 +272,10 @@ describe("checkRules", () => {
       [{ name: "a", when: "rain" }],
       'rules[0].when must be one of circuit-open, error-rate, latency, amplification, but is "rain"',
     ],
-    [[{ when: "circuit-open" }], "rules[0].name must be a text of 1 to 100 characters, but is undefined"],
+    [[{ when: "circuit-open" }], "rules[0].name must be a text of 1 to 150 characters, but is undefined"],
     [
       [{ name: "a", when: "circuit-open", policy: 7 }],
-      "rules[0].policy must be a text of 1 to 100 characters, but is 7",
+      "rules[0].policy must be a text of 1 to 150 characters, but is 7",
     ],
     [[{ name: "a", when: "circuit-open", for: "soon" }], "rules[0].for must be a duration"],
     [

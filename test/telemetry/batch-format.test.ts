@@ -149,11 +149,11 @@ describe("readBatch", () => {
       [{}, "unknown type undefined"],
       [{ ...good, type: "constructor" }, 'unknown type "constructor"'],
       [{ ...good, type: "request.doubted" }, 'unknown type "request.doubted"'],
-      [{ ...good, policy: "" }, "policy must be a text of 1 to 100 characters"],
-      [{ ...good, policy: "x".repeat(101) }, "policy must be a text of 1 to 100 characters"],
+      [{ ...good, policy: "" }, "policy must be a text of 1 to 150 characters"],
+      [{ ...good, policy: "x".repeat(151) }, "policy must be a text of 1 to 150 characters"],
       [{ ...good, at: "now" }, "at must be a time in milliseconds since 1970"],
       [{ ...good, at: -1 }, "at must be a time in milliseconds since 1970"],
-      [{ ...good, key: 5 }, "key must be a text of 1 to 100 characters"],
+      [{ ...good, key: 5 }, "key must be a text of 1 to 150 characters"],
       [{ ...good, duration: "fast" }, 'duration of request.succeeded is "fast"'],
       [{ ...good, duration: undefined }, "duration of request.succeeded is missing"],
       [{ ...good, attempts: -1 }, "attempts of request.succeeded is -1"],
@@ -227,7 +227,7 @@ describe("readBatch", () => {
     ["no source", { ...envelope, source: undefined }, [400, "bad-batch", expect.stringContaining("source")]],
     [
       "a long id",
-      { ...envelope, source: { ...source, id: "x".repeat(101) } },
+      { ...envelope, source: { ...source, id: "x".repeat(151) } },
       [400, "bad-batch", expect.stringContaining("source")],
     ],
     [

@@ -12,7 +12,8 @@ import { BadJsonError, problem } from "../middleware/problem.ts";
 import { describedApi } from "./described.ts";
 
 const largestCommand = 64 * 1024;
-const largestSnapshot = 1024 * 1024;
+/** Four hundred policies with fifty versions each. What goes to an object at once is 32 MiB at most. */
+const largestSnapshot = 8 * 1024 * 1024;
 const auditShown = 500;
 
 const otherThan = (one: string) =>
