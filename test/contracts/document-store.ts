@@ -218,7 +218,7 @@ export function documentStoreContract(
       await send("policy.set", { name: "prices", version: 0, text: "retry(5)" });
       const file = JSON.parse(JSON.stringify(await send("control.snapshot")));
       await send("policy.set", { name: "prices", version: 1, text: "retry(7)" });
-      expect(await send("control.restore", file)).toEqual({ restored: 1 });
+      expect(await send("control.restore", file)).toEqual({ restored: 1, skipped: [] });
       expect(await send("policy.get", { name: "prices" })).toMatchObject({ text: "retry(5)", version: 3 });
       expect(await send("policy.history", { name: "prices" })).toHaveLength(3);
     });

@@ -1,4 +1,4 @@
-import { runDurableObjectAlarm } from "cloudflare:test";
+import { runInDurableObject } from "cloudflare:test";
 import type { AuditEntry, ParameterState, PolicyDocument } from "ninelives/control";
 import { describe, expect, it, vi } from "vitest";
 import { problemIn, testWorker, toldToOwner } from "./test-worker.ts";
@@ -133,7 +133,9 @@ describe("commands", () => {
         expect(await worker.control.documents()).toMatchObject([{ version: 2, text: prices.prices.policy }]),
       { timeout: 5_000, interval: 100 },
     );
-    expect(await runDurableObjectAlarm(worker.control)).toBe(false);
+    // Who reads may be faster than the alarm.
+    const alarm = () => runInDurableObject(worker.control, (_, state) => state.storage.getAlarm());
+    await vi.waitFor(async () => expect(await alarm()).toBeNull(), { timeout: 5_000 });
     await vi.waitFor(
       async () => {
         const before = worker.seen.length;
@@ -318,8 +320,6 @@ describe("commands", () => {
     const version = (await worker.control.documents())[0]?.version;
     const bad = { ...file, documents: [[{ ...file.documents[0]?.[0], text: "retry(0)" }]] };
     expect(await send("control.restore", bad)).toMatchObject({ status: 422 });
-    const unknown = { ...file, documents: [[{ ...file.documents[0]?.[0], name: "nobody" }]] };
-    expect(await send("control.restore", unknown)).toMatchObject({ status: 404 });
     expect(await send("control.restore", { ...file, documents: [[]] })).toMatchObject({ status: 422 });
     expect((await worker.control.documents())[0]?.version).toBe(version);
   });
@@ -515,7 +515,7 @@ describe("commands", () => {
 
   it("that cannot be written down are not done", async () => {
     const told = toldToOwner();
-    const failing = { append: () => Promise.reject(new Error("disk full")), result: async () => undefined };
+    const failing = { append: () => Promise.reject(new Error("disk full")), documents: async () => [] };
     const { command, circuit } = await testWorker({
       upstreams: prices,
       env: { CONTROL: { getByName: () => failing } },
