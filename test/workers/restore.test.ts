@@ -1,6 +1,6 @@
 import type { DocumentVersion } from "ninelives/control";
 import { describe, expect, it } from "vitest";
-import { ingestKey, problemIn, testWorker } from "./test-worker.ts";
+import { ingestKey, problemIn, testWorker, toldToOwner } from "./test-worker.ts";
 
 const version = (more: Partial<DocumentVersion> = {}): DocumentVersion => ({
   name: "prices",
@@ -103,6 +103,7 @@ describe("control.restore", () => {
 
 describe("a policy whose text does not parse", () => {
   it("leaves the parameters of the others where they are", async () => {
+    toldToOwner("warn");
     const { worker } = await scene(["prices", "stock"]);
     await worker.control.setDocument("prices", "retry(((", 0, "an older version");
     const response = await worker.as("viewer", "/v1/parameters");
