@@ -63,7 +63,7 @@ function text(most: number): Field {
 }
 
 /** A text of 1 to `most` characters. */
-export function isText(value: unknown, most = longestName): value is string {
+export function isText(value: unknown, most: number = longestName): value is string {
   return typeof value === "string" && value.length > 0 && value.length <= most;
 }
 
@@ -222,7 +222,8 @@ export function readEvent(input: unknown): PolicyEvent | string {
 }
 
 function wrong(field: string, input: Record<string, unknown>): string {
-  if (field === "policy" || field === "key") return `${field} must be a text of 1 to ${longestName} characters`;
+  if (field === "policy" || field === "key")
+    return `${field} must be a text of 1 to ${longestName} characters`;
   if (field === "at") return "at must be a time in milliseconds since 1970";
   return `${field} of ${String(input.type)} is ${quoted(input[field], "missing")}`;
 }
