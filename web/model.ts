@@ -122,6 +122,7 @@ export function received(model: Model, message: LiveMessage, now: number): Model
   }
   if (message.type !== "delta") return model;
   const policies = new Map(model.policies);
+  for (const policy of message.forgotten ?? []) policies.delete(policy);
   for (const policy of message.policies) policies.set(policy.policy, policy);
   return {
     ...model,

@@ -9,13 +9,16 @@ export function stateAfter(state: SystemState | undefined, message: LiveMessage)
     return { ...message.state, policies: merged(lost, message.state.policies) };
   }
   if (state === undefined) return undefined;
-  const { at, totals, policies, alerts, gaps, absent } = message;
+  const { at, totals, policies, forgotten = [], alerts, gaps, absent } = message;
   const { absent: _, ...before } = state;
   return {
     ...before,
     at,
     ...totals,
-    policies: merged(state.policies, policies),
+    policies: merged(
+      state.policies.filter(({ policy }) => !forgotten.includes(policy)),
+      policies,
+    ),
     ...(alerts && { alerts }),
     ...(gaps && { gaps }),
     ...(absent && { absent }),

@@ -6,6 +6,7 @@ export {
   Alerts,
   type AlertsSnapshot,
 } from "./alerts.ts";
+export { Forgotten } from "./forgotten.ts";
 export { History } from "./history.ts";
 export { type LiveMessage, type LiveRequest, liveProtocol, type ObservedEvent } from "./live.ts";
 export { type Counted, metricsOf } from "./metrics.ts";

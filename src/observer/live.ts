@@ -31,6 +31,8 @@ export type LiveMessage =
       readonly totals: { readonly events: number; readonly dropped: number };
       /** The policies that changed, whole; every five seconds all that a window still knows, since windows age. */
       readonly policies: readonly PolicyState[];
+      /** The policies that made room for others: nothing more is told of them. Absent where there are none. */
+      readonly forgotten?: readonly string[];
       /** All rules for alerts, whole; absent where the observer has none. */
       readonly alerts?: readonly AlertReport[];
       /** Where the windows miss something, as in the state; absent where they miss nothing. */

@@ -144,6 +144,11 @@ export class Observer {
     return [...this.#policies.keys()];
   }
 
+  /** Whether a policy is told apart. */
+  knows(policy: string): boolean {
+    return this.#policies.has(policy);
+  }
+
   /** When anybody last told of anything, 0 for never. */
   get lastEventAt(): number {
     let last = 0;

@@ -1,5 +1,13 @@
 import type { AlertReport } from "./alerts.ts";
-import { mergedAlerts, mergedGaps, mergedOthers, mergedState, type ObserverPart, summed } from "./shards.ts";
+import {
+  mergedAlerts,
+  mergedGaps,
+  mergedOthers,
+  mergedState,
+  type ObserverPart,
+  shardOf,
+  summed,
+} from "./shards.ts";
 import {
   type AbsentShards,
   type Gap,
@@ -22,6 +30,8 @@ interface Told {
 export class ToldParts {
   readonly #of: number;
   readonly #told = new Map<number, Told>();
+  /** The policies that a shard knew which does not answer any more. */
+  readonly #lost = new Map<number, readonly string[]>();
   /** When each shard told last, also of those that do not answer any more. */
   readonly #heardAt = new Map<number, number>();
 
@@ -30,17 +40,38 @@ export class ToldParts {
     this.#of = of;
   }
 
-  /** Takes what a shard told at `now`: all of what it counts, and those of its policies that changed. */
-  keep(shard: number, { policies, ...part }: ObserverPart, now: number): void {
+  /** Takes what a shard told at `now`: all of what it counts, those of its policies that changed, and those it has no more. */
+  keep(
+    shard: number,
+    { policies, ...part }: ObserverPart,
+    now: number,
+    forgotten: readonly string[] = [],
+  ): void {
     const all = this.#told.get(shard)?.policies ?? new Map<string, PolicyState>();
+    for (const policy of forgotten) all.delete(policy);
     for (const state of policies) all.set(state.policy, state);
     this.#told.set(shard, { part, policies: all, at: now });
     this.#heardAt.set(shard, now);
   }
 
+  /** Takes all that a shard knows. @returns the policies that it knew before, and does no more */
+  keepAll(shard: number, part: ObserverPart, now: number): readonly string[] {
+    const before = this.#namesOf(shard);
+    this.#told.delete(shard);
+    this.#lost.delete(shard);
+    this.keep(shard, part, now);
+    return before.filter((policy) => !this.knows(policy));
+  }
+
   /** A shard did not answer: what it knows is unknown from now on. */
   lose(shard: number): void {
+    this.#lost.set(shard, this.#namesOf(shard));
     this.#told.delete(shard);
+  }
+
+  /** Whether a shard told of a policy. */
+  knows(policy: string): boolean {
+    return this.#told.get(shardOf(policy, this.#of))?.policies.has(policy) === true;
   }
 
   has(shard: number): boolean {
@@ -98,6 +129,10 @@ export class ToldParts {
   /** @param own what the parent's own rules found */
   alerts(own: readonly AlertReport[] = []): readonly AlertReport[] {
     return mergedAlerts([...this.#parts.map(({ part }) => part.alerts ?? []), own]);
+  }
+
+  #namesOf(shard: number): readonly string[] {
+    return [...(this.#told.get(shard)?.policies.keys() ?? this.#lost.get(shard) ?? [])];
   }
 
   get #parts(): Told[] {

@@ -294,6 +294,17 @@ describe("model", () => {
     expect([model.skew, model.receivedAt, model.skipped]).toEqual([500, 5_500, 4]);
   });
 
+  it("forgets a policy that made room for others, and knows it again when it is told of", () => {
+    const both = received(received(emptyModel, snapshot, 4_000), delta, 5_500);
+    const without = received(
+      both,
+      { ...delta, policies: [policy("c")], forgotten: ["a", "never known"] },
+      6_000,
+    );
+    expect([...without.policies.keys()]).toEqual(["b", "c"]);
+    expect([...received(without, delta, 6_500).policies.keys()].toSorted()).toEqual(["a", "b", "c"]);
+  });
+
   it("skips a message that it does not know", () => {
     expect(received(emptyModel, { type: "newer" } as unknown as LiveMessage, 1)).toBe(emptyModel);
   });

@@ -105,6 +105,28 @@ describe("several observers", () => {
     expect(told.overdue(start + 900_001)).toEqual([]);
   });
 
+  it("forget a policy that made room for another, and tell which one has no more that did not answer meanwhile", () => {
+    const told = new ToldParts(1);
+    const part = (...names: string[]): ObserverPart => {
+      const observer = new Observer(start);
+      const source = { id: "abcdef", kind: "page" };
+      const events = names.map((policy) => ({ type: "cache.missed", policy, at: start }) as PolicyEvent);
+      observer.fold({ source, sentAt: start, dropped: 0, events }, start);
+      return partOf(observer, start);
+    };
+    const names = () => told.states(start).map(({ policy }) => policy);
+    expect(told.keepAll(0, part("a", "b", "c"), start)).toEqual([]);
+    told.keep(0, part("d"), start, ["a", "never known"]);
+    expect([names(), told.knows("a"), told.knows("d")]).toEqual([["b", "c", "d"], false, true]);
+    // One that was forgotten and came again.
+    told.keep(0, part("b"), start, ["b"]);
+    expect(names()).toEqual(["c", "d", "b"]);
+    told.lose(0);
+    expect([names(), told.knows("b")]).toEqual([[], false]);
+    expect(told.keepAll(0, part("b", "e"), start)).toEqual(["c", "d"]);
+    expect(names()).toEqual(["b", "e"]);
+  });
+
   it("share out names evenly", () => {
     const counts = [0, 0, 0, 0];
     for (let name = 0; name < 4_000; name++) {

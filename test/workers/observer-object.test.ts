@@ -93,6 +93,32 @@ describe.concurrent("ObserverObject", () => {
     expect(policies.find(({ policy }) => policy === "(other)")?.windows["15m"].requests).toBe(100);
   });
 
+  it("tells viewers, also those who come back, which policies made room for others", async () => {
+    const observer = fresh();
+    const { messages } = await watch(observer);
+    await vi.waitFor(() => expect(messages).toHaveLength(1), { timeout: 10_000 });
+    const place = messages[0]?.place;
+    await runInDurableObject(observer, (object) => {
+      const later = Date.now() + 901_000;
+      const names = Array.from({ length: 500 }, (_, number) => `policy ${number}`);
+      (object as ObserverObject).ingest(batch(names));
+      const clock = vi.spyOn(Date, "now").mockReturnValue(later);
+      (object as ObserverObject).ingest(batch(["policy 0", "newer", "newest"]));
+      clock.mockRestore();
+    });
+    const forgotten = ["policy 1", "policy 2"];
+    await vi.waitFor(() => expect(messages.at(-1)).toMatchObject({ type: "delta", forgotten }), {
+      timeout: 10_000,
+    });
+    const again = await watch(observer, place);
+    await vi.waitFor(() => expect(again.messages[0]).toMatchObject({ type: "delta", forgotten }), {
+      timeout: 10_000,
+    });
+    const later = await watch(observer, messages.at(-1)?.place);
+    await vi.waitFor(() => expect(later.messages[0]?.type).toBe("delta"), { timeout: 10_000 });
+    expect(later.messages[0]).not.toHaveProperty("forgotten");
+  });
+
   it("stores a policy of the most varied latencies, and those behind it", { timeout: 20_000 }, async () => {
     const observer = fresh();
     // The worst that ingest can bring: in every slot of the longest window nearly every bucket.

@@ -1,6 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { otherPolicies, shardOf } from "ninelives/observer";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Shards } from "../../workers/objects/shards.ts";
 import { readShards } from "../../workers/observers.ts";
 import { counted, names, send, sharded, shards, until, watch } from "./sharded-observer.ts";
@@ -42,6 +42,41 @@ describe.concurrent("an observer of several shards", { timeout: 30_000 }, () => 
     expect((await home("policy 4").getPolicyState("policy 4"))?.policy).toBe("policy 4");
     expect(await home("policy 4").getErrorRate("policy 4", "5m")).toBe(0);
     expect(await home("policy 4").getCircuitState("policy 4")).toBe("closed");
+  });
+
+  it("tells viewers which policies of a shard made room for others", async () => {
+    const observed = await sharded();
+    const { messages } = await watch(observed);
+    await until(() => expect(messages).toHaveLength(1));
+    const its = names(2_000).filter((name) => shardOf(name, shards) === 0);
+    const [first, newer] = [its[0] as string, its[500] as string];
+    await runInDurableObject(observed.shard(0), (object) => {
+      const later = Date.now() + 901_000;
+      const ingest = (policies: readonly string[]): void => {
+        const at = Date.now();
+        const event = { type: "cache.missed", at } as const;
+        const events = policies.map((policy) => ({ ...event, policy }));
+        object.ingest({
+          version: 1,
+          source: { id: "abcdef", kind: "page" },
+          sentAt: at,
+          dropped: 0,
+          events,
+        });
+      };
+      ingest(its.slice(0, 500));
+      const clock = vi.spyOn(Date, "now").mockReturnValue(later);
+      ingest([newer]);
+      clock.mockRestore();
+    });
+    await until(() =>
+      expect(messages).toContainEqual(expect.objectContaining({ type: "delta", forgotten: [first] })),
+    );
+    const states = messages.flatMap((message) => (message.type === "delta" ? message.policies : []));
+    expect(states.map(({ policy }) => policy)).toContain(newer);
+    expect(await observed.state()).toMatchObject({
+      policies: expect.toSatisfy(({ length }) => length === 500),
+    });
   });
 
   it("has the metrics of all", async () => {

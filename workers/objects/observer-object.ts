@@ -214,7 +214,8 @@ export class ObserverObject extends DurableObject<unknown> {
     this.#viewers.tell(this.#delta(before, policies, now), before, since);
     if (this.#parent.watches) {
       const { events: recent, skipped } = this.#history.between(before, this.#told);
-      this.ctx.waitUntil(this.#parent.tell({ ...this.#part(policies), recent, skipped }));
+      const forgotten = this.#stored.forgottenSince(before);
+      this.ctx.waitUntil(this.#parent.tell({ ...this.#part(policies), recent, skipped, ...forgotten }));
     }
     if (now - this.#observer.lastEventAt <= longestWindow) this.#updateIn(signEvery);
     else if (this.#viewers.streams > 0) this.#updateIn(quietEvery);
@@ -265,6 +266,7 @@ export class ObserverObject extends DurableObject<unknown> {
       policies,
       ...this.#alerts(),
       ...(gaps.length > 0 && { gaps }),
+      ...this.#stored.forgottenSince(from),
       ...this.#history.between(from, this.#told),
     };
   }

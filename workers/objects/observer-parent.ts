@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { CircuitState } from "ninelives";
 import {
   type CountedPart,
+  Forgotten,
   History,
   type LiveMessage,
   mergedCounts,
@@ -40,6 +41,7 @@ type LiveDelta = Extract<LiveMessage, { readonly type: "delta" }>;
  */
 export class ObserverParent extends DurableObject<ParentBindings> {
   #history = new History(crypto.randomUUID());
+  #forgotten = new Forgotten();
   readonly #viewers: Viewers;
   readonly #shards: Shards;
   /** Looks at the policies that no shard tells apart; each shard looks at its own. */
@@ -148,7 +150,7 @@ export class ObserverParent extends DurableObject<ParentBindings> {
   }
 
   /** A shard tells what changed. @returns whether it is to tell more: nobody may look on any more */
-  async tell({ shard, recent, skipped, ...part }: ShardNews): Promise<boolean> {
+  async tell({ shard, recent, skipped, forgotten = [], ...part }: ShardNews): Promise<boolean> {
     if (this.#viewers.size === 0 && this.#arriving === 0) {
       this.#told = undefined;
       return false;
@@ -168,8 +170,8 @@ export class ObserverParent extends DurableObject<ParentBindings> {
     // One that did not answer is back: what it knows beside these news is asked for, with them.
     if (!before.has(shard)) await this.#askAgain(before, [shard]);
     else {
-      before.keep(shard, part, Date.now());
-      this.#hear(part, recent);
+      before.keep(shard, part, Date.now(), forgotten);
+      this.#hear(part, recent, forgotten);
       this.#skipped += skipped;
     }
     this.#updateSoon();
@@ -191,6 +193,7 @@ export class ObserverParent extends DurableObject<ParentBindings> {
     for (const [shard, { part }] of parts) told.keep(shard, part, Date.now());
     // What happened while nobody looked on was not told: places of before mean nothing any more.
     this.#history = new History(crypto.randomUUID());
+    this.#forgotten = new Forgotten();
     this.#history.add(newest(parts.flatMap(([, { recent }]) => recent)));
     this.#toldEvents = this.#history.end;
     this.#skipped = 0;
@@ -205,10 +208,11 @@ export class ObserverParent extends DurableObject<ParentBindings> {
     for (const shard of shards) if (!parts.some(([answered]) => answered === shard)) told.lose(shard);
     for (const [shard, { part, recent }] of parts) {
       const heardAt = told.heardAt(shard);
-      told.keep(shard, part, Date.now());
+      const forgotten = told.keepAll(shard, part, Date.now());
       this.#hear(
         part,
         recent.filter(({ at }) => at > heardAt),
+        forgotten,
       );
     }
   }
@@ -230,7 +234,12 @@ export class ObserverParent extends DurableObject<ParentBindings> {
     return mergedOthers(parts, Math.min(...parts.map(({ since }) => since)), Date.now());
   }
 
-  #hear({ policies, others }: ObserverPart, recent: readonly ObservedEvent[]): void {
+  #hear(
+    { policies, others }: ObserverPart,
+    recent: readonly ObservedEvent[],
+    forgotten: readonly string[],
+  ): void {
+    this.#forgotten.add(forgotten, this.#toldEvents);
     for (const { policy } of policies) this.#untold.add(policy);
     if (others !== null) this.#untold.add(otherPolicies);
     this.#history.add(recent);
@@ -307,6 +316,7 @@ export class ObserverParent extends DurableObject<ParentBindings> {
       ...(alerts.length > 0 && { alerts }),
       ...(gaps.length > 0 && { gaps }),
       ...(absent !== undefined && { absent }),
+      ...this.#forgotten.since(from, (policy) => told.knows(policy)),
       ...this.#history.between(from, this.#toldEvents),
     };
   }

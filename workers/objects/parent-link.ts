@@ -6,6 +6,8 @@ export interface ShardNews extends ObserverPart {
   readonly shard: number;
   readonly recent: readonly ObservedEvent[];
   readonly skipped: number;
+  /** The policies that made room for others; absent where there are none. */
+  readonly forgotten?: readonly string[];
 }
 
 /** What the objects of a sharded observer find in their environment. */
@@ -30,6 +32,7 @@ export class ParentLink {
   #watch: Watch | undefined;
   /** Events that the parent did not take. */
   #missed = 0;
+  #forgotten: readonly string[] = [];
 
   constructor({ storage, id }: DurableObjectState, { OBSERVER_PARENT }: ShardBindings) {
     this.#kv = storage.kv;
@@ -68,15 +71,18 @@ export class ParentLink {
     if (this.#watch === undefined || this.#parents === undefined) return;
     const { parent, shard } = this.#watch;
     const skipped = news.skipped + this.#missed;
+    const forgotten = [...this.#forgotten, ...(news.forgotten ?? [])];
     this.#missed = 0;
+    this.#forgotten = [];
     try {
       // A new stub for each: one that has failed goes on failing.
       const stub = this.#parents.get(this.#parents.idFromString(parent));
-      if (await stub.tell({ ...news, shard, skipped })) return;
+      if (await stub.tell({ ...news, shard, skipped, forgotten })) return;
       this.#watch = undefined;
       this.#kv.delete("watch");
     } catch (error) {
       this.#missed += skipped + news.recent.length;
+      this.#forgotten = forgotten;
       console.warn("the observer's parent was not told", error);
     }
   }

@@ -1,4 +1,5 @@
 import {
+  Forgotten,
   type Gap,
   History,
   type ObservedEvent,
@@ -20,6 +21,7 @@ const longestWindow = 900_000;
 export class StoredObserver {
   readonly observer: Observer;
   readonly history = new History(crypto.randomUUID());
+  readonly #forgotten = new Forgotten();
   readonly #kv: SyncKvStorage;
   readonly #gaps: readonly Gap[];
   readonly #unstored = new Set<string>();
@@ -40,9 +42,11 @@ export class StoredObserver {
 
   /** Takes over a batch that nobody else holds, and gives the names of the policies of its events. */
   take(batch: EventBatch, now: number): ReadonlySet<string> {
+    const [before, { end }] = [this.observer.forgotten.length, this.history];
     const events = this.observer.take(batch, now);
     const policies = new Set(events.map(({ policy }) => policy));
     this.#took(policies, events, events.length, now);
+    this.#forgotten.add(this.observer.forgotten.slice(before), end);
     return policies;
   }
 
@@ -56,9 +60,16 @@ export class StoredObserver {
     this.#tellings.add(id);
     if (this.#tellings.size > mostTellings)
       this.#tellings.delete(this.#tellings.values().next().value as string);
+    const [before, { end }] = [this.observer.forgotten.length, this.history];
     const { policies, recent } = this.observer.merge(part, now);
     this.#took(policies, recent, part.events, now);
+    this.#forgotten.add(this.observer.forgotten.slice(before), end);
     return policies;
+  }
+
+  /** What one is to forget who knows the events up to a number. */
+  forgottenSince(number: number): { readonly forgotten?: readonly string[] } {
+    return this.#forgotten.since(number, (policy) => this.observer.knows(policy));
   }
 
   #took(policies: ReadonlySet<string>, last: readonly ObservedEvent[], count: number, now: number): void {
@@ -84,9 +95,12 @@ export class StoredObserver {
     const { events, dropped } = this.observer;
     this.#kv.put("counted", { events, dropped });
     this.#kv.put("recent", this.history.snapshot());
-    for (const policy of this.#unstored) this.#kv.put(`policy:${policy}`, this.observer.snapshot(policy));
-    this.#unstored.clear();
     for (const policy of this.observer.forgotten.splice(0)) this.#kv.delete(`policy:${policy}`);
+    for (const policy of this.#unstored) {
+      const snapshot = this.observer.snapshot(policy);
+      if (snapshot !== undefined) this.#kv.put(`policy:${policy}`, snapshot);
+    }
+    this.#unstored.clear();
     this.#kv.delete("unstored-since");
   }
 }

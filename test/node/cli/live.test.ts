@@ -348,6 +348,25 @@ describe("top", () => {
     await ends;
   });
 
+  it("forgets a policy that made room for others", async () => {
+    const { stage, feed, shown } = streaming();
+    const ends = stage.run("top", "--json");
+    const first = await feed(0);
+    first.tell(told);
+    first.tell({ ...delta("b", []), forgotten: ["stock"] } as LiveMessage);
+    await shown('"at":1000,');
+    stage.interrupt();
+    await ends;
+    const states = stage.out
+      .trim()
+      .split("\n")
+      .map((line): SystemState => JSON.parse(line));
+    expect(states.map(({ policies }) => policies.map(({ policy }) => policy))).toEqual([
+      ["prices", "stock"],
+      ["prices"],
+    ]);
+  });
+
   it("sorts by another column", async () => {
     const { stage, feed } = streaming();
     const ends = stage.run("top", "--sort", "p99", "--once");
