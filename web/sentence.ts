@@ -115,6 +115,12 @@ export function sentence(event: ObservedEvent): string {
       return `${event.policy} found ${event.members} members: ${event.added} came, ${event.removed} went`;
     case "discovery.failed":
       return `${event.policy} could not look for members, and keeps the ${event.members} it had: ${because(event.kind)}`;
+    case "member.ejected":
+      return `${event.policy} leaves ${event.member} out for ${latency(event.outFor)}, ${event.reason === "failures" ? "which kept failing" : "which failed more than the others"}`;
+    case "member.unhealthy":
+      return `${event.policy} leaves ${event.member} out, whose health checks fail`;
+    case "member.healthy":
+      return `${event.policy} takes ${event.member} in again, whose health checks succeed`;
     case "document.applied":
       return `${event.policy} goes by version ${event.version} of its ${event.document ?? "document"}`;
     case "document.refused":

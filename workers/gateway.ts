@@ -195,7 +195,7 @@ export class Gateway {
       if (check === undefined || group === undefined) continue;
       if (now - (this.#checkedAt.get(name) ?? -Infinity) < check.every) continue;
       this.#checkedAt.set(name, now);
-      waitUntil(checkReplicas(name, check.path, group));
+      waitUntil(checkReplicas(name, check.path, group, upstream.quiet ? undefined : this.#heard));
     }
   }
 

@@ -1,5 +1,6 @@
-import { type Adaptive, type AnyPolicy, environment, identity } from "ninelives";
+import { type Adaptive, type AnyPolicy, type EventSink, environment, identity } from "ninelives";
 import { classifyHttp } from "ninelives/fetch";
+import { filtered } from "ninelives/telemetry";
 import {
   type Discovery,
   discoveredGroup,
@@ -78,9 +79,16 @@ function registered(
   return async () => foundIn(await registry.getByName(service).members(), allowed);
 }
 
-/** Asks each replica whether it is well. Never rejects. */
-export async function checkReplicas(name: string, path: string, replicas: Replicas): Promise<void> {
+/** Asks each replica whether it is well. Never rejects. @param sink hears of who is not, and of who is again */
+export async function checkReplicas(
+  name: string,
+  path: string,
+  replicas: Replicas,
+  sink: EventSink | undefined,
+): Promise<void> {
   const call: Sending = { input: new URL(`http://${name}.upstream${path}`), init: {}, sent: [] };
-  const judged = environment({ classify: classifyHttp });
+  // A check is no call of anybody's.
+  const own = sink && filtered(({ type }) => type.startsWith("member."), sink);
+  const judged = environment({ name, classify: classifyHttp, ...(own && { sink: own }) });
   await judged.execute((context) => replicas.check(call, context)).catch(() => {});
 }

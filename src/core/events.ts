@@ -152,6 +152,16 @@ export interface EventDetails {
   "discovery.changed": { readonly members: number; readonly added: number; readonly removed: number };
   /** Nobody could be found: the members that there were, so many, stay until somebody looks again after `retryIn` milliseconds. */
   "discovery.failed": { readonly kind: string; readonly members: number; readonly retryIn: number };
+  /** A member of a group is left out for `outFor` milliseconds, since it failed too often in a row or far more often than others. */
+  "member.ejected": {
+    readonly member: string;
+    readonly outFor: number;
+    readonly reason: "failures" | "success-rate";
+  };
+  /** The health checks of a member failed too often in a row: it is left out until one succeeds. */
+  "member.unhealthy": { readonly member: string };
+  /** They succeed again, and the member is taken in. */
+  "member.healthy": { readonly member: string };
   /** A version of a policy's document is in force here; with `document` that of another one beside it: `weights`, `settings`. */
   "document.applied": { readonly version: number; readonly document?: string };
   /** A version of a policy's document cannot be put in force here, and why not: the one before stays. */

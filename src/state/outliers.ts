@@ -74,8 +74,12 @@ export class Outliers {
     return now - this.#comparedAt >= every;
   }
 
-  /** Leaves out the hosts whose success rate is far below that of the others, and counts anew. */
-  compare(now: number, limits: ComparisonLimits): void {
+  /**
+   * Leaves out the hosts whose success rate is far below that of the others, and counts anew.
+   *
+   * @returns those that are out from now on, and for how many milliseconds
+   */
+  compare(now: number, limits: ComparisonLimits): ReadonlyMap<Outlier, number> {
     this.#comparedAt = now;
     const judged = [...this.#hosts].filter((host) => host.calls >= limits.calls && !host.isOut(now));
     const rates = judged.map(({ calls, failed }) => 1 - failed / calls);
@@ -83,14 +87,18 @@ export class Outliers {
     const deviation = Math.sqrt(meanOf(rates.map((rate) => (rate - mean) ** 2)));
     // By a hair, so that what the sums are off by leaves out none of those that are all alike.
     const least = mean - limits.deviations * deviation - 1e-9;
+    const ejected = new Map<Outlier, number>();
     if (judged.length >= limits.hosts) {
-      for (const [index, host] of judged.entries())
-        if ((rates[index] as number) < least) this.#eject(host, now, limits);
+      for (const [index, host] of judged.entries()) {
+        const outFor = (rates[index] as number) < least ? this.#eject(host, now, limits) : 0;
+        if (outFor > 0) ejected.set(host, outFor);
+      }
     }
     for (const host of this.#hosts) {
       host.calls = 0;
       host.failed = 0;
     }
+    return ejected;
   }
 
   /**

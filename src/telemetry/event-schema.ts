@@ -145,6 +145,9 @@ const fields: { readonly [T in EventType]: Readonly<Record<string, Field>> } = {
   "fallback.used": { kind: label },
   "discovery.changed": { members: count, added: count, removed: count },
   "discovery.failed": { kind: label, members: count, retryIn: duration },
+  "member.ejected": { member: label, outFor: duration, reason: label },
+  "member.unhealthy": { member: label },
+  "member.healthy": { member: label },
   "document.applied": { version: ordinal, document: optional(label) },
   "document.refused": { version: ordinal, reason: text(300), document: optional(label) },
   "span.ended": {

@@ -27,6 +27,8 @@ const known: { readonly [T in EventType]?: Severity } = {
   "timeout.occurred": "warn",
   "fallback.used": "warn",
   "discovery.failed": "warn",
+  "member.ejected": "warn",
+  "member.unhealthy": "warn",
   "document.refused": "error",
 };
 

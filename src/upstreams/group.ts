@@ -138,18 +138,26 @@ export function group<Req, Res>(options: GroupOptions<Req, Res>): Group<Req, Res
     const now = context.environment.clock.now();
     if (failed === undefined) return;
     if (!failed) outliers.succeed(member.outlier, now);
-    else
-      outliers.fail(member.outlier, now, {
+    else {
+      const outFor = outliers.fail(member.outlier, now, {
         failures: read.consecutiveFailures(context),
         ...ejection(context),
       });
+      if (outFor > 0)
+        context.emit({ type: "member.ejected", member: member.name, outFor, reason: "failures" });
+    }
     if (!outliers.isDue(now, read.compareEvery(context))) return;
-    outliers.compare(now, {
+    const ejected = outliers.compare(now, {
       hosts: read.comparedMembers(context),
       calls: read.comparedCalls(context),
       deviations: read.deviations(context),
       ...ejection(context),
     });
+    for (const { name, outlier } of current) {
+      const outFor = ejected.get(outlier);
+      if (outFor !== undefined)
+        context.emit({ type: "member.ejected", member: name, outFor, reason: "success-rate" });
+    }
   }
 
   async function group(request: Req, context: Context): Promise<Res> {
@@ -184,7 +192,9 @@ export function group<Req, Res>(options: GroupOptions<Req, Res>): Group<Req, Res
           if (context.aborted) return;
         }
         const turned = member.health.record(ok, read.unhealthyAfter(context), read.healthyAfter(context));
-        if (turned && ok) member.wellSince = environment.clock.now();
+        if (!turned) return;
+        if (ok) member.wellSince = environment.clock.now();
+        context.emit({ type: ok ? "member.healthy" : "member.unhealthy", member: member.name });
       }),
     );
   }

@@ -54,9 +54,11 @@ describe("Outliers", () => {
         }
       }
       expect([outliers.isDue(9_999, 10_000), outliers.isDue(10_000, 10_000)]).toEqual([false, true]);
-      outliers.compare(10_000, { ...limits, ...more });
+      const ejected = outliers.compare(10_000, { ...limits, ...more });
       expect(outliers.isDue(19_999, 10_000)).toBe(false);
-      return { outliers, all, out: out(10_000).flatMap((isOut, index) => (isOut ? [index] : [])) };
+      const isOut = out(10_000).flatMap((each, index) => (each ? [index] : []));
+      expect([...ejected]).toEqual(isOut.map((index) => [all[index], 30_000]));
+      return { outliers, all, out: isOut };
     };
     const all = (count: number, each: number): number[] => Array(count).fill(each);
 

@@ -33,11 +33,17 @@ function setting({ members = { a: {}, b: {} }, options = {}, policy = identity }
     }),
     ...options,
   });
+  const events: object[] = [];
   const surroundings = environment({
     clock,
+    sink: {
+      emit: (event) => {
+        if (event.type.startsWith("member.")) events.push(event);
+      },
+    },
     random: seededRandom(7),
     classify: (outcome) => {
-      const failed = "error" in outcome || (outcome.value as Reply).status >= 500;
+      const failed = "error" in outcome || ((outcome.value as Reply | undefined)?.status ?? 200) >= 500;
       return failed ? { kind: "failure", retryable: true } : { kind: "success", retryable: false };
     },
   });
@@ -63,7 +69,7 @@ function setting({ members = { a: {}, b: {} }, options = {}, policy = identity }
     for (const [name, answer] of Object.entries(answers)) origin(name).last.succeed(answer);
     return checked;
   };
-  return { clock, group: made, call, origin, states, seen, calls, probe };
+  return { clock, group: made, call, origin, states, seen, calls, probe, events };
 }
 
 describe("group", () => {
@@ -232,9 +238,12 @@ describe("group", () => {
   });
 
   it("leaves a member out after five failures in a row, and takes it in again after 30 s", async () => {
-    const { clock, calls, seen, states } = setting();
+    const { clock, calls, seen, states, events } = setting();
     const broken = (name: string) => (name === "a" ? bad : ok);
     await calls(40, broken);
+    expect(events).toMatchObject([
+      { type: "member.ejected", member: "a", outFor: 30_000, reason: "failures" },
+    ]);
     expect(seen().a).toBe(5);
     expect(states()).toEqual({ a: "ejected", b: "in" });
     await clock.advance(30_000);
@@ -245,7 +254,7 @@ describe("group", () => {
 
   it("leaves out one that fails far more often than the others, though never five times in a row", async () => {
     const members = Object.fromEntries(["a", "b", "c", "d", "e"].map((name) => [name, {}]));
-    const { calls, states, clock } = setting({ members });
+    const { calls, states, clock, events } = setting({ members });
     let count = 0;
     const unlucky = (name: string) => (name === "c" && ++count % 3 !== 0 ? bad : ok);
     await calls(900, unlucky);
@@ -253,6 +262,9 @@ describe("group", () => {
     await clock.advance(10_000);
     await calls(1);
     expect(states()).toEqual({ a: "in", b: "in", c: "ejected", d: "in", e: "in" });
+    expect(events).toMatchObject([
+      { type: "member.ejected", member: "c", outFor: 30_000, reason: "success-rate" },
+    ]);
   });
 
   it("tries all when none is left", async () => {
@@ -329,7 +341,7 @@ describe("group", () => {
   });
 
   it("checks each member when it is asked to, and leaves out what fails three times", async () => {
-    const { calls, seen, states, probe } = setting();
+    const { calls, seen, states, probe, events } = setting();
     for (let round = 0; round < 3; round++) {
       expect(states()).toEqual({ a: "in", b: "in" });
       await probe({ a: bad, b: ok });
@@ -340,6 +352,10 @@ describe("group", () => {
     expect(seen().a).toBe(a);
     await probe({ a: ok, b: ok });
     expect(states()).toEqual({ a: "in", b: "in" });
+    expect(events).toMatchObject([
+      { type: "member.unhealthy", member: "a" },
+      { type: "member.healthy", member: "a" },
+    ]);
   });
 
   it("takes no answer within a second for a check that failed, but learns nothing when it is given up", async () => {

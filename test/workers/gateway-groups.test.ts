@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { gatewayOf } from "../../workers/gateway.ts";
 import { testWorker } from "./test-worker.ts";
 
 /** A Worker with one upstream of several replicas, each a binding that the test plays. */
@@ -124,6 +125,38 @@ describe("gateway to a group", () => {
     await vi.waitFor(() => {
       expect(seen.filter(([, path]) => path === "/healthz").map(([name]) => name)).toEqual(["eu", "us"]);
     });
+  });
+
+  it("tells which of its members are ill, and which are well again", async () => {
+    let ill = true;
+    const { fetch, env } = await replicated(
+      { eu: fine, us: () => (ill ? broken() : fine()) },
+      { check: { path: "/healthz", every: "1s" }, group: { unhealthyAfter: 1, consecutiveFailures: 1_000 } },
+    );
+    const told = vi.spyOn(gatewayOf(env).sink, "emit");
+    const events = () => told.mock.calls.map(([event]) => event);
+    const types = () => events().filter(({ type }) => type.startsWith("member."));
+    const now = vi.spyOn(Date, "now");
+    let at = Date.now();
+    const until = async (count: number) => {
+      at += 1_500;
+      now.mockReturnValue(at);
+      await fetch("/gateway/prices/");
+      await vi.waitFor(() => expect(types()).toHaveLength(count));
+    };
+    try {
+      await until(1);
+      ill = false;
+      await until(2);
+      expect(types()).toMatchObject([
+        { type: "member.unhealthy", policy: "prices", member: "us" },
+        { type: "member.healthy", policy: "prices", member: "us" },
+      ]);
+      // A check is nobody's call.
+      expect(events().filter(({ type }) => type.startsWith("request."))).toHaveLength(2);
+    } finally {
+      now.mockRestore();
+    }
   });
 
   it("checks it again when it is due, and no sooner", async () => {
