@@ -250,7 +250,7 @@ describe("batch", () => {
   it("sends nothing that the collector would reject for a long or an empty name", async () => {
     const { clock, collector, sink } = stage({ maximumSize: 2 });
     const named = (name: string) => compose(environment({ name, sink }), identity);
-    for (const name of ["", "x".repeat(101)]) {
+    for (const name of ["", "x".repeat(151)]) {
       const failure = Object.assign(new Error("no"), { name });
       await named(name)
         .execute(() => Promise.reject(failure), { key: name })
@@ -259,7 +259,7 @@ describe("batch", () => {
     await clock.advance(0);
     const { batch: read, rejected } = readBatch(JSON.parse(JSON.stringify(collector.last.request)));
     expect(rejected).toEqual([]);
-    const cut = `${"x".repeat(99)}…`;
+    const cut = `${"x".repeat(149)}…`;
     expect(read.events).toMatchObject([
       { policy: "(none)", kind: "(none)" },
       { policy: cut, kind: cut, key: cut },

@@ -5,7 +5,7 @@ import { mendEvent, readEvent } from "../../src/telemetry/event-schema.ts";
 
 const stamp = { policy: "prices", at: 900 };
 const failed: PolicyEvent = { ...stamp, type: "request.failed", duration: 5, attempts: 1, kind: "Error" };
-const long = "x".repeat(150);
+const long = "x".repeat(200);
 
 describe("mendEvent", () => {
   it("gives a good event back as it is, and one of a type that it does not know", () => {
@@ -16,11 +16,11 @@ describe("mendEvent", () => {
 
   it.each<[string, object, object]>([
     ["the name of an error that is none", { kind: "" }, { kind: "(none)" }],
-    ["a long name of an error", { kind: long }, { kind: `${"x".repeat(99)}…` }],
-    ["a long name of a policy", { policy: long }, { policy: `${"x".repeat(99)}…` }],
+    ["a long name of an error", { kind: long }, { kind: `${"x".repeat(149)}…` }],
+    ["a long name of a policy", { policy: long }, { policy: `${"x".repeat(149)}…` }],
     ["a key that is none", { key: "" }, { key: undefined }],
-    ["a long key", { key: long }, { key: `${"x".repeat(99)}…` }],
-    ["a name that is cut within a character", { key: "😀".repeat(60) }, { key: expect.any(String) }],
+    ["a long key", { key: long }, { key: `${"x".repeat(149)}…` }],
+    ["a name that is cut within a character", { key: "😀".repeat(90) }, { key: expect.any(String) }],
     ["a duration without an end", { duration: Infinity }, { duration: 31_622_400_000 }],
     ["a clock that went back", { duration: -1 }, { duration: 0 }],
     ["more attempts than anybody makes", { attempts: 1e9 }, { attempts: 1_000_000 }],
@@ -34,7 +34,7 @@ describe("mendEvent", () => {
   it("tells of the first hundred circuits that a call went through, by names that fit", () => {
     const call = { circuit: long, state: "closed", result: "failure" } as const;
     const event = mendEvent({ ...failed, circuits: Array.from({ length: 150 }, () => call) } as PolicyEvent);
-    const cut = { ...call, circuit: `${"x".repeat(99)}…` };
+    const cut = { ...call, circuit: `${"x".repeat(149)}…` };
     expect(event).toEqual({ ...failed, circuits: Array.from({ length: 100 }, () => cut) });
     expect(readEvent(event)).toEqual(event);
   });
