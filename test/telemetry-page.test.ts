@@ -96,6 +96,17 @@ describe("docs/OPERATIONS.md", () => {
     ]);
   });
 
+  it.each([
+    ["batches that wait for the observer in an isolate", "workers/telling.ts", "mostUntold"],
+    ["batches that an isolate keeps for each of `EXPORTS`", "workers/collector.ts", "mostUnexported"],
+    ["policies told apart, by a shard of the observer", "src/observer/observer.ts", "mostPolicies"],
+    ["a batch", "src/telemetry/batch-format.ts", "largestBatch"],
+  ])("has the capacity of the code: %s", (what, file, name) => {
+    const [, limit = ""] = new RegExp(`const ${name} = ([\\d_]+);`).exec(read(file)) ?? [];
+    const row = operations.split("\n").find((line) => line.startsWith(`| ${what} |`));
+    expect(row).toMatch(new RegExp(`\\| ${Number(limit.replaceAll("_", "")).toLocaleString("en")}\\b`));
+  });
+
   it("lists what the Worker can be configured with", () => {
     const texts = [...read("workers/env.ts").matchAll(/readonly ([A-Z_]+)\??: string;/g)].map(
       ([, name]) => name,

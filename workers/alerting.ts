@@ -1,7 +1,16 @@
-import { circuitBreaker, compose, type Policy, retry, type Service, timeout, type Wrapped } from "ninelives";
+import {
+  circuitBreaker,
+  compose,
+  environment,
+  type Policy,
+  retry,
+  type Service,
+  timeout,
+  type Wrapped,
+} from "ninelives";
 import { type AlertNotice, type AlertRule, type CheckedRule, checkRules } from "ninelives/observer";
-import { DeliveryError } from "ninelives/telemetry";
-import { json, text, texts } from "./configured.ts";
+import { classifyDelivery, DeliveryError } from "ninelives/telemetry";
+import { json, only, text, texts } from "./configured.ts";
 
 /** What `ALERTS` says: when somebody should know, and where to tell them. */
 export interface Alerting {
@@ -18,17 +27,17 @@ export interface Alerting {
  */
 export function readAlerts(configured: string | undefined): Alerting {
   if (configured === undefined || configured.trim() === "") return { rules: [], notify: undefined };
-  const { rules, webhook, ...unknown } = only(json(configured, "ALERTS"), "ALERTS");
-  refuseMore(unknown, "ALERTS", ["rules", "webhook"]);
+  const { rules, webhook } = only(json(configured, "ALERTS"), "ALERTS", ["rules", "webhook"]);
   return {
     rules: checkRules(rules as readonly AlertRule[], "ALERTS.rules"),
     notify: webhook === undefined ? undefined : persistent().wrap(readWebhook(webhook)),
   };
 }
 
-/** A webhook that is down is left alone for a while: what it missed is told when it is back. */
+/** A webhook that is down is left alone for a while, or as long as it asks: what it missed is told when it is back. */
 const persistent = (): Policy<AlertNotice, void> =>
   compose(
+    environment({ classify: classifyDelivery }),
     circuitBreaker({ consecutiveFailures: 3, openFor: "30s" }),
     timeout("25s"),
     retry(3),
@@ -37,8 +46,7 @@ const persistent = (): Policy<AlertNotice, void> =>
 
 function readWebhook(webhook: unknown): Service<AlertNotice, void> {
   const at = "ALERTS.webhook";
-  const { url, headers, ...unknown } = only(webhook, at);
-  refuseMore(unknown, at, ["url", "headers"]);
+  const { url, headers } = only(webhook, at, ["url", "headers"]);
   const address = text(url, `${at}.url`);
   if (!URL.canParse(address)) throw new TypeError(`${at}.url must be a URL`);
   const init = {
@@ -50,18 +58,13 @@ function readWebhook(webhook: unknown): Service<AlertNotice, void> {
     // Of `redirect: "error"` workerd knows nothing; one that redirects has not been told.
     const response = await fetch(address, { ...init, body, signal, redirect: "manual" });
     await response.body?.cancel();
-    if (!response.ok) throw new DeliveryError(response.status);
+    if (isForGood(response.status))
+      console.warn(`the webhook refused an alert with ${response.status}`, notice.text);
+    else if (!response.ok) throw DeliveryError.of(response);
   };
 }
 
-function only(value: unknown, option: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  throw new TypeError(`${option} must be an object`);
-}
-
-function refuseMore(unknown: object, option: string, names: readonly string[]): void {
-  const [name] = Object.keys(unknown);
-  if (name !== undefined)
-    throw new TypeError(`${option} has no option ${JSON.stringify(name)}; it has ${names.join(", ")}`);
+/** Whether the same notice would be refused again, while others may be taken: it must not hold them back. */
+function isForGood(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
 }

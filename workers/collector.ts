@@ -3,6 +3,7 @@ import {
   bulkhead,
   type Context,
   compose,
+  type EventSink,
   environment,
   keyed,
   type Policy,
@@ -13,20 +14,19 @@ import {
   type Wrapped,
 } from "ninelives";
 import { inOwnTime } from "ninelives/observer";
-import { classifyDelivery, type EventBatch, type RejectedEvent, readBatchText } from "ninelives/telemetry";
+import { batch, classifyDelivery, type EventBatch, type Receipt, readBatchText } from "ninelives/telemetry";
 import type { Env } from "./env.ts";
 import { readExports } from "./exports.ts";
 import { readShards, tellObserver } from "./observers.ts";
+import { peaksOnly } from "./peaks.ts";
 import { Telling } from "./telling.ts";
 
 /** Batches a second that an isolate takes for one key, where `INGEST_RATE` says nothing else. */
 const usualRate = 200;
 
-/** What became of a batch: what its sender hears. */
-export interface Receipt {
-  readonly accepted: number;
-  readonly rejected: readonly RejectedEvent[];
-}
+/** Batches that an isolate keeps at most for one export, and how many of them are under way at a time. */
+const mostUnexported = 64;
+const exportsAtOnce = 16;
 
 /** What one isolate does with batches: the observer gets them, and whatever else the configuration names. */
 export class Collector {
@@ -38,11 +38,15 @@ export class Collector {
   readonly take: Wrapped<string, Receipt>;
   readonly #exports: readonly Wrapped<EventBatch, unknown>[];
   readonly #telling: Telling;
+  /** What becomes of exports, for the observer alone: an export of it would make more of it. */
+  readonly #heard: EventSink;
 
   constructor(env: Env) {
-    this.#exports = readExports(env).map((deliver) => surviving.wrap(deliver));
     const shards = readShards(env);
     this.#telling = new Telling(shards, (told) => tellObserver(env, shards, told));
+    const deliver = (told: EventBatch): Promise<void> => this.#telling.take(told);
+    this.#heard = peaksOnly(batch({ deliver, source: "worker", waitUntil }));
+    this.#exports = readExports(env).map(({ name, deliver }) => this.#surviving(name).wrap(deliver));
     const rate = rateOf(env.INGEST_RATE);
     const allowed = { limit: 1, per: 1_000 / rate, burst: Math.ceil(2 * rate) };
     this.take = keyed(() => rateLimit(allowed)).wrap((text: string, context) => this.#collect(text, context));
@@ -60,21 +64,23 @@ export class Collector {
     }
   };
 
+  /** What an export survives with, within the 30 s that `waitUntil` grants. One that is slow or down costs the others nothing. */
+  #surviving(name: string): Policy<EventBatch, unknown> {
+    return compose(
+      environment({ name, sink: this.#heard, classify: classifyDelivery }),
+      timeout("25s"),
+      bulkhead({ limit: exportsAtOnce, queue: mostUnexported - exportsAtOnce, maximumWait: "10s" }),
+      retry(3),
+      timeout("8s"),
+    );
+  }
+
   async #collect(text: string, context: Context): Promise<Receipt> {
     const { batch, rejected } = readBatchText(text);
     if (batch.events.length > 0 || batch.dropped > 0) await this.deliver(batch, context);
     return { accepted: batch.events.length, rejected };
   }
 }
-
-/** Within the 30 s that `waitUntil` grants. */
-const surviving: Policy<EventBatch, unknown> = compose(
-  environment({ classify: classifyDelivery }),
-  bulkhead(6),
-  timeout("25s"),
-  retry(3),
-  timeout("8s"),
-);
 
 /** @throws TypeError */
 function rateOf(text: string | undefined): number {

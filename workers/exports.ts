@@ -1,18 +1,24 @@
 import type { Service } from "ninelives";
 import { otherPolicies } from "ninelives/observer";
 import { type Attributes, DeliveryError, type EventBatch, otlp } from "ninelives/telemetry";
-import { json, text, texts } from "./configured.ts";
+import { json, only, text, texts } from "./configured.ts";
 import type { Env } from "./env.ts";
 
 type Deliver = Service<EventBatch, unknown>;
 
-/** Where batches may go on to, as `EXPORTS` names it. */
-interface Export {
-  readonly to: string;
-  readonly url?: unknown;
-  readonly headers?: unknown;
-  readonly resource?: unknown;
-  readonly binding?: unknown;
+/** Where batches go on to. */
+export interface Export {
+  /** What the observer calls it, among the policies. */
+  readonly name: string;
+  readonly deliver: Deliver;
+}
+
+/** What `EXPORTS` says of one. */
+type Chosen = Readonly<Record<string, unknown>>;
+
+interface Kind {
+  readonly options: readonly string[];
+  readonly delivery: (chosen: Chosen, at: string, env: Env) => Deliver;
 }
 
 /** Bytes of a message of a queue: 128 kB, with room for what the platform adds. */
@@ -24,37 +30,49 @@ const mostPoints = 25;
 const staying: typeof fetch = (url: RequestInfo | URL, init?: RequestInit) =>
   fetch(url, { ...init, redirect: "manual" });
 
-const kinds: Readonly<Record<string, (chosen: Export, at: string, env: Env) => Deliver>> = {
-  otlp: ({ url, headers, resource }, at) =>
-    otlp({
-      url: placeOf(url, `${at}.url`),
-      headers: texts(headers, `${at}.headers`),
-      resource: texts(resource, `${at}.resource`) satisfies Attributes,
-      fetch: staying,
-    }),
-  webhook: ({ url, headers }, at) => {
-    const address = placeOf(url, `${at}.url`);
-    const init = {
-      method: "POST",
-      headers: { "content-type": "application/json", ...texts(headers, `${at}.headers`) },
-    };
-    return async (batch, { signal }) => {
-      const response = await staying(address, { ...init, body: JSON.stringify(batch), signal });
-      await response.body?.cancel();
-      if (!response.ok) throw DeliveryError.of(response);
-    };
+const kinds: Readonly<Record<string, Kind>> = {
+  otlp: {
+    options: ["url", "headers", "resource"],
+    delivery: ({ url, headers, resource }, at) =>
+      otlp({
+        url: placeOf(url, `${at}.url`),
+        headers: texts(headers, `${at}.headers`),
+        resource: texts(resource, `${at}.resource`) satisfies Attributes,
+        fetch: staying,
+      }),
   },
-  queue: ({ binding }, at, env) => {
-    const queue = bound<Queue<EventBatch>>(env, binding, "sendBatch", at);
-    return async (batch) => {
-      for (const body of inMessages(batch)) await queue.send(body);
-    };
+  webhook: {
+    options: ["url", "headers"],
+    delivery: ({ url, headers }, at) => {
+      const address = placeOf(url, `${at}.url`);
+      const init = {
+        method: "POST",
+        headers: { "content-type": "application/json", ...texts(headers, `${at}.headers`) },
+      };
+      return async (batch, { signal }) => {
+        const response = await staying(address, { ...init, body: JSON.stringify(batch), signal });
+        await response.body?.cancel();
+        if (!response.ok) throw DeliveryError.of(response);
+      };
+    },
   },
-  analytics: ({ binding }, at, env) => {
-    const dataset = bound<AnalyticsEngineDataset>(env, binding, "writeDataPoint", at);
-    return async (batch) => {
-      for (const point of pointsOf(batch)) dataset.writeDataPoint(point);
-    };
+  queue: {
+    options: ["binding"],
+    delivery: ({ binding }, at, env) => {
+      const queue = bound<Queue<EventBatch>>(env, binding, "sendBatch", at);
+      return async (batch) => {
+        for (const body of inMessages(batch)) await queue.send(body);
+      };
+    },
+  },
+  analytics: {
+    options: ["binding"],
+    delivery: ({ binding }, at, env) => {
+      const dataset = bound<AnalyticsEngineDataset>(env, binding, "writeDataPoint", at);
+      return async (batch) => {
+        for (const point of pointsOf(batch)) dataset.writeDataPoint(point);
+      };
+    },
   },
 };
 
@@ -66,17 +84,23 @@ const kinds: Readonly<Record<string, (chosen: Export, at: string, env: Env) => D
  *
  * @throws TypeError that says what is wrong; it never quotes a header
  */
-export function readExports(env: Env): readonly Deliver[] {
+export function readExports(env: Env): readonly Export[] {
   if (env.EXPORTS === undefined || env.EXPORTS.trim() === "") return [];
   const list = json(env.EXPORTS, "EXPORTS");
   if (!Array.isArray(list)) throw new TypeError("EXPORTS must be a list");
-  return list.map((chosen: Export | null, index) => {
+  const seen = new Map<string, number>();
+  return list.map((chosen: Chosen | null, index) => {
     const at = `EXPORTS[${index}]`;
     const to = chosen?.to;
-    if (chosen === null || typeof to !== "string" || !Object.hasOwn(kinds, to)) {
+    if (typeof to !== "string" || !Object.hasOwn(kinds, to))
       throw new TypeError(`${at}.to must be one of ${Object.keys(kinds).join(", ")}`);
-    }
-    return (kinds[to] as (typeof kinds)[string])(chosen, at, env);
+    const { options, delivery } = kinds[to] as Kind;
+    const count = (seen.get(to) ?? 0) + 1;
+    seen.set(to, count);
+    return {
+      name: count === 1 ? `export ${to}` : `export ${to} ${count}`,
+      deliver: delivery(only(chosen, at, ["to", ...options]), at, env),
+    };
   });
 }
 

@@ -188,8 +188,35 @@ describe("exports", () => {
     outside(() => new Response(null, { status: 400 }));
     const { send, observer } = await collector([{ to: "webhook", url: "https://hook.test/in" }]);
     expect((await send([event()])).status).toBe(202);
-    expect((await observer.state()).events).toBe(1);
+    expect((await observer.state()).policies.map(({ policy }) => policy)).toContain("prices");
     await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 5_000 });
+  });
+
+  it("wait for their turn when many come, and what finds no room is counted", {
+    timeout: 20_000,
+  }, async () => {
+    const told = toldToOwner("warn");
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    let out = 0;
+    const fetch = vi.spyOn(globalThis, "fetch").mockImplementation(async () => {
+      out++;
+      await answered;
+      return new Response();
+    });
+    onTestFinished(() => fetch.mockRestore());
+    const { send, observer } = await collector([{ to: "webhook", url: "https://hook.test/in" }]);
+    const sent = await Promise.all(Array.from({ length: 70 }, () => send([event()])));
+    expect(new Set(sent.map(({ status }) => status))).toEqual(new Set([202]));
+    await vi.waitFor(() => expect(told).toHaveLength(6), { timeout: 10_000 });
+    expect(out).toBe(16);
+    answer();
+    await vi.waitFor(() => expect(out).toBe(64), { timeout: 10_000 });
+    const exported = async () =>
+      (await observer.state()).policies.find(({ policy }) => policy === "export webhook")?.windows["1m"];
+    await vi.waitFor(
+      async () => expect(await exported()).toMatchObject({ requests: 70, failures: 6, rejected: 6 }),
+      { timeout: 10_000 },
+    );
   });
 
   it("get what the gateway itself has to tell, too", async () => {
@@ -211,6 +238,10 @@ describe("exports", () => {
     [
       '[{ "to": "otlp", "url": "https://a.test", "headers": { "key": 5 } }]',
       "EXPORTS[0].headers must be an object",
+    ],
+    [
+      '[{ "to": "otlp", "url": "https://a.test", "header": {} }]',
+      'EXPORTS[0] has no option "header"; it has to, url, headers, resource',
     ],
     ['[{ "to": "queue", "binding": "MISSING" }]', "EXPORTS[0].binding: there is no such binding as MISSING"],
   ])("are told to be wrong to their owner alone: %s", async (EXPORTS, message) => {

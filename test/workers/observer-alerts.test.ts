@@ -153,7 +153,7 @@ describe("ObserverObject > alerts", () => {
     timeout: 15_000,
   }, async () => {
     const warned = toldToOwner("warn");
-    let status = 400;
+    let status = 503;
     const out = outside(() => new Response(null, { status }));
     const inside = observer({ rules: [errors], webhook });
     await inside(async (object) => {
@@ -167,6 +167,40 @@ describe("ObserverObject > alerts", () => {
       object.ingest(failing(0, 6));
       object.alarm();
       await vi.waitFor(() => expect(out.map(({ notice }) => notice.status)).toEqual(["firing", "resolved"]));
+    });
+  });
+
+  it("skips what a webhook refuses for good, says so, and tells the next", async () => {
+    const warned = toldToOwner("warn");
+    let status = 400;
+    const out = outside(() => new Response(null, { status }));
+    await observer({ rules: [errors], webhook })(async (object) => {
+      object.ingest(failing(2, 2));
+      object.alarm();
+      await vi.waitFor(() => expect(warned).toHaveLength(1));
+      expect(warned[0]).toEqual([
+        "the webhook refused an alert with 400",
+        expect.stringContaining("Firing: errors. prices: the error rate"),
+      ]);
+      status = 204;
+      object.ingest(failing(0, 6));
+      object.alarm();
+      await vi.waitFor(() => expect(out.map(({ notice }) => notice.status)).toEqual(["firing", "resolved"]));
+    });
+  });
+
+  it("comes again when the webhook said so", { timeout: 15_000 }, async () => {
+    let asked = 0;
+    const headers = { "retry-after": "1" };
+    const out = outside(() =>
+      asked++ === 0 ? new Response(null, { status: 429, headers }) : new Response(),
+    );
+    await observer({ rules: [errors], webhook })(async (object) => {
+      object.ingest(failing(2, 2));
+      const before = performance.now();
+      object.alarm();
+      await vi.waitFor(() => expect(out).toHaveLength(2), { timeout: 10_000 });
+      expect(performance.now() - before).toBeGreaterThan(900);
     });
   });
 

@@ -97,15 +97,15 @@ describe.each<[string, (url: string) => Promise<unknown>]>([
     "the webhook of exports",
     async (url) => {
       const EXPORTS = JSON.stringify([{ to: "webhook", url, headers: { authorization: "secret" } }]);
-      const [deliver] = readExports({ EXPORTS } as never);
-      return deliver?.(batch as never, { signal: new AbortController().signal } as never);
+      const [exported] = readExports({ EXPORTS } as never);
+      return exported?.deliver(batch as never, { signal: new AbortController().signal } as never);
     },
   ],
   [
     "an OpenTelemetry collector",
     async (url) => {
       const EXPORTS = JSON.stringify([{ to: "otlp", url, headers: { authorization: "secret" } }]);
-      const [deliver] = readExports({ EXPORTS } as never);
+      const [exported] = readExports({ EXPORTS } as never);
       const event = {
         type: "request.failed",
         policy: "prices",
@@ -115,7 +115,10 @@ describe.each<[string, (url: string) => Promise<unknown>]>([
         kind: "value",
       };
       const events = [event];
-      return deliver?.({ ...batch, events } as never, { signal: new AbortController().signal } as never);
+      return exported?.deliver(
+        { ...batch, events } as never,
+        { signal: new AbortController().signal } as never,
+      );
     },
   ],
 ])("%s", (_, tell) => {
