@@ -43,8 +43,8 @@ async function turned(env: Env, circuit: string, what: "open" | "close" | "reset
   const gateway = gatewayOf(env);
   const route = [...gateway.routes.values()].find(({ circuits }) => circuits.has(circuit));
   if (route === undefined) {
-    const known = [...gateway.routes.values()].flatMap(({ circuits }) => [...circuits.keys()]);
-    throw new CommandError("not-found", `there is no circuit ${circuit}; there are ${known.join(", ")}`);
+    const there = [...gateway.routes.values()].flatMap(({ circuits }) => [...circuits.keys()]);
+    throw new CommandError("not-found", `there is no circuit ${circuit}`, { there });
   }
   const home = circuitHome(env, circuit);
   const from = (await home.view())?.state ?? "closed";

@@ -295,8 +295,7 @@ function routesOf(mains: ReadonlyMap<string, Main>): ReadonlyMap<string, Steered
 export function routeOf(gateway: Gateway, name: string): Steered {
   const route = gateway.routes.get(name);
   if (route !== undefined) return route;
-  const known = [...gateway.routes.keys()].join(", ");
-  throw new CommandError("not-found", `there is no policy ${name}; there are ${known}`);
+  throw new CommandError("not-found", `there is no policy ${name}`, { there: gateway.routes.keys() });
 }
 
 let current: { readonly config: string; readonly gateway: Gateway } | undefined;

@@ -26,8 +26,7 @@ export function limiterCommands(env: Env): RegisteredCommand[] {
       run: async ({ limiter }) => {
         const known = [...gatewayOf(env).routes.values()].flatMap(({ limits }) => [...limits]);
         if (!known.includes(limiter)) {
-          const there = known.length === 0 ? "none" : known.join(", ");
-          throw new CommandError("not-found", `there is no limiter ${limiter}; there is ${there}`);
+          throw new CommandError("not-found", `there is no limiter ${limiter}`, { there: known });
         }
         await circuitHome(env, `${limiter}:limit`).reset();
         return { limiter };

@@ -1,4 +1,5 @@
 import {
+  CommandError,
   defineCommand,
   longestName,
   object,
@@ -52,6 +53,9 @@ export function stateCommands(env: Env): RegisteredCommand[] {
       },
       touches: "each",
       run: async ({ name }, { identity }) => {
+        if (name !== undefined && !reaches(identity, name)) {
+          throw new CommandError("forbidden", `${name} is not among the policies of ${identity.name}`);
+        }
         const gateway = gatewayOf(env);
         const routes = name === undefined ? [...gateway.routes.values()] : [routeOf(gateway, name)];
         const visible = routes.filter((route) => reaches(identity, route.name));

@@ -96,10 +96,7 @@ function mainOf(env: Env, upstream: string): Main {
   const { upstreams } = gatewayOf(env);
   const main = upstreams.get(upstream);
   if (main !== undefined) return main;
-  throw new CommandError(
-    "not-found",
-    `there is no upstream ${upstream}; there are ${[...upstreams.keys()].join(", ")}`,
-  );
+  throw new CommandError("not-found", `there is no upstream ${upstream}`, { there: upstreams.keys() });
 }
 
 function answer({ upstream, destination }: Main, { text, version, until }: Held) {

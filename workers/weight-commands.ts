@@ -77,11 +77,10 @@ function routeOf(env: Env, upstream: string): Main {
   const { upstreams } = gatewayOf(env);
   const route = upstreams.get(upstream);
   if (route !== undefined && route.destination.weights.size > 0) return route;
-  const groups = [...upstreams.values()]
+  const there = [...upstreams.values()]
     .filter(({ destination }) => destination.weights.size > 0)
     .map((each) => each.upstream.name);
-  const there = groups.length === 0 ? "none" : groups.join(", ");
-  throw new CommandError("not-found", `there is no upstream ${upstream} with members; there is ${there}`);
+  throw new CommandError("not-found", `there is no upstream ${upstream} with members`, { there });
 }
 
 /** @throws TypeError or RangeError that names the member and quotes its weight */

@@ -88,9 +88,23 @@ export function defineCommand<Input>(definition: CommandDefinition<Input>): Regi
         const what = touched === "" ? `${name} touches all policies` : `${touched} is not among theirs`;
         throw new CommandError("forbidden", `${identity.name} may not send this: ${what}`);
       }
-      return run(read, command, context);
+      try {
+        return await run(read, command, context);
+      } catch (error) {
+        throw error instanceof CommandError && error.there !== undefined ? toldTo(identity, error) : error;
+      }
     },
   };
+}
+
+/** An error with the names that its reader may know. */
+function toldTo(
+  identity: Identity,
+  { kind, message, members, cause, there = [] }: CommandError,
+): CommandError {
+  const names = there.filter((name) => reaches(identity, name));
+  const told = `${message}; there ${names.length > 1 ? "are" : "is"} ${names.join(", ") || "none"}`;
+  return new CommandError(kind, told, { members, cause });
 }
 
 export interface CommandServiceOptions {

@@ -156,8 +156,8 @@ export function configuredOf(plane: DocumentPlane, name: string): ConfiguredPoli
   const policies = plane.policies();
   const found = policies.find((each) => each.name === name);
   if (found !== undefined) return found;
-  const known = policies.map((each) => each.name).join(", ");
-  throw new CommandError("not-found", `there is no policy ${name}; there are ${known}`);
+  const there = policies.filter(({ json }) => !json).map((each) => each.name);
+  throw new CommandError("not-found", `there is no policy ${name}`, { there });
 }
 
 function conflict(name: string, { expected, found }: { expected: number; found: number }): CommandError {

@@ -118,6 +118,30 @@ describe("commandService", () => {
     expect(await message({ name: "nope" })).toBe('there is no command "nope"; there are circuit.open, look');
   });
 
+  it.each<[string, readonly string[] | undefined, string]>([
+    ["who may touch all", undefined, "there are acme-prices, acme-stock, secret-merger"],
+    ["a tenant", ["acme-*"], "there are acme-prices, acme-stock"],
+    ["a tenant of one", ["acme-stock"], "there is acme-stock"],
+    ["a tenant of none", ["beta"], "there is none"],
+  ])("tells %s only the names that are theirs of what there is instead", async (_, policies, told) => {
+    const { audit, results, entries } = memoryControl();
+    const missing = defineCommand({
+      name: "policy.get",
+      input: object({}),
+      touches: "each",
+      run: async () => {
+        const there = ["acme-prices", "acme-stock", "secret-merger"];
+        throw new CommandError("not-found", "there is no policy x", { there, members: { x: 1 } });
+      },
+    });
+    const send = commandService({ commands: [missing], audit, results });
+    const identity = { name: "bob", scopes: ["*"], ...(policies !== undefined && { policies }) };
+    const error = await send(command({ name: "policy.get", args: {}, identity })).catch((reason) => reason);
+    expect(error).toMatchObject({ kind: "not-found", members: { x: 1 }, there: undefined });
+    expect(error.message).toBe(`there is no policy x; ${told}`);
+    expect(entries.at(-1)?.reason).toBe(error.message);
+  });
+
   it("goes by the command's scope where it has one", async () => {
     const { send } = control();
     const reader = { name: "bob", scopes: ["read"] };

@@ -10,6 +10,11 @@ export interface Signing {
 
 /** The arguments of a command that opens a tenant's circuit. */
 export const open = '{"circuit":"acme-prices"}';
+/** Arguments that name what a tenant might have, and has not. */
+const none = (field: string) => `{"${field}":"acme-none"}`;
+const unread = '{"name":"acme-none","text":"retry(2)","version":0}';
+/** Stands in the names of what no tenant may hear of. */
+export const secretName = "merger";
 const seconds = () => Math.floor(Date.now() / 1_000);
 
 /** What is tried, with which token, command and body, and the answer that it gets. */
@@ -49,6 +54,16 @@ export const cases: readonly (readonly [
     403,
     "forbidden",
   ],
+  ["another tenant's state", () => "acme-token", "state", '{"name":"other"}', 403, "forbidden"],
+  // What is there instead is told, and what is another tenant's is not.
+  ["a policy that is not there", () => "acme-token", "policy.get", none("name"), 404, "not-found"],
+  ["a change of none", () => "acme-token", "policy.set", unread, 404, "not-found"],
+  ["a parameter of none", () => "acme-token", "parameter.read", '{"path":"acme-none/a"}', 404, "not-found"],
+  ["a circuit that is not there", () => "acme-token", "circuit.open", none("circuit"), 404, "not-found"],
+  ["a limit that is not there", () => "acme-token", "limiter.reset", none("limiter"), 404, "not-found"],
+  ["weights that are not there", () => "acme-token", "weight.get", none("upstream"), 404, "not-found"],
+  ["settings that are not there", () => "acme-token", "upstream.get", none("upstream"), 404, "not-found"],
+  ["the state of nothing", () => "acme-token", "state", none("name"), 404, "not-found"],
   ["a tenant who wants all", () => "acme-token", "control.snapshot", "{}", 403, "forbidden"],
   ["no JSON", () => "acme-token", "circuit.open", "{", 400, "bad-json"],
   ["a list", () => "acme-token", "circuit.open", "[]", 422, "invalid-arguments"],

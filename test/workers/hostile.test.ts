@@ -1,12 +1,17 @@
 import { sha256 } from "ninelives/control";
 import { describe, expect, it } from "vitest";
-import { cases, crossSite, open } from "./hostile-cases.ts";
+import { cases, crossSite, open, secretName } from "./hostile-cases.ts";
 import { testIssuer } from "./test-issuer.ts";
 import { problemIn, testWorker } from "./test-worker.ts";
 
 const upstreams = {
   "acme-prices": { service: "ORIGIN", policy: "retry(1) + circuitBreaker" },
   other: { service: "ORIGIN" },
+  [`secret-${secretName}`]: {
+    members: [{ name: "a", service: "ORIGIN" }],
+    policy: "rateLimit(9, per: 1s) + circuitBreaker",
+    routes: [{ name: "deal", path: "/deal", policy: "rateLimit(9, per: 1s) + circuitBreaker" }],
+  },
 };
 
 /** A Worker that knows an issuer of JWTs, whose keys it fetches. */
@@ -41,6 +46,7 @@ describe("the control plane, when somebody means harm", () => {
       expect([response.status, problem.type]).toEqual([status, `urn:ninelives:problem:${type}`]);
       expect(JSON.stringify(problem)).not.toContain(shown);
       expect(JSON.stringify(problem)).not.toMatch(/\.[jt]sx?:\d/);
+      expect(JSON.stringify(problem)).not.toContain(secretName);
       expect(await scene.worker.control.documents()).toEqual([]);
       for (const circuit of ["acme-prices", "other"]) {
         expect((await scene.worker.circuit(circuit).view())?.state ?? "closed").toBe("closed");

@@ -328,7 +328,7 @@ describe("settings of an upstream", () => {
     [{ trace: true }, { version: 3 }, 409, "version 3 was expected, but prices/settings has version 0"],
     [{ trace: true }, { version: 3, dryRun: true }, 409, "version 3 was expected"],
     [{ trace: 1 }, { dryRun: true }, 422, "settings.trace must be true or false"],
-    [{ trace: true }, { upstream: "stock" }, 404, "there is no upstream stock; there are prices"],
+    [{ trace: true }, { upstream: "stock" }, 404, "there is no upstream stock; there is prices"],
   ])("refuse %j with %j", async (settings, more, status, detail) => {
     const { command, done } = await stage({});
     const response = await command("admin", "upstream.set", { upstream: "prices", settings, ...more });
