@@ -20,8 +20,8 @@ export function planeOf(env: Env): DocumentPlane {
     store: {
       histories: async () => (await control().histories()) as unknown as DocumentHistory[],
       history: async (name) => (await control().history(name)) as DocumentHistory | undefined,
-      change: (name, original, { text, expected, by, holds }) =>
-        control().setDocument(name, text, expected, by, { holds, original }),
+      change: (name, original, { text, expected, by, ...how }) =>
+        control().setDocument(name, text, expected, by, { ...how, original }),
       restore: (snapshots, originals) => control().restore(snapshots, originals),
     },
     policies: () => [

@@ -57,5 +57,5 @@ export async function changeOwned(
     const isPast = version !== undefined && version !== outcome.version;
     throw new CommandError(isPast ? "conflict" : "invalid-arguments", error.message);
   }
-  return { text: outcome.text, version: outcome.version, until: undefined };
+  return { text: outcome.text, version: outcome.version, until: outcome.until };
 }

@@ -1,6 +1,7 @@
 import { longestName } from "../core/longest-name.ts";
 import { CommandError } from "./command-error.ts";
 import { defineCommand, type RegisteredCommand } from "./commands.ts";
+import { inForce } from "./document-history.ts";
 import { differencesSchema, documentSchema, historySchema, outcomeSchema } from "./document-schemas.ts";
 import { documentUpdates } from "./document-update.ts";
 import {
@@ -47,10 +48,7 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
       touches: ({ name }) => name,
       run: async ({ name, version }) => {
         const history = await historyOf(plane, name);
-        const { beneath: _, ...found } = versionOf(history, version ?? history.at(-1)?.version ?? 0) as {
-          readonly beneath?: unknown;
-          readonly text: string;
-        };
+        const found = versionOf(history, version ?? inForce(history).version);
         return { ...found, tree: treeIn(configuredOf(plane, name), found.text) };
       },
     }),
@@ -134,7 +132,7 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
       run: async ({ name, from, to }) => {
         const history = await historyOf(plane, name);
         const one = versionOf(history, from);
-        const other = versionOf(history, to ?? history.at(-1)?.version ?? 0);
+        const other = versionOf(history, to ?? inForce(history).version);
         const changes = changesIn(configuredOf(plane, name), one.text, other.text);
         return { name, from: one, to: other, changes };
       },

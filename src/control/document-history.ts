@@ -3,14 +3,8 @@ import type { PolicyDocument } from "./wire.ts";
 /** Versions of a document that are kept; older ones are dropped. */
 export const versionsKept = 50;
 
-/** One version of a document. One that has a time `until` which it holds gives way to what is beneath it. */
-export interface DocumentVersion extends PolicyDocument {
-  /** The version that an override covers, and that comes back when it ends. */
-  readonly beneath?: { readonly version: number; readonly text: string };
-}
-
 /** The versions of one document, oldest first: the last is in force. JSON, for any store. */
-export type DocumentHistory = readonly [DocumentVersion, ...DocumentVersion[]];
+export type DocumentHistory = readonly [PolicyDocument, ...PolicyDocument[]];
 
 /** A change that somebody asks for. */
 export interface DocumentChange {
@@ -20,6 +14,23 @@ export interface DocumentChange {
   readonly by: string;
   /** Milliseconds after which the change takes itself back; without it, it stays. */
   readonly holds?: number | undefined;
+  /** Of a change that stays, what it comes to beneath an override, which then holds on; without it the override ends. */
+  readonly beneath?: string | undefined;
+}
+
+/** What became of a change of a document. */
+export type DocumentOutcome =
+  | {
+      readonly document: PolicyDocument;
+      /** The override that it ended before its time. */
+      readonly ends?: EndedOverride;
+    }
+  | { readonly conflict: { readonly expected: number; readonly found: number } };
+
+/** An override that holds no more, and until when it would have. */
+export interface EndedOverride {
+  readonly version: number;
+  readonly until: number;
 }
 
 /** A history that begins with what the configuration says, as version 0. */
@@ -28,28 +39,56 @@ export function configured(name: string, text: string): DocumentHistory {
 }
 
 /** The version in force. */
-export function inForce(history: DocumentHistory): DocumentVersion {
-  return history.at(-1) as DocumentVersion;
+export function inForce(history: DocumentHistory): PolicyDocument {
+  return history.at(-1) as PolicyDocument;
 }
 
 /**
  * The history after a change, or `undefined` when the version that its sender saw is no longer in force.
  *
- * A change that stays ends an override for good; an override over an override ends in what the first one covers.
+ * A change that stays ends an override for good, unless it says what it comes to beneath it; an override over an override ends
+ * in what the first one covers.
  */
 export function changed(
   history: DocumentHistory,
   change: DocumentChange,
   now: number,
 ): DocumentHistory | undefined {
-  const last = inForce(history);
+  const { name, version, ...last } = inForce(history);
   const { text, expected, by, holds } = change;
-  if (last.version !== expected) return undefined;
-  const next = { name: last.name, text, version: last.version + 1, updatedAt: now, updatedBy: by };
-  if (holds === undefined) return grown(history, next);
-  const beneath = last.beneath ?? { version: last.version, text: last.text };
-  // Of `1.1h` the sum is no whole number, and a snapshot has only those.
-  return grown(history, { ...next, until: Math.ceil(now + holds), beneath });
+  if (version !== expected) return undefined;
+  const next = { name, text, version: version + 1, updatedAt: now, updatedBy: by };
+  if (holds !== undefined) {
+    const beneath = last.beneath ?? { version, text: last.text };
+    // Of `1.1h` the sum is no whole number, and a snapshot has only those.
+    return grown(history, { ...next, until: Math.ceil(now + holds), beneath });
+  }
+  const { until } = last;
+  if (until === undefined || change.beneath === undefined) return grown(history, next);
+  return grown(history, { ...next, until, beneath: { version: next.version, text: change.beneath } });
+}
+
+/** What becomes of a change, for stores: with the history after it, where it is taken. */
+export function attempted(
+  history: DocumentHistory,
+  change: DocumentChange,
+  now: number,
+): { readonly outcome: DocumentOutcome; readonly after?: DocumentHistory } {
+  const after = changed(history, change, now);
+  if (after === undefined)
+    return { outcome: { conflict: { expected: change.expected, found: inForce(history).version } } };
+  const ends = endedBy(history, change);
+  return { outcome: { document: inForce(after), ...(ends !== undefined && { ends }) }, after };
+}
+
+/** The override that a change would end before its time, if there is one. */
+export function endedBy(
+  history: DocumentHistory,
+  { holds, beneath }: Pick<DocumentChange, "holds" | "beneath">,
+): EndedOverride | undefined {
+  const { version, until } = inForce(history);
+  const ends = until !== undefined && holds === undefined && beneath === undefined;
+  return ends ? { version, until } : undefined;
 }
 
 /** The history once an override has ended whose time is over; the same one where none has. */
@@ -96,12 +135,6 @@ export function replacing(
   });
 }
 
-/** The version in force as followers get it, who need not know what is beneath it. */
-export function shown(history: DocumentHistory): PolicyDocument {
-  const { beneath: _, ...document } = inForce(history);
-  return document;
-}
-
-function grown(history: DocumentHistory, next: DocumentVersion): DocumentHistory {
+function grown(history: DocumentHistory, next: PolicyDocument): DocumentHistory {
   return [...history, next].slice(-versionsKept) as unknown as DocumentHistory;
 }

@@ -1,18 +1,26 @@
 import type { JsonSchema } from "./schema.ts";
 
+const documentProperties: JsonSchema = {
+  name: { type: "string" },
+  text: { type: "string" },
+  version: { type: "integer", minimum: 0 },
+  updatedAt: { type: ["integer", "null"], description: "milliseconds since 1970" },
+  updatedBy: { type: ["string", "null"] },
+  until: { type: "integer", description: "when this override takes itself back" },
+  beneath: {
+    type: "object",
+    required: ["version", "text"],
+    properties: { version: { type: "integer" }, text: { type: "string" } },
+    description: "what comes back then",
+  },
+  tree: { type: "object" },
+};
+
 /** A policy document, as commands answer with it. */
 export const documentSchema: JsonSchema = {
   type: "object",
   required: ["name", "text", "version", "updatedAt", "updatedBy"],
-  properties: {
-    name: { type: "string" },
-    text: { type: "string" },
-    version: { type: "integer", minimum: 0 },
-    updatedAt: { type: ["integer", "null"], description: "milliseconds since 1970" },
-    updatedBy: { type: ["string", "null"] },
-    until: { type: "integer", description: "when this override takes itself back" },
-    tree: { type: "object" },
-  },
+  properties: documentProperties,
 };
 
 /** The versions of a document. */
@@ -51,10 +59,17 @@ export const differencesSchema: JsonSchema = {
   },
 };
 
+const endsSchema: JsonSchema = {
+  type: "object",
+  required: ["version", "until"],
+  properties: { version: { type: "integer" }, until: { type: "integer" } },
+  description: "the override that this ends before its time",
+};
+
 /** What a change came to, or what it would. */
 export const outcomeSchema: JsonSchema = {
   oneOf: [
-    documentSchema,
+    { ...documentSchema, properties: { ...documentProperties, ends: endsSchema } },
     {
       type: "object",
       required: ["dryRun", "name", "text", "applies", "version", "changes", "errors"],
@@ -65,6 +80,9 @@ export const outcomeSchema: JsonSchema = {
         applies: { type: "boolean" },
         version: { type: "integer" },
         changes: differencesSchema,
+        ends: endsSchema,
+        until: { type: "integer", description: "until when the override holds on in which this is made" },
+        beneath: { type: "string", description: "what it then gives way to" },
         errors: { type: "array", items: { type: "object", required: ["message"] } },
       },
     },

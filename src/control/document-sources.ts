@@ -1,4 +1,4 @@
-import { shown } from "./document-history.ts";
+import { inForce } from "./document-history.ts";
 import type { DocumentStore } from "./document-store.ts";
 import type { PolicyDocument } from "./wire.ts";
 
@@ -12,7 +12,7 @@ export interface DocumentSource {
 
 /** The documents of a store that this process reaches by itself. */
 export function documentsIn(store: DocumentStore): DocumentSource {
-  return { read: async () => (await store.histories()).map(shown), listen: () => () => {} };
+  return { read: async () => (await store.histories()).map(inForce), listen: () => () => {} };
 }
 
 /** The WebSocket subprotocol of `GET /v1/policies`: each message says that there is news. */

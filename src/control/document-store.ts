@@ -5,21 +5,16 @@ import { retry } from "../policies/retry.ts";
 import { timeout } from "../policies/timeout.ts";
 import type { CompareAndSet } from "../state/compare-and-set.ts";
 import {
-  changed,
+  attempted,
   configured,
   type DocumentChange,
   type DocumentHistory,
+  type DocumentOutcome,
   inForce,
   replacing,
   settled,
-  shown,
 } from "./document-history.ts";
 import type { PolicyDocument } from "./wire.ts";
-
-/** What became of a change of a document. */
-export type DocumentOutcome =
-  | { readonly document: PolicyDocument }
-  | { readonly conflict: { readonly expected: number; readonly found: number } };
 
 /** Where policy documents are kept with their versions. Whoever reads after the end of an override finds it ended. */
 export interface DocumentStore {
@@ -95,19 +90,16 @@ export function documentStore<V>(home: CompareAndSet<V>, options: DocumentStoreO
     change: (name, original, change) =>
       within((all, now): DocumentOutcome => {
         const history = all.get(name) ?? configured(name, original);
-        const next = changed(history, change, now);
-        if (next === undefined) {
-          return { conflict: { expected: change.expected, found: inForce(history).version } };
-        }
-        all.set(name, next);
-        return { document: shown(next) };
+        const { outcome, after } = attempted(history, change, now);
+        if (after !== undefined) all.set(name, after);
+        return outcome;
       }),
     restore: (snapshots, originals) =>
       within((all, now) => {
         for (const history of replacing(snapshots, originals, (name) => all.get(name), now)) {
           all.set(inForce(history).name, history);
         }
-        return [...all.values()].map(shown);
+        return [...all.values()].map(inForce);
       }),
   };
 }

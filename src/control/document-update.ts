@@ -5,6 +5,7 @@ import { inForce } from "./document-history.ts";
 import {
   changeDocument,
   configuredOf,
+  type DocumentChanged,
   type DocumentPlane,
   type DryRun,
   historyOf,
@@ -36,19 +37,22 @@ export function documentEdits(plane: DocumentPlane) {
   const overtaken = retry({
     attempts: 6,
     backoff: exponential("10ms"),
-    retryOn: (outcome) => "error" in outcome && isConflict(outcome.error),
+    retryOn: (outcome) => "error" in outcome && isOvertaken(outcome.error),
   });
-  const once = async ({ edit, version, ...wanted }: WantedEdit): Promise<PolicyDocument | DryRun> => {
+  const once = async ({ edit, version, ...wanted }: WantedEdit): Promise<DocumentChanged | DryRun> => {
     const now = inForce(await historyOf(plane, wanted.name));
     const text = edited(now.text, edit);
-    return changeDocument(plane, { ...wanted, text, version: version ?? now.version });
+    const beneath = wanted.expiresIn === undefined ? editedBeneath(plane, now, edit) : undefined;
+    return changeDocument(plane, { ...wanted, text, beneath, version: version ?? now.version });
   };
   /**
-   * Without a version the change is relative to what is in force, also where somebody else was faster in between.
+   * Without a version the change is relative to what is in force, also where somebody else was faster in between. One that
+   * stays is made beneath an override too, which holds on until its end.
    *
-   * @throws CommandError as `changeDocument` does; `invalid-arguments` where `edit` throws another error
+   * @throws CommandError as `changeDocument` does; `invalid-arguments` where `edit` throws another error; `conflict` where the
+   *   change does not fit beneath an override
    */
-  return (wanted: WantedEdit): Promise<PolicyDocument | DryRun> =>
+  return (wanted: WantedEdit): Promise<DocumentChanged | DryRun> =>
     wanted.version === undefined ? overtaken.execute(() => once(wanted)) : once(wanted);
 }
 
@@ -56,7 +60,7 @@ export function documentEdits(plane: DocumentPlane) {
 export function documentUpdates(plane: DocumentPlane) {
   const edit = documentEdits(plane);
   /** @throws CommandError as `documentEdits` does; `not-found` for a parameter that is not there */
-  return async ({ changes, ...wanted }: WantedUpdate): Promise<PolicyDocument | DryRun> => {
+  return async ({ changes, ...wanted }: WantedUpdate): Promise<DocumentChanged | DryRun> => {
     const change = configuredOf(plane, wanted.name).json ? withJsonValues : withParameters;
     return edit({ ...wanted, edit: (text) => change(text, changes) });
   };
@@ -70,6 +74,29 @@ function edited(text: string, edit: (text: string) => string): string {
   }
 }
 
-function isConflict(error: unknown): boolean {
-  return error instanceof CommandError && error.kind === "conflict";
+/** What a change comes to beneath an override; nothing where there is none. @throws CommandError: `conflict` */
+function editedBeneath(
+  plane: DocumentPlane,
+  { name, version, until, beneath }: PolicyDocument,
+  edit: (text: string) => string,
+): string | undefined {
+  if (until === undefined || beneath === undefined) return undefined;
+  try {
+    const text = edit(beneath.text);
+    plane.check(name, text);
+    return text;
+  } catch (error) {
+    const what = `version ${version} of ${name} is an override, and the change does not fit what comes back after it`;
+    const how =
+      "it can be made when that has ended, for a while with expiresIn, or as a whole by policy.set, which ends it";
+    throw new CommandError("conflict", `${what}: ${(error as Error).message}; ${how}`, {
+      cause: error,
+      members: { until },
+    });
+  }
+}
+
+/** Whether somebody else was faster. */
+function isOvertaken(error: unknown): boolean {
+  return error instanceof CommandError && error.kind === "conflict" && "found" in error.members;
 }

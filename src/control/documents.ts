@@ -1,7 +1,13 @@
 import { type Description, describe } from "../core/description.ts";
 import { ExpressionError, parse } from "../expression/parse.ts";
 import { CommandError } from "./command-error.ts";
-import { configured, type DocumentHistory, inForce, shown } from "./document-history.ts";
+import {
+  configured,
+  type DocumentHistory,
+  type EndedOverride,
+  endedBy,
+  inForce,
+} from "./document-history.ts";
 import type { DocumentStore } from "./document-store.ts";
 import { jsonDifferences } from "./json-document.ts";
 import { listParameters } from "./parameter-list.ts";
@@ -40,6 +46,14 @@ export interface WantedChange {
   readonly by: string;
   readonly expiresIn?: number | undefined;
   readonly dryRun?: boolean | undefined;
+  /** What the change comes to beneath an override, which then holds on. Without it a change that stays ends the override. */
+  readonly beneath?: string | undefined;
+}
+
+/** What a change did. */
+export interface DocumentChanged extends PolicyDocument {
+  /** The override that it ended before its time. */
+  readonly ends?: EndedOverride;
 }
 
 /** What a change would do. */
@@ -51,12 +65,17 @@ export interface DryRun {
   /** The version that is in force. */
   readonly version: number;
   readonly changes: readonly Difference[];
+  /** The override that it would end before its time. */
+  readonly ends?: EndedOverride;
+  /** The override that would hold on, and what it would then give way to. */
+  readonly until?: number;
+  readonly beneath?: string;
   readonly errors: readonly { readonly message: string; readonly line?: number; readonly column?: number }[];
 }
 
 /** All policies that are listed: as configured, or as the documents changed them. */
 export async function policyDocuments(plane: DocumentPlane): Promise<PolicyDocument[]> {
-  const changed = (await plane.store.histories()).map(shown);
+  const changed = (await plane.store.histories()).map(inForce);
   return plane
     .policies()
     .filter(({ hidden }) => hidden !== true)
@@ -108,8 +127,8 @@ export function versionOf(history: DocumentHistory, version: number): PolicyDocu
 export async function changeDocument(
   plane: DocumentPlane,
   wanted: WantedChange,
-): Promise<PolicyDocument | DryRun> {
-  const { name, text, version, by, expiresIn } = wanted;
+): Promise<DocumentChanged | DryRun> {
+  const { name, text, version, by, expiresIn, beneath } = wanted;
   const original = configuredOf(plane, name);
   if (wanted.dryRun) return dryRun(plane, wanted);
   try {
@@ -117,11 +136,12 @@ export async function changeDocument(
   } catch (error) {
     throw invalidText(error);
   }
-  const change = { text, expected: version, by, holds: expiresIn };
+  const change = { text, expected: version, by, holds: expiresIn, beneath };
   const outcome = await plane.store.change(name, original.text, change);
   if ("conflict" in outcome) throw conflict(name, outcome.conflict);
-  await plane.apply(outcome.document);
-  return outcome.document;
+  const { document, ends } = outcome;
+  await plane.apply(document);
+  return { ...document, ...(ends !== undefined && { ends }) };
 }
 
 /** The tree of a text. @throws CommandError: `invalid-arguments`, with line and column */
@@ -165,9 +185,19 @@ function conflict(name: string, { expected, found }: { expected: number; found: 
   return new CommandError("conflict", message, { members: { expected, found } });
 }
 
-async function dryRun(plane: DocumentPlane, { name, text, version }: WantedChange): Promise<DryRun> {
-  const now = inForce(await historyOf(plane, name));
-  const answer = { dryRun: true, name, text, version: now.version } as const;
+async function dryRun(plane: DocumentPlane, wanted: WantedChange): Promise<DryRun> {
+  const { name, text, version, beneath, expiresIn: holds } = wanted;
+  const history = await historyOf(plane, name);
+  const now = inForce(history);
+  const ends = endedBy(history, { holds, beneath });
+  const answer = {
+    dryRun: true,
+    name,
+    text,
+    version: now.version,
+    ...(ends !== undefined && { ends }),
+    ...(now.until !== undefined && beneath !== undefined && { until: now.until, beneath }),
+  } as const;
   try {
     plane.check(name, text);
   } catch (error) {

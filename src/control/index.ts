@@ -22,16 +22,17 @@ export {
   type FollowedDocument,
 } from "./document-follower.ts";
 export {
+  attempted,
   changed,
   configured,
   type DocumentChange,
   type DocumentHistory,
-  type DocumentVersion,
+  type DocumentOutcome,
+  type EndedOverride,
   inForce,
   replacing,
   restored,
   settled,
-  shown,
   versionsKept,
 } from "./document-history.ts";
 export {
@@ -50,7 +51,6 @@ export {
   type NewsSocket,
 } from "./document-sources.ts";
 export {
-  type DocumentOutcome,
   type DocumentStore,
   type DocumentStoreOptions,
   documentStore,

@@ -1,16 +1,11 @@
 import { longestName } from "../core/longest-name.ts";
 import { CommandError } from "./command-error.ts";
 import { defineCommand, type RegisteredCommand } from "./commands.ts";
-import {
-  configured,
-  type DocumentHistory,
-  type DocumentVersion,
-  inForce,
-  versionsKept,
-} from "./document-history.ts";
+import { configured, type DocumentHistory, inForce, versionsKept } from "./document-history.ts";
 import { historySchema } from "./document-schemas.ts";
 import { type DocumentPlane, invalidText } from "./documents.ts";
 import { list, nullable, object, optional, text, wholeNumber } from "./schema.ts";
+import type { PolicyDocument } from "./wire.ts";
 
 const formatVersion = 1;
 const moment = () => wholeNumber({ description: "milliseconds since 1970" });
@@ -126,12 +121,12 @@ export function snapshotCommands(plane: DocumentPlane, circuits: HeldCircuits = 
 interface ReadHistory {
   readonly name: string;
   readonly history: DocumentHistory;
-  readonly last: DocumentVersion;
+  readonly last: PolicyDocument;
 }
 
 /** @throws CommandError: `invalid-arguments` */
 function read(versions: readonly object[]): ReadHistory {
-  const [first, ...more] = versions as readonly DocumentVersion[];
+  const [first, ...more] = versions as readonly PolicyDocument[];
   if (first === undefined) throw new CommandError("invalid-arguments", "documents must have versions");
   const history: DocumentHistory = [first, ...more];
   const { name } = first;
@@ -147,7 +142,7 @@ function mayBe(plane: DocumentPlane, name: string): boolean {
 }
 
 /** Checks what would be in force, and what an override gives way to. @throws CommandError: `invalid-arguments` */
-function checkLast(plane: DocumentPlane, name: string, { text, until, beneath }: DocumentVersion): void {
+function checkLast(plane: DocumentPlane, name: string, { text, until, beneath }: PolicyDocument): void {
   if ((until === undefined) !== (beneath === undefined))
     throw new CommandError("invalid-arguments", `${name}: an override has both until and beneath`);
   for (const each of beneath === undefined ? [text] : [text, beneath.text]) {

@@ -35,6 +35,8 @@ export interface PolicyDocument {
   readonly updatedBy: string | null;
   /** Milliseconds since 1970 at which this override takes itself back. */
   readonly until?: number;
+  /** What comes back then, and the version that said so: who cannot ask any more goes by it. */
+  readonly beneath?: { readonly version: number; readonly text: string };
 }
 
 /** What a parameter may be set to. Bounds of durations are milliseconds. */

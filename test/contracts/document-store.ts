@@ -4,12 +4,14 @@ import {
   type Command,
   commandService,
   configured,
+  type DocumentHistory,
   type DocumentPlane,
   type DocumentStore,
   documentCommands,
   type Identity,
   inForce,
   parameterCommands,
+  settled,
   snapshotCommands,
 } from "../../src/control/index.ts";
 import { parse } from "../../src/expression/parse.ts";
@@ -123,7 +125,7 @@ export function documentStoreContract(
       let id = 0;
       const send = async (name: string, args: Command["args"] = {}) =>
         (await service({ id: `${++id}`, name, args, identity: admin })).value as never;
-      return { send, applied };
+      return { send, applied, store: own.store };
     }
 
     it("sets, dry runs, overrides, rolls back and compares", async () => {
@@ -199,6 +201,64 @@ export function documentStoreContract(
       ).rejects.toMatchObject({ kind: "invalid-arguments" });
       expect(await send("policy.get", { name: "prices" })).toMatchObject({ version: 2 });
       expect(applied).toHaveLength(2);
+    });
+
+    it("makes a change that stays beneath an override too, which holds on until its end", async () => {
+      const { send, applied, store } = await plane();
+      const name = "prices";
+      await send("policy.set", { name, version: 0, text: "retry(5) + timeout(1s)" });
+      const over = { name, version: 1, text: "retry(1) + timeout(1s)", expiresIn: "1h" };
+      const { until } = (await send("policy.set", over)) as { until: number };
+      const write = { path: "prices/timeout.after", value: "2s" };
+      const beneath = "retry(5) + timeout(2s)";
+      expect(await send("parameter.write", { ...write, dryRun: true })).toMatchObject({
+        applies: true,
+        changes: [{ path: "timeout.after", before: "1s", after: "2s" }],
+        until,
+        beneath,
+      });
+      const written = await send("parameter.write", write);
+      expect(written).toMatchObject({ text: "retry(1) + timeout(2s)", until, beneath: { text: beneath } });
+      expect(written).not.toHaveProperty("ends");
+      expect(applied.at(-1)).toBe("retry(1) + timeout(2s)");
+      const history = (await store.history(name)) as DocumentHistory;
+      expect(inForce(settled(history, until))).toMatchObject({
+        text: beneath,
+        updatedBy: "end of version 3",
+      });
+    });
+
+    it("refuses a change that stays and does not fit what is beneath an override, and says so", async () => {
+      const { send } = await plane();
+      const name = "prices";
+      const over = { name, version: 0, text: "retry(1) + bulkhead(5)", expiresIn: "1h" };
+      await send("policy.set", over);
+      const changes = { "bulkhead.limit": 9 };
+      const refused = expect(send("policy.update", { name, changes })).rejects;
+      await refused.toMatchObject({ kind: "conflict", members: { until: expect.any(Number) } });
+      await refused.toThrow(
+        "version 1 of prices is an override, and the change does not fit what comes back",
+      );
+      expect(await send("policy.update", { name, changes, expiresIn: "2h" })).toMatchObject({ version: 2 });
+    });
+
+    it("says of a whole policy that is set for good which override it ends", async () => {
+      const { send } = await plane();
+      const name = "prices";
+      const { until } = (await send("policy.set", {
+        name,
+        version: 0,
+        text: "retry(1)",
+        expiresIn: "1h",
+      })) as { until: number };
+      const set = { name, version: 1, text: "retry(7)" };
+      const ends = { version: 1, until };
+      expect(await send("policy.set", { ...set, dryRun: true })).toMatchObject({ applies: true, ends });
+      expect(await send("policy.set", { ...set, expiresIn: "1h", dryRun: true })).not.toHaveProperty("ends");
+      const done = await send("policy.set", set);
+      expect(done).toMatchObject({ text: "retry(7)", version: 2, ends });
+      expect(done).not.toHaveProperty("until");
+      expect(await send("policy.rollback", { name, version: 2, to: 0 })).not.toHaveProperty("ends");
     });
 
     it("loses none of several updates at once that name no version", async () => {

@@ -57,6 +57,28 @@ describe("a document's history", () => {
     expect(settled(stays, 99_999)).toBe(stays);
   });
 
+  it("lets a change that stays hold beneath an override too, where it says what it comes to there", () => {
+    const over = set(first, "retry(8)", 500);
+    const change = {
+      text: "retry(8) + timeout(1s)",
+      expected: 1,
+      by: "ann",
+      beneath: "retry(3) + timeout(1s)",
+    };
+    const both = changed(over, change, 1_100) as DocumentHistory;
+    expect(inForce(both)).toMatchObject({
+      text: change.text,
+      version: 2,
+      until: 1_500,
+      beneath: { version: 2, text: change.beneath },
+    });
+    expect(inForce(settled(both, 1_500))).toMatchObject({ text: change.beneath, version: 3 });
+    // Beneath what is no override there is nothing.
+    expect(inForce(changed(first, { ...change, expected: 0 }, 1_100) as DocumentHistory)).not.toHaveProperty(
+      "beneath",
+    );
+  });
+
   it("comes back from a snapshot under a version that is news to all, with its override's end", () => {
     const snapshot = set(first, "retry(8)", 500);
     const current = set(set(set(first, "retry(5)"), "retry(6)"), "retry(7)");

@@ -1,8 +1,8 @@
-import type { DocumentVersion } from "ninelives/control";
+import type { PolicyDocument } from "ninelives/control";
 import { describe, expect, it } from "vitest";
 import { ingestKey, problemIn, testWorker, toldToOwner } from "./test-worker.ts";
 
-const version = (more: Partial<DocumentVersion> = {}): DocumentVersion => ({
+const version = (more: Partial<PolicyDocument> = {}): PolicyDocument => ({
   name: "prices",
   text: "retry(2)",
   version: 3,
@@ -26,7 +26,7 @@ async function scene(names: readonly string[] = ["prices"], more: object = {}) {
 }
 
 describe("control.restore", () => {
-  it.each<[string, Partial<DocumentVersion>, string]>([
+  it.each<[string, Partial<PolicyDocument>, string]>([
     [
       "what an override gives way to does not parse",
       { until: 9e15, beneath: { version: 2, text: "retry(((" } },

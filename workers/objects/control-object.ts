@@ -7,6 +7,7 @@ import {
   type CommandResult,
   chained,
   DenialBound,
+  type DocumentChange,
   type DocumentHistory,
   type DocumentOutcome,
   documentsProtocol,
@@ -14,7 +15,6 @@ import {
   inForce,
   type PolicyDocument,
   replacing,
-  shown,
   verify,
 } from "ninelives/control";
 import { endOf, expired, keepUntil } from "./connection.ts";
@@ -121,7 +121,7 @@ export class ControlObject extends DurableObject<unknown> {
   }
 
   documents(): PolicyDocument[] {
-    return this.histories().map(shown);
+    return this.histories().map(inForce);
   }
 
   /** The documents that were ever changed, each with the versions that are kept, oldest first. */
@@ -136,17 +136,21 @@ export class ControlObject extends DurableObject<unknown> {
   /**
    * Replaces a document if it still has the version that the sender saw; 0 for one that was never changed.
    *
-   * @param holds milliseconds after which the change takes itself back
-   * @param original what the configuration says, the version 0
+   * @param options.holds milliseconds after which the change takes itself back
+   * @param options.beneath of a change that stays, what it comes to beneath an override
+   * @param options.original what the configuration says, the version 0
    */
   async setDocument(
     name: string,
     text: string,
     expected: number,
     by: string,
-    { holds, original = "" }: { readonly holds?: number | undefined; readonly original?: string } = {},
+    {
+      original = "",
+      ...how
+    }: Pick<DocumentChange, "holds" | "beneath"> & { readonly original?: string } = {},
   ): Promise<DocumentOutcome> {
-    const outcome = this.#documents.change(name, original, { text, expected, by, holds }, Date.now());
+    const outcome = this.#documents.change(name, original, { text, expected, by, ...how }, Date.now());
     await this.#wake();
     return outcome;
   }

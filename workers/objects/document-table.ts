@@ -1,12 +1,11 @@
 import {
-  changed,
+  attempted,
   configured,
   type DocumentChange,
   type DocumentHistory,
   type DocumentOutcome,
   inForce,
   settled,
-  shown,
 } from "ninelives/control";
 
 /** The documents of the control plane with their versions, in the tables of its object. */
@@ -38,12 +37,9 @@ export class DocumentTable {
   /** Replaces a document if it still has the version that the sender saw; 0 for one that was never changed. */
   change(name: string, original: string, change: DocumentChange, now: number): DocumentOutcome {
     const history = this.history(name, now) ?? configured(name, original);
-    const next = changed(history, change, now);
-    if (next === undefined) {
-      return { conflict: { expected: change.expected, found: inForce(history).version } };
-    }
-    this.put(next);
-    return { document: shown(next) };
+    const { outcome, after } = attempted(history, change, now);
+    if (after !== undefined) this.put(after);
+    return outcome;
   }
 
   put(history: DocumentHistory): void {
