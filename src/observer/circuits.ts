@@ -108,6 +108,12 @@ export class Circuits {
     if (heard !== known) this.#records.set(circuit, heard);
   }
 
+  /** Counts openings that nobody tells one by one any more. */
+  opened(circuit: string, times: number): void {
+    const known = this.#records.get(circuit);
+    if (known !== undefined) this.#records.set(circuit, { ...known, openings: known.openings + times });
+  }
+
   get #hasRoom(): boolean {
     return this.#records.size < mostCircuits && this.#room.left > 0;
   }
@@ -156,7 +162,8 @@ export class Circuits {
 type RestoredCircuit = Omit<CircuitRecord, "before" | "heardAt" | "confirmedAt" | "turns"> &
   Partial<CircuitRecord>;
 
-type ChangeEvent = Extract<
+/** An event that tells that a circuit came to another state. */
+export type ChangeEvent = Extract<
   PolicyEvent,
   { readonly type: "circuit.opened" | "circuit.half-opened" | "circuit.closed" }
 >;
@@ -167,7 +174,8 @@ export function isChange(event: PolicyEvent): event is ChangeEvent {
   return type === "circuit.opened" || type === "circuit.half-opened" || type === "circuit.closed";
 }
 
-function stateAfter(event: ChangeEvent): CircuitState {
+/** The state that it came to. */
+export function stateAfter(event: ChangeEvent): CircuitState {
   if (event.type === "circuit.closed") return "closed";
   if (event.type === "circuit.half-opened") return "half-open";
   return event.openFor === undefined ? "forced-open" : "open";

@@ -265,6 +265,7 @@ export class Observer {
     for (const { take } of [...seen, ...changed].sort((a, b) => a.at - b.at)) take();
     for (const [circuit, state, result, count] of tally.calls)
       totals.called({ circuit: circuits.nameOf(circuit), state, result }, count);
+    mergeChanges(tally, watched);
   }
 
   #takeWhole(event: ObservedEvent, { totals, circuits, followers }: Watched): void {
@@ -309,4 +310,15 @@ export class Observer {
     this.#policies.set(policy, watched);
     return watched;
   }
+}
+
+/** Adds changes that were too many to be told one by one, of circuits that are told apart. */
+function mergeChanges({ transitions = [], openings = [] }: PolicyTally, { totals, circuits }: Watched): void {
+  for (const [circuit, to, times] of transitions) {
+    if (circuits.state(circuit) === undefined) continue;
+    totals.changedOften(circuit, to, times);
+    if (to === "open" || to === "forced-open") circuits.opened(circuit, times);
+  }
+  for (const [circuit, openFor] of openings)
+    if (circuits.state(circuit) !== undefined) totals.wasOpen(circuit, openFor);
 }

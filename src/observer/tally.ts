@@ -1,7 +1,8 @@
-import type { CircuitState, PolicyEvent } from "../core/events.ts";
+import type { CircuitState } from "../core/events.ts";
 import type { HistogramSnapshot } from "../state/histogram.ts";
 import type { Exemplar } from "../state/metric-family.ts";
-import { type CircuitRoom, isChange } from "./circuits.ts";
+import { Changes, isNoSum } from "./changes.ts";
+import type { CircuitRoom } from "./circuits.ts";
 import { countCalls, unknownLimits } from "./count-calls.ts";
 import type { ObservedEvent } from "./live.ts";
 import { observed } from "./observed.ts";
@@ -28,6 +29,9 @@ export interface PolicyTally {
   /** By the bucket of `durations`. */
   readonly exemplars: readonly (readonly [bucket: number, Exemplar])[];
   readonly calls: ReturnType<Totals["calls"]>;
+  /** Changes of circuits that were too many to be told whole, and how long they were open for. Older versions know of none. */
+  readonly transitions?: ReturnType<Totals["transitions"]>;
+  readonly openings?: readonly (readonly [circuit: string, HistogramSnapshot])[];
   /** The circuits that calls told of, by the state they came to them in: when first and when last. */
   readonly circuits: readonly (readonly [
     circuit: string,
@@ -47,7 +51,7 @@ export interface TallyPart {
   /** Events that never left their senders. */
   readonly dropped: number;
   readonly policies: readonly PolicyTally[];
-  /** What is rare and no sum: changes of circuits, of which other isolates tell too, and documents. */
+  /** What is no sum: changes of circuits, of which other isolates tell too, and documents. The last ones, where they are many. */
   readonly whole: readonly ObservedEvent[];
   /** The last 200 events. */
   readonly recent: readonly ObservedEvent[];
@@ -81,7 +85,7 @@ export class Tally {
   dropped = 0;
   readonly #policies = new Map<string, Counting>();
   readonly #room = { left: mostCircuits };
-  readonly #whole: ObservedEvent[] = [];
+  readonly #changes = new Changes();
   readonly #recent: (readonly [batch: ObservedBatch, now: number])[] = [];
   #kept = 0;
 
@@ -94,8 +98,10 @@ export class Tally {
       const at = ownTime(event.at, sentAt, now);
       counting.events++;
       counting.reporters.add(mark);
-      if (isNoSum(event))
-        this.#whole.push({ ...observed(event, batch, now), policy: this.#nameOf(event.policy) });
+      if (isNoSum(event)) {
+        const whole = { ...observed(event, batch, now), policy: this.#nameOf(event.policy) };
+        this.#changes.keep(whole, counting.totals);
+      }
       counting.slot.add(event);
       countCalls(event, at, counting);
     }
@@ -120,6 +126,7 @@ export class Tally {
     const recent = this.#recent.flatMap(([batch, now]) =>
       batch.events.map((event) => observed(event, batch, now)),
     );
+    const whole = this.#changes.kept();
     const named = [...this.#policies];
     const all = Array.from({ length: shards }, (_, shard) => {
       const isIts = (policy: string): boolean => shardOf(this.#nameOf(policy), shards) === shard;
@@ -128,7 +135,7 @@ export class Tally {
         events: its.reduce((sum, [, { events }]) => sum + events, 0),
         dropped: 0,
         policies: its.map(([policy, counting]) => tallyOf(policy, counting)),
-        whole: this.#whole.filter(({ policy }) => isIts(policy)),
+        whole: whole.filter(({ policy }) => isIts(policy)),
         recent: recent.filter(({ policy }) => isIts(policy)).slice(-mostRecent),
       };
     });
@@ -155,10 +162,6 @@ export class Tally {
   }
 }
 
-function isNoSum(event: PolicyEvent): boolean {
-  return isChange(event) || event.type === "document.applied" || event.type === "document.refused";
-}
-
 function tallyOf(policy: string, { slot, totals, circuits, limits, reporters }: Counting): PolicyTally {
   return {
     policy,
@@ -170,6 +173,8 @@ function tallyOf(policy: string, { slot, totals, circuits, limits, reporters }: 
       exemplar === undefined ? [] : [[bucket, exemplar] as const],
     ),
     calls: totals.calls(),
+    transitions: totals.transitions(),
+    openings: totals.openings().map(([circuit, histogram]) => [circuit, histogram.snapshot()]),
     circuits: circuits.told(),
     limits,
     reporters: [...reporters],

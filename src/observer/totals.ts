@@ -64,7 +64,7 @@ export class Totals {
     addTo(this.#circuit(circuit).calls, index, times);
   }
 
-  /** Adds what another one counted, but for circuits. */
+  /** Adds what another one counted, but for circuits' calls and changes. */
   merge({ inTime, durations, exemplars, attempts }: PolicyTally): void {
     this.inTime += inTime;
     this.durations.restore(durations);
@@ -76,6 +76,16 @@ export class Totals {
   changed(circuit: string, to: CircuitState, wasOpenFor: number | undefined): void {
     addTo(this.#circuit(circuit).transitions, circuitStates.indexOf(to), 1);
     if (wasOpenFor !== undefined) this.#open(circuit).record(wasOpenFor / 1_000);
+  }
+
+  /** Counts changes of a circuit that somebody else added up. */
+  changedOften(circuit: string, to: CircuitState, times: number): void {
+    addTo(this.#circuit(circuit).transitions, circuitStates.indexOf(to), times);
+  }
+
+  /** Counts how long a circuit was open for, which somebody else added up. */
+  wasOpen(circuit: string, openFor: HistogramSnapshot): void {
+    this.#open(circuit).restore(openFor);
   }
 
   calls(): (readonly [circuit: string, state: CircuitState, result: CallResult, count: number])[] {
@@ -133,7 +143,7 @@ export class Totals {
     this.inTime += snapshot.inTime ?? 0;
     if (snapshot.durations !== undefined) this.durations.restore(snapshot.durations);
     if (snapshot.attempts !== undefined) this.attempts.restore(snapshot.attempts);
-    for (const [circuit, histogram] of snapshot.openFor ?? []) this.#open(circuit).restore(histogram);
+    for (const [circuit, histogram] of snapshot.openFor ?? []) this.wasOpen(circuit, histogram);
   }
 
   #circuit(circuit: string): CircuitTotals {

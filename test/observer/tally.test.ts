@@ -170,6 +170,119 @@ describe("Tally", () => {
     expect(tally.parts(3)).toEqual([[0, { events: 0, dropped: 4, policies: [], whole: [], recent: [] }]]);
   });
 
+  it("is bounded in a flood of changes, which are counted all the same", () => {
+    const [direct, merged] = [new Observer(start), new Observer(start)];
+    const tally = new Tally();
+    for (let round = 0; round < 40; round++) {
+      const events = Array.from({ length: 1_000 }, (_, index): PolicyEvent => {
+        const stamp = { policy: "prices", at: round * 1_000 + index };
+        const circuit = `circuit ${Math.floor(index / 2) % 40}`;
+        return index % 2 === 0
+          ? {
+              ...stamp,
+              type: "circuit.opened",
+              circuit,
+              from: "closed",
+              failureRate: 1,
+              openFor: 1_000,
+              reason: "failures",
+            }
+          : { ...stamp, type: "circuit.closed", circuit, from: "open", openFor: 1_000 };
+      });
+      const batch = {
+        source: { id: "abcdef", kind: "page" },
+        sentAt: round * 1_000 + 999,
+        dropped: 0,
+        events,
+      };
+      const now = start + batch.sentAt;
+      direct.fold(batch, now);
+      tally.add(batch, now);
+    }
+    const now = start + 40_000;
+    const [[, part] = []] = tally.parts(1);
+    const text = JSON.stringify(part);
+    expect(text.length).toBeLessThan(250_000);
+    merged.merge(JSON.parse(text), now);
+    const known = (observer: Observer) => {
+      const [totals] = observer.totals();
+      const circuits = observer.getSystemState(now).policies[0]?.circuits ?? [];
+      return [
+        totals?.transitions.toSorted(),
+        totals?.openings.map(([circuit, { counts, sum }]) => [circuit, counts, sum]).toSorted(),
+        circuits.map(({ circuit, state, since, openings }) => [circuit, state, since, openings]).toSorted(),
+      ];
+    };
+    expect(known(merged)).toEqual(known(direct));
+  });
+
+  it("keeps of many changes that say the same the first and the last", () => {
+    const observer = new Observer(start);
+    const tally = new Tally();
+    for (let page = 0; page < 500; page++) {
+      const event: PolicyEvent = {
+        type: "circuit.opened",
+        policy: "prices",
+        at: page,
+        circuit: "db",
+        from: "closed",
+        failureRate: 1,
+        openFor: 1_000,
+        reason: "failures",
+      };
+      tally.add(
+        { source: { id: `page${page}`, kind: "page" }, sentAt: page, dropped: 0, events: [event] },
+        start + page,
+      );
+    }
+    const [[, part] = []] = tally.parts(1);
+    expect(part?.whole).toHaveLength(20);
+    observer.merge(part as never, start + 500);
+    expect(observer.getSystemState(start + 500).policies[0]?.circuits).toMatchObject([
+      { circuit: "db", state: "open", openings: 1, since: start, until: start + 1_499, heardAt: start + 499 },
+    ]);
+  });
+
+  it("keeps few changes of each circuit where there are many circuits, and no more circuits than an observer does", () => {
+    const tally = new Tally();
+    const policies = Array.from({ length: 60 }, (_, index) => `policy ${index}`);
+    for (let round = 0; round < 30; round++)
+      for (const policy of policies) {
+        const events = Array.from({ length: 50 }, (_, index): PolicyEvent => {
+          const stamp = { policy, at: 0, circuit: `circuit ${index}` };
+          return round % 2 === 0
+            ? { ...stamp, type: "circuit.half-opened", from: "open" }
+            : { ...stamp, type: "circuit.closed", from: "half-open", openFor: 5 };
+        });
+        tally.add({ source: { id: "abcdef", kind: "page" }, sentAt: 0, dropped: 0, events }, start + round);
+      }
+    const [[, part] = []] = tally.parts(1);
+    expect(part?.whole.length).toBeLessThanOrEqual(10_000);
+    expect(
+      new Set(
+        part?.whole.map((event) => JSON.stringify([event.policy, (event as { circuit?: string }).circuit])),
+      ).size,
+    ).toBe(2_500);
+  });
+
+  it("tells of a document the last that each source told, of so many sources at most", () => {
+    const tally = new Tally();
+    for (let source = 0; source < 2_500; source++)
+      for (const version of [1, 2]) {
+        const event: PolicyEvent = { type: "document.applied", policy: "prices", at: version, version };
+        const id = source.toString(36).padStart(4, "0");
+        tally.add(
+          { source: { id, kind: "page" }, sentAt: version, dropped: 0, events: [event] },
+          start + source,
+        );
+      }
+    const [[, part] = []] = tally.parts(1);
+    expect(part?.whole).toHaveLength(2_000);
+    expect(new Set(part?.whole.map((event) => (event as { version?: number }).version))).toEqual(
+      new Set([2]),
+    );
+  });
+
   it("is bounded in a flood of names, and so is who merges it", () => {
     const observer = new Observer(start);
     for (let round = 0; round < 3; round++) {
