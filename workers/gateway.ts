@@ -4,6 +4,7 @@ import { CommandError, type PolicyDocument, type Prepared, tellDocument } from "
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
 import { readSettings, readUpstreams, type Upstream, withSettings } from "ninelives/upstreams";
+import type { PolledDocuments } from "ninelives/workers";
 import { collectorOf } from "./collector.ts";
 import type { Env } from "./env.ts";
 import { GatewayPolicies } from "./gateway-policies.ts";
@@ -17,7 +18,7 @@ import { readWeights } from "./weights.ts";
 /** Milliseconds after which a request looks whose health is due to be checked. */
 const lookEvery = 500;
 
-/** Milliseconds after which a request asks, in the background, whether policy documents have changed. */
+/** Milliseconds after which a request asks again whether policy documents have changed, where it was not told when. */
 const followEvery = 2_000;
 
 /**
@@ -39,7 +40,9 @@ export class Gateway {
   readonly #versions = new Map<string, number>();
   /** The versions that could not be put in force here. */
   readonly #refused = new Map<string, number>();
-  #followedAt = -Infinity;
+  #followAt = -Infinity;
+  /** Which documents are in force here, as their home counts. */
+  #revision: number | undefined;
   #lookedAt = -Infinity;
   #begun = false;
   /** When the replicas of an upstream were checked last. */
@@ -164,14 +167,14 @@ export class Gateway {
   /** Puts the documents that hold in force before the first request goes by them. Never rejects. */
   async begin(): Promise<void> {
     // Each of the first requests asks: on Workers none can wait for another's answer.
-    this.#followedAt = Date.now();
+    this.#followAt = Date.now() + followEvery;
     await beginning.execute(() => this.#follow()).catch(() => {});
     this.#begun = true;
   }
 
   /** Puts the documents that hold now in force, for who reads or commands what they bring. @throws what their home throws */
   async catchUp(): Promise<void> {
-    await this.#putAll(await controlOf(this.#env).documents());
+    await this.#take(await controlOf(this.#env).poll(this.#revision));
     this.#begun = true;
   }
 
@@ -182,8 +185,8 @@ export class Gateway {
       this.#lookedAt = now;
       this.#checkDue(now);
     }
-    if (now - this.#followedAt < followEvery) return;
-    this.#followedAt = now;
+    if (now < this.#followAt) return;
+    this.#followAt = now + followEvery;
     waitUntil(this.#follow());
   }
 
@@ -211,19 +214,22 @@ export class Gateway {
 
   async #follow(): Promise<void> {
     // What is in force stays in force; the next request after a while asks again.
-    const told = (what: string) => (error: unknown) => console.warn(`${what} could not be followed`, error);
-    const documents = await this.#env.CONTROL.getByName("control")
-      .documents()
-      .catch(told("policy documents"));
-    await this.#putAll(documents ?? []);
+    try {
+      const polled = await this.#env.CONTROL.getByName("control").poll(this.#revision);
+      this.#followAt = Date.now() + polled.nextIn;
+      await this.#take(polled);
+    } catch (error) {
+      console.warn("policy documents could not be followed", error);
+    }
   }
 
-  async #putAll(documents: readonly PolicyDocument[]): Promise<void> {
+  async #take({ revision, documents = [] }: PolledDocuments): Promise<void> {
     // Settings bring routes, whose documents are among the others.
     for (const isOwned of [true, false]) {
       const some = documents.filter(({ name }) => (ownerOf(name) !== undefined) === isOwned);
       await Promise.all(some.map((document) => this.#try(document)));
     }
+    this.#revision = revision;
   }
 
   /** Puts a document in force, or tells its owner once why not: the one before stays. */

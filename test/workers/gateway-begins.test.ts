@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { evictDurableObject } from "cloudflare:test";
+import { describe, expect, it, vi } from "vitest";
 import { Gateway, gatewayOf } from "../../workers/gateway.ts";
 import { type TestWorkerOptions, testWorker, toldToOwner } from "./test-worker.ts";
 
@@ -51,7 +52,7 @@ describe("a gateway that begins", () => {
       return new Promise(() => {});
     };
     const { fetch, env } = await testWorker({
-      env: { CONTROL: { getByName: () => ({ documents: silent }) } },
+      env: { CONTROL: { getByName: () => ({ poll: silent }) } },
     });
     expect(gatewayOf(env).begun).toBe(false);
     for (let call = 0; call < 5; call++) expect((await fetch("/gateway/prices/")).status).toBe(200);
@@ -61,7 +62,7 @@ describe("a gateway that begins", () => {
 
   it("goes by its configuration where the control plane is down, and says so", async () => {
     const told = toldToOwner("warn");
-    const down = { documents: () => Promise.reject(new Error("down")) };
+    const down = { poll: () => Promise.reject(new Error("down")) };
     const { fetch } = await testWorker({ env: { CONTROL: { getByName: () => down } } });
     expect((await fetch("/gateway/prices/")).status).toBe(200);
     expect(told.some(([text]) => text === "policy documents could not be followed")).toBe(true);
@@ -105,5 +106,71 @@ describe("an isolate that has had no request", () => {
     const gateway = new Gateway(env);
     await gateway.catchUp();
     expect([gateway.begun, gateway.routes.get("prices")?.policy.text]).toEqual([true, "retry(7)"]);
+  });
+});
+
+describe("an isolate that follows the documents", () => {
+  it("gets them only when one has changed, and is told when to ask again", async () => {
+    const { control } = await testWorker();
+    expect(await control.poll()).toEqual({ revision: 0, documents: [], nextIn: 2_000 });
+    expect(await control.poll(0)).not.toHaveProperty("documents");
+    await control.setDocument("prices", "retry(2)", 0, "ann");
+    const { revision, documents } = await control.poll(0);
+    expect([revision, documents?.map(({ text }) => text)]).toEqual([1, ["retry(2)"]]);
+    // By which one was not changed that was expected to be another.
+    await control.setDocument("prices", "retry(3)", 7, "bob");
+    expect(await control.poll(1)).not.toHaveProperty("documents");
+  });
+
+  it("hears of an override that ends by itself", async () => {
+    const { control } = await testWorker();
+    await control.setDocument("prices", "retry(2)", 0, "ann", { holds: 150, original: "retry(1)" });
+    const { revision, documents } = await control.poll();
+    expect(documents?.map(({ text }) => text)).toEqual(["retry(2)"]);
+    await vi.waitFor(
+      async () => {
+        const { documents } = await control.poll(revision);
+        expect(documents?.map(({ text }) => text)).toEqual(["retry(1)"]);
+      },
+      { timeout: 10_000 },
+    );
+  });
+
+  it("still counts where its home was when that begins anew", async () => {
+    const { control } = await testWorker();
+    await control.setDocument("prices", "retry(2)", 0, "ann");
+    await evictDurableObject(control as never);
+    expect(await control.poll(1)).not.toHaveProperty("documents");
+    expect(await control.poll(0)).toHaveProperty("documents");
+  });
+
+  it("asks when it is told to, and not before", async () => {
+    const polls: (number | undefined)[] = [];
+    const answers = [
+      { revision: 3, nextIn: 30_000, documents: [] },
+      { revision: 3, nextIn: 5_000 },
+    ];
+    const poll = async (seen?: number) => {
+      polls.push(seen);
+      return answers[polls.length - 1] ?? { revision: 3, nextIn: 5_000 };
+    };
+    const { fetch } = await testWorker({ env: { CONTROL: { getByName: () => ({ poll }) } } });
+    const now = vi.spyOn(Date, "now");
+    const from = Date.now();
+    try {
+      for (const [after, expected] of [
+        [0, [undefined]],
+        [29_000, [undefined]],
+        [30_500, [undefined, 3]],
+        [34_000, [undefined, 3]],
+        [36_000, [undefined, 3, 3]],
+      ] as const) {
+        now.mockReturnValue(from + after);
+        expect((await fetch("/gateway/prices/")).status).toBe(200);
+        expect(polls).toEqual(expected);
+      }
+    } finally {
+      now.mockRestore();
+    }
   });
 });

@@ -180,7 +180,7 @@ describe("gateway whose policy changes under load", () => {
     let at = Date.now();
     /** A request that comes along when it is time to ask again, and what its isolate then goes by. */
     const followed = async () => {
-      at += 2_000;
+      at += 3_000;
       now.mockReturnValue(at);
       expect((await fetch("/gateway/prices/")).status).toBe(200);
       return gatewayOf(env).routes.get("prices")?.policy.text;

@@ -19,6 +19,7 @@ import {
 } from "ninelives/control";
 import { endOf, expired, keepUntil } from "./connection.ts";
 import { DocumentTable } from "./document-table.ts";
+import { PollPace } from "./poll-pace.ts";
 
 /** Entries that are kept; older ones are dropped, and the chain then begins with the hash of the last one dropped. */
 const auditKept = 10_000;
@@ -30,6 +31,15 @@ const longestSleep = 86_400_000;
 /** Milliseconds after which a claim is void: whoever made it is gone. */
 const claimFor = 60_000;
 
+/** What an isolate gets that asks for documents. */
+export interface PolledDocuments {
+  /** Grows with each change of any. */
+  readonly revision: number;
+  /** Those in force; absent when none has changed since the revision that was seen. */
+  readonly documents?: readonly PolicyDocument[];
+  readonly nextIn: number;
+}
+
 /**
  * What the control plane must not lose: the audit log, the policy documents, the results of commands.
  */
@@ -37,13 +47,16 @@ export class ControlObject extends DurableObject<unknown> {
   readonly #sql: SqlStorage;
   readonly #documents: DocumentTable;
   readonly #denials = new DenialBound();
+  readonly #pace = new PollPace();
+  /** The documents in force, and until when they are. */
+  #inForce: { readonly documents: readonly PolicyDocument[]; readonly until: number } | undefined;
   /** Appends wait for each other: each hashes the one before. */
   #appending: Promise<unknown> = Promise.resolve();
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
     this.#sql = state.storage.sql;
-    this.#documents = new DocumentTable(this.#sql, () => this.#tell());
+    this.#documents = new DocumentTable(this.#sql, () => this.#changed());
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS audit (
@@ -118,6 +131,26 @@ export class ControlObject extends DurableObject<unknown> {
       .toArray()[0];
     const before = known?.hash ?? kv.get<string>("audit-before") ?? genesis;
     return { before, entries: found.slice(0, limit), more: found.length > limit };
+  }
+
+  /**
+   * The documents in force, for an isolate that asks again and again.
+   *
+   * @param seen the revision that it has: when that is still the newest, it gets no documents
+   * @returns with the milliseconds after which it should ask again
+   */
+  poll(seen?: number): PolledDocuments {
+    const now = Date.now();
+    const nextIn = this.#pace.book(now);
+    if (this.#inForce === undefined || now >= this.#inForce.until) {
+      const documents = this.documents();
+      const until = Math.min(...documents.map((each) => each.until ?? Number.POSITIVE_INFINITY));
+      this.#inForce = { documents, until };
+    }
+    const revision = this.#revision;
+    return seen === revision
+      ? { revision, nextIn }
+      : { revision, nextIn, documents: this.#inForce.documents };
   }
 
   documents(): PolicyDocument[] {
@@ -219,6 +252,17 @@ export class ControlObject extends DurableObject<unknown> {
       "DELETE FROM ids WHERE rowid <= (SELECT rowid FROM ids ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
       resultsKept,
     );
+  }
+
+  /** How often any document has changed. */
+  get #revision(): number {
+    return this.ctx.storage.kv.get<number>("documents-revision") ?? 0;
+  }
+
+  #changed(): void {
+    this.ctx.storage.kv.put("documents-revision", this.#revision + 1);
+    this.#inForce = undefined;
+    this.#tell();
   }
 
   #tell(): void {
