@@ -41,9 +41,10 @@ const least = 1_000;
  *
  * The first call looks; after that calls go to those who are known, and one of them looks again in the background when the
  * answer does not hold any more. A look-up that fails, or finds nobody, changes nothing: who was there stays, until
- * another answer says otherwise. What is known of a member's health stays with its name.
+ * another answer says otherwise. What is known of a member's health stays with its name. As long as nobody was ever found,
+ * one call looks each `lookUpAgainAfter`, and the others fail at once.
  *
- * @throws what the first look-up fails with, to the calls that need it
+ * @throws what a look-up fails with, to the call that needs it; DiscoveryError to those that come before the next look-up
  * @example
  * const replicas = discoveredGroup({
  *   discovery: dnsDiscovery({ name: "_https._tcp.prices.example.com" }),
@@ -75,6 +76,8 @@ export function discoveredGroup<Req, Res>(options: DiscoveredGroupOptions<Req, R
   /** When somebody should look, and until when somebody does, by the clock of the calls. */
   let due = -Infinity;
   let looking = -Infinity;
+  /** What the last look-up failed with. */
+  let failure: { readonly cause: unknown } | undefined;
 
   function take(endpoints: readonly Endpoint[], context: Context): Group<Req, Res> {
     const before = members?.value ?? [];
@@ -96,10 +99,13 @@ export function discoveredGroup<Req, Res>(options: DiscoveredGroupOptions<Req, R
     return inner;
   }
 
+  /** Milliseconds that a look-up takes at most: two tries, and the pause between them. */
+  const mostOf = (context: Context) => 3 * read.lookUpTimeout(context);
+
   /** @throws what the look-up failed with */
   async function look(context: Context): Promise<Group<Req, Res>> {
     const { clock } = context.environment;
-    looking = clock.now() + 3 * read.lookUpTimeout(context);
+    looking = clock.now() + mostOf(context);
     try {
       const { endpoints, holds }: Endpoints = await find(undefined, context);
       if (endpoints.length === 0) throw new DiscoveryError("nobody was found");
@@ -107,8 +113,8 @@ export function discoveredGroup<Req, Res>(options: DiscoveredGroupOptions<Req, R
       due = clock.now() + Math.max(holds, least);
       return found;
     } catch (error) {
-      if (context.aborted) throw error;
       const retryIn = read.lookUpAgainAfter(context);
+      failure = { cause: error };
       due = clock.now() + retryIn;
       const kept = members?.value.length ?? 0;
       context.emit({ type: "discovery.failed", kind: kindOf(error), members: kept, retryIn });
@@ -118,14 +124,33 @@ export function discoveredGroup<Req, Res>(options: DiscoveredGroupOptions<Req, R
     }
   }
 
-  /** The group as it is known, or as it is found now. */
+  /**
+   * Looks apart from the call, whose end does not end it: that a look-up is slow, callers of less patience must find out, too.
+   */
+  function lookApart(context: Context): Promise<Group<Req, Res>> {
+    const looked = look(context.detach());
+    context.environment.waitUntil(looked.catch(() => {}));
+    return looked;
+  }
+
+  /** Ends the wait with the call. The look-up ends before that by its own time-out. */
+  const wait = compose(timeout((context: Context) => mostOf(context))).wrap((_: undefined, context) =>
+    lookApart(context),
+  );
+
+  /** The group as it is known, or as it is found now. @throws DiscoveryError before it is time to look again */
   function following(context: Context): Group<Req, Res> | Promise<Group<Req, Res>> {
-    // Each request waits for a look-up of its own: on Workers none can wait for another's.
-    if (inner === undefined) return look(context);
-    const { clock, waitUntil } = context.environment;
-    const now = clock.now();
-    if (now >= due && now >= looking) waitUntil(look(context.detach()).catch(() => {}));
-    return inner;
+    const now = context.environment.clock.now();
+    const isDue = now >= due && now >= looking;
+    if (inner !== undefined) {
+      if (isDue) lookApart(context).catch(() => {});
+      return inner;
+    }
+    if (failure !== undefined && !isDue) {
+      throw new DiscoveryError("nobody has been found yet, and the last look-up failed", failure);
+    }
+    // The first of all wait for a look-up each: on Workers none can wait for another's.
+    return wait(undefined, context);
   }
 
   async function discoveredGroup(request: Req, context: Context): Promise<Res> {

@@ -170,8 +170,9 @@ describe("the gateway to a discovered group", () => {
       return new Response("fine");
     });
     try {
-      const { register, fetch } = await stage({ upstreams: { prices: { discover, policy: "retry(2)" } } });
-      expect((await fetch("/gateway/prices/today")).status).toBe(502);
+      const upstreams = { prices: { discover, policy: "retry(2)" } };
+      expect((await (await stage({ upstreams })).fetch("/gateway/prices/today")).status).toBe(502);
+      const { register, fetch } = await stage({ upstreams });
       await register("a", { url: "https://a.example.com/v2" });
       await register("evil", { url: "http://169.254.169.254" });
       const response = await fetch("/gateway/prices/today?x=1");
