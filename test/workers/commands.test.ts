@@ -515,7 +515,10 @@ describe("commands", () => {
 
   it("that cannot be written down are not done", async () => {
     const told = toldToOwner();
-    const failing = { append: () => Promise.reject(new Error("disk full")), documents: async () => [] };
+    const failing = {
+      append: () => Promise.reject(new Error("disk full")),
+      poll: async () => ({ revision: 0, nextIn: 2_000, documents: [] }),
+    };
     const { command, circuit } = await testWorker({
       upstreams: prices,
       env: { CONTROL: { getByName: () => failing } },
