@@ -99,8 +99,8 @@ export function discoveredGroup<Req, Res>(options: DiscoveredGroupOptions<Req, R
     return inner;
   }
 
-  /** Milliseconds that a look-up takes at most: two tries, and the pause between them. */
-  const mostOf = (context: Context) => 3 * read.lookUpTimeout(context);
+  /** More milliseconds than a look-up takes: two tries, and the pause of 100 between them. */
+  const mostOf = (context: Context) => 3 * read.lookUpTimeout(context) + 1_000;
 
   /** @throws what the look-up failed with */
   async function look(context: Context): Promise<Group<Req, Res>> {

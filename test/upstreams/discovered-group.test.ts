@@ -4,7 +4,7 @@ import { type Discovery, DiscoveryError, discoveredGroup } from "ninelives/upstr
 import { describe, expect, it } from "vitest";
 
 /** A group whose discovery does what the test says, at the moment that it is asked. */
-function stage() {
+function stage(options: { readonly lookUpTimeout?: "10ms" } = {}) {
   const clock = new ManualClock();
   const sink = recordingSink();
   const scene = {
@@ -12,6 +12,7 @@ function stage() {
     find: (() => new Promise(() => {})) as Discovery,
   };
   const group = discoveredGroup<string, string>({
+    ...options,
     discovery: (_, context) => {
       scene.looks++;
       return scene.find(undefined, context);
@@ -86,6 +87,16 @@ describe("discoveredGroup, while nobody has been found", () => {
     await clock.advance(4_000);
     expect(sink.of("discovery.failed")).toMatchObject([{ kind: "timeout" }]);
     expect(await hasty("/").catch((error: unknown) => error)).toBeInstanceOf(DiscoveryError);
+    expect(scene.looks).toBe(2);
+  });
+
+  it("waits for the second try of a look-up, however short each may be", async () => {
+    const { clock, scene, call } = stage({ lookUpTimeout: "10ms" });
+    const answer = call("/");
+    await clock.advance(10);
+    scene.find = found;
+    await clock.advance(100);
+    expect(await answer).toBe("https://a.test/");
     expect(scene.looks).toBe(2);
   });
 
