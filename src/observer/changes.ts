@@ -4,62 +4,69 @@ import type { ObservedEvent } from "./live.ts";
 import { mostCircuits } from "./observer.ts";
 import type { Totals } from "./totals.ts";
 
-/** Changes of one circuit that are kept: as many as the observer remembers states of it. */
-const mostChanges = 20;
-/** So many of it when there are more than so many of all circuits together. */
-const fewChanges = 2;
-const manyChanges = 5_000;
-/** What is kept of documents: the last that each source told. */
-const mostDocuments = 2_000;
+/** Events of one circuit, or of one source with a document, that are kept: the observer remembers as many states of a circuit. */
+const mostOfOne = 20;
+/** So many when there are more than so many of all together. */
+const fewOfOne = 2;
+const many = 5_000;
+/** Sources with a document that are told apart. */
+const mostFollowers = 2_000;
 
-/** An event that the observer is to be told whole, under the name that its policy has there. */
-type Kept = ObservedEvent;
-type KeptChange = ChangeEvent & Kept;
+type KeptChange = ChangeEvent & ObservedEvent;
 
 /**
  * What is no sum: changes of circuits, of which others tell too, and how far everybody is with documents.
  *
- * Memory is bounded. Of a circuit that changes without end the oldest changes but one are added up instead, repeats left out.
+ * Memory is bounded. Of a circuit that changes without end the oldest changes are added up instead, repeats left out; of
+ * documents the oldest news are forgotten.
  */
 export class Changes {
   readonly #circuits = new Map<string, KeptChange[]>();
-  readonly #documents = new Map<string, Kept>();
-  #changes = 0;
+  readonly #documents = new Map<string, ObservedEvent[]>();
+  #kept = 0;
 
-  /** @param totals what adds up those that are not kept */
-  keep(event: Kept, totals: Totals): void {
+  /**
+   * @param event under the name that its policy has for the observer
+   * @param totals what adds up the changes that are not kept
+   */
+  keep(event: ObservedEvent, totals: Totals): void {
     if (isChange(event)) this.#keepChange(event, totals);
     else this.#keepDocument(event);
   }
 
-  /** In the order in which they came, of each circuit and of each document. */
-  kept(): readonly Kept[] {
-    return [...[...this.#circuits.values()].flat(), ...this.#documents.values()];
+  /** In the order in which they came, of each circuit and of each source. */
+  kept(): readonly ObservedEvent[] {
+    return [...this.#circuits.values(), ...this.#documents.values()].flat();
+  }
+
+  get #most(): number {
+    return this.#kept > many ? fewOfOne : mostOfOne;
   }
 
   #keepChange(event: KeptChange, totals: Totals): void {
     const key = JSON.stringify([event.policy, event.circuit]);
-    const known = this.#circuits.get(key);
-    if (known === undefined) {
-      // No observer tells more apart.
-      if (this.#circuits.size >= mostCircuits) return;
-      this.#circuits.set(key, [event]);
-      this.#changes++;
-      return;
-    }
+    const known = this.#circuits.get(key) ?? [];
+    // No observer tells more apart.
+    if (known.length === 0 && this.#circuits.size >= mostCircuits) return;
+    this.#circuits.set(key, known);
+    this.#kept += 1;
     known.push(event);
-    this.#changes++;
-    const most = this.#changes > manyChanges ? fewChanges : mostChanges;
-    for (; known.length > most; this.#changes--) squeeze(known, totals);
+    for (; known.length > this.#most; this.#kept--) squeeze(known, totals);
   }
 
-  #keepDocument(event: Kept): void {
-    const key = JSON.stringify([event.policy, event.source, event.type]);
-    if (event.at < (this.#documents.get(key)?.at ?? 0)) return;
+  #keepDocument(event: ObservedEvent): void {
+    const key = JSON.stringify([event.policy, event.source]);
+    const known = this.#documents.get(key) ?? [];
+    // Whoever told last comes last.
     this.#documents.delete(key);
-    this.#documents.set(key, event);
-    if (this.#documents.size > mostDocuments)
-      this.#documents.delete(this.#documents.keys().next().value as string);
+    this.#documents.set(key, known);
+    this.#kept += 1;
+    known.push(event);
+    for (; known.length > this.#most; this.#kept--) known.shift();
+    if (this.#documents.size <= mostFollowers) return;
+    const [oldest, told] = this.#documents.entries().next().value as [string, ObservedEvent[]];
+    this.#documents.delete(oldest);
+    this.#kept -= told.length;
   }
 }
 
