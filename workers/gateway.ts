@@ -1,6 +1,13 @@
 import { waitUntil } from "cloudflare:workers";
 import { bulkhead, type CircuitBreaker, compose, type EventSink, timeout } from "ninelives";
-import { CommandError, type PolicyDocument, type Prepared, tellDocument } from "ninelives/control";
+import {
+  CommandError,
+  type EndedDocument,
+  OverrideEnds,
+  type PolicyDocument,
+  type Prepared,
+  tellDocument,
+} from "ninelives/control";
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
 import { readSettings, readUpstreams, type Upstream, withSettings } from "ninelives/upstreams";
@@ -13,6 +20,7 @@ import { ownerOf } from "./owned-documents.ts";
 import { peaksOnly } from "./peaks.ts";
 import { checkReplicas } from "./replicas.ts";
 import { type Main, type Steered, served } from "./served.ts";
+import { tellFound } from "./tell-found.ts";
 import { readWeights } from "./weights.ts";
 
 /** Milliseconds after which a request looks whose health is due to be checked. */
@@ -40,6 +48,7 @@ export class Gateway {
   readonly #versions = new Map<string, number>();
   /** The versions that could not be put in force here. */
   readonly #refused = new Map<string, number>();
+  readonly #overrides = new OverrideEnds();
   #followAt = -Infinity;
   /** Which documents are in force here, as their home counts. */
   #revision: number | undefined;
@@ -72,26 +81,47 @@ export class Gateway {
   }
 
   /** Puts a document in force, unless a newer one is. Its circuits go on where those of their names are. */
-  async apply({ name, text, version }: PolicyDocument): Promise<void> {
+  async apply(document: PolicyDocument): Promise<void> {
+    const { name, text, version } = document;
     const isNews = () => version > (this.#versions.get(name) ?? 0);
     if (!isNews()) return;
+    await this.#enforce(name, text, isNews, () => {
+      this.#versions.set(name, version);
+      this.#overrides.note(document);
+      this.#tell(name, version);
+    });
+  }
+
+  /** @param done is called when it is in force, at once */
+  async #enforce(name: string, text: string, isWanted: () => boolean, done: () => void): Promise<void> {
     const { upstream = "", kind } = ownerOf(name) ?? {};
     const main = this.#mains.get(upstream);
     if (main !== undefined) {
       const turned = kind === "weights" ? turn(main, text) : this.#settle(main, text);
-      this.#versions.set(name, version);
-      this.#tell(name, version);
+      done();
       await turned;
       return;
     }
     const route = this.#routes.get(name);
     if (route === undefined) return;
     // While it is prepared, its upstream may have got other settings.
-    const isWanted = () => isNews() && this.#routes.get(name)?.policy === route.policy;
-    await this.#put(route, text, isWanted, () => {
-      this.#versions.set(name, version);
-      this.#tell(name, version);
-    });
+    const isStill = () => isWanted() && this.#routes.get(name)?.policy === route.policy;
+    await this.#put(route, text, isStill, done);
+  }
+
+  /** Has what an override covers come back by itself: the control plane may be out of reach, and tells of it else. */
+  async #end({ name, text }: EndedDocument): Promise<void> {
+    const version = this.#versions.get(name);
+    try {
+      await this.#enforce(
+        name,
+        text,
+        () => this.#versions.get(name) === version,
+        () => {},
+      );
+    } catch (error) {
+      console.warn(`what the override ${version} of policy ${name} covers cannot come back`, error);
+    }
   }
 
   /**
@@ -181,6 +211,7 @@ export class Gateway {
   /** Learns of changed documents in the background, when a request comes along after a while. */
   follow(): void {
     const now = Date.now();
+    for (const ended of this.#overrides.take(now)) waitUntil(this.#end(ended));
     if (now - this.#lookedAt >= lookEvery) {
       this.#lookedAt = now;
       this.#checkDue(now);
@@ -257,20 +288,6 @@ export class Gateway {
       ...(reason !== undefined && { reason }),
       ...(own !== undefined && { document: own }),
     });
-  }
-}
-
-/** Tells that a circuit is not closed to begin with, since the fleet's is not: else its refusals come out of nowhere. */
-function tellFound(
-  { name: circuit, state, failureRate }: CircuitBreaker,
-  policy: string,
-  sink: EventSink,
-): void {
-  const stamp = { policy, at: Date.now(), circuit, from: "closed" } as const;
-  if (state === "half-open") sink.emit({ ...stamp, type: "circuit.half-opened" });
-  else if (state === "open" || state === "forced-open") {
-    const reason = state === "open" ? "fleet" : "forced";
-    sink.emit({ ...stamp, type: "circuit.opened", failureRate, reason });
   }
 }
 

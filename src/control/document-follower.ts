@@ -10,6 +10,7 @@ import { timeout } from "../policies/timeout.ts";
 import { tellDocument } from "./document-events.ts";
 import type { DocumentPolicy } from "./document-policy.ts";
 import type { DocumentSource } from "./document-sources.ts";
+import { OverrideEnds } from "./override-ends.ts";
 import type { PolicyDocument } from "./wire.ts";
 
 /** Why a document is not in force here. What was in force before it still is. */
@@ -41,6 +42,8 @@ export interface DocumentFollowerOptions {
 export interface FollowedDocument {
   /** The version in force here; `null` while that is the policy's own text. */
   readonly version: number | null;
+  /** That version was an override, and has ended here while nobody could be asked: what was beneath it is in force. */
+  readonly ended?: true;
   /** The newest one that was refused since. */
   readonly refused?: DocumentRefusal;
 }
@@ -60,7 +63,8 @@ export interface DocumentFollower {
  * Has policies follow their documents while they run: no call is dropped, and a document that is refused says why.
  *
  * One that cannot be parsed here (it has a name that this scope does not know, say) leaves the version before in force; the
- * next one that can is put in force.
+ * next one that can is put in force. At the end of an override the source is asked; where it cannot be, what the override
+ * covers comes back by itself, by the clock of whoever follows.
  *
  * @example
  * const prices = documentPolicy("retry(3)");
@@ -77,7 +81,9 @@ export function documentFollower(options: DocumentFollowerOptions): DocumentFoll
   const known = new Map<string, FollowedDocument>(
     Object.keys(policies).map((name) => [name, { version: null }]),
   );
+  const overrides = new OverrideEnds();
   let timer: TimerHandle;
+  let ending: TimerHandle;
   let silence: (() => void) | undefined;
   /** Questions are asked one after the other, and those that nobody has asked yet are one. */
   const inTurn = compose(
@@ -86,13 +92,15 @@ export function documentFollower(options: DocumentFollowerOptions): DocumentFoll
     timeout("10s"),
   );
 
-  function put({ name, text, version }: PolicyDocument): void {
+  function put(document: PolicyDocument): void {
+    const { name, text, version } = document;
     const before = known.get(name);
     if (before === undefined || version <= Math.max(before.version ?? -1, before.refused?.version ?? -1))
       return;
     try {
       policies[name]?.set(text);
       known.set(name, { version });
+      overrides.note(document);
       if (sink !== undefined) tellDocument(sink, clock.wall(), { name, version });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -103,14 +111,41 @@ export function documentFollower(options: DocumentFollowerOptions): DocumentFoll
     }
   }
 
+  /** Ends the overrides whose time is over: the source, by whose clock they end, cannot be asked. */
+  function endOverrides(): void {
+    for (const { name, text } of overrides.take(clock.wall())) {
+      try {
+        policies[name]?.set(text);
+        // Whatever comes after the override in the source is news all the same.
+        known.set(name, { ...(known.get(name) as FollowedDocument), ended: true });
+      } catch {
+        // It parsed where it comes from, and not here: the override is then the better of the two.
+      }
+    }
+  }
+
   async function poll(): Promise<void> {
     try {
       const documents = await inTurn.execute(({ signal }) => source.read(signal));
       for (const document of documents ?? []) put(document);
     } catch (error) {
       // One that did not fit into the queue is answered with the one that waits.
-      if (!isRejected(error, "bulkhead-full")) onLost(error);
+      if (!isRejected(error, "bulkhead-full")) {
+        endOverrides();
+        onLost(error);
+      }
     }
+    if (silence !== undefined) askAtEnd();
+  }
+
+  /** Asks when the next override ends, if nobody asks before. */
+  function askAtEnd(): void {
+    clock.clearTimer(ending);
+    const left = overrides.next - clock.wall();
+    // What is over by this clock and not by the source's is asked about in turn.
+    if (left <= 0 || left >= every) return;
+    ending = clock.setTimer(() => void poll(), left);
+    clock.keepAlive(ending, false);
   }
 
   function tick(): void {
@@ -133,6 +168,7 @@ export function documentFollower(options: DocumentFollowerOptions): DocumentFoll
       silence?.();
       silence = undefined;
       clock.clearTimer(timer);
+      clock.clearTimer(ending);
     },
   };
 }

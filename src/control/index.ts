@@ -69,6 +69,7 @@ export { type JwtAlgorithm, type JwtOptions, jwtVerifier, type PublicKey } from 
 export { livePolicy } from "./live-policy.ts";
 export { type Claim, once, type ResultStore } from "./once.ts";
 export { type DescribedRoute, openApi } from "./openapi.ts";
+export { type EndedDocument, OverrideEnds } from "./override-ends.ts";
 export { parameterCommands } from "./parameter-commands.ts";
 export { type ListedParameter, listParameters } from "./parameter-list.ts";
 export {

@@ -150,6 +150,64 @@ describe("documentFollower", () => {
     expect(prices.text).toBe("retry(5)");
   });
 
+  const override = (until: number, version = 1): PolicyDocument => ({
+    ...documentOf("retry(9)", version),
+    until,
+    beneath: { version: 0, text: "retry(4)" },
+  });
+
+  it("asks when an override ends, and ends it by itself where nobody can be asked, then follows again", async () => {
+    const { clock, prices, source, follower } = following({ every: "30s" });
+    source.documents = [override(clock.wall() + 12_000)];
+    follower.start();
+    await clock.advance(0);
+    expect(prices.text).toBe("retry(9)");
+    source.fails = new Error("gone");
+    await clock.advance(11_999);
+    expect([prices.text, source.asked]).toEqual(["retry(9)", 1]);
+    await clock.advance(1);
+    expect([prices.text, source.asked]).toEqual(["retry(4)", 2]);
+    expect(follower.state).toEqual({ prices: { version: 1, ended: true } });
+    source.fails = undefined;
+    await clock.advance(18_000);
+    expect([prices.text, source.asked]).toEqual(["retry(4)", 3]);
+    source.documents = [documentOf("retry(7)", 2)];
+    await clock.advance(30_000);
+    expect([prices.text, follower.state]).toEqual(["retry(7)", { prices: { version: 2 } }]);
+    follower.stop();
+    expect(clock.pending).toBe(0);
+  });
+
+  it("keeps an override as long as its source does, whose clock may be another one", async () => {
+    const { clock, prices, source, follower } = following({ every: "30s" });
+    source.documents = [override(clock.wall() + 12_000)];
+    follower.start();
+    await clock.advance(60_000);
+    expect([prices.text, follower.state]).toEqual(["retry(9)", { prices: { version: 1 } }]);
+    follower.stop();
+  });
+
+  it("ends an override by the next question that fails, where no timer lives", async () => {
+    const { clock, prices, source, follower } = following();
+    source.documents = [override(clock.wall() + 12_000)];
+    await follower.poll();
+    source.fails = new Error("gone");
+    await follower.poll();
+    expect(prices.text).toBe("retry(9)");
+    await clock.advance(12_000);
+    await follower.poll();
+    expect([prices.text, clock.pending]).toEqual(["retry(4)", 0]);
+  });
+
+  it("leaves an override in force that gives way to what does not parse here", async () => {
+    const { clock, prices, source, follower } = following();
+    source.documents = [{ ...override(clock.wall()), beneath: { version: 0, text: "own" } }];
+    await follower.poll();
+    source.fails = new Error("gone");
+    await follower.poll();
+    expect([prices.text, follower.state]).toEqual(["retry(9)", { prices: { version: 1 } }]);
+  });
+
   it("asks once for many who ask at once", async () => {
     const { source, follower } = following();
     await Promise.all(Array.from({ length: 10 }, () => follower.poll()));
