@@ -7,7 +7,7 @@ import type { ObservedEvent } from "./live.ts";
 import { nameOfSource } from "./observed.ts";
 import { checkBatch, type ObservedBatch } from "./observed-batch.ts";
 import { ownTime } from "./own-time.ts";
-import { markOf, Reporters } from "./reporters.ts";
+import { markOf, Reporters, type ReportersSnapshot } from "./reporters.ts";
 import { type Counts, Slot, type SlotSnapshot } from "./slot.ts";
 import { Slots } from "./slots.ts";
 import {
@@ -55,6 +55,7 @@ export interface PolicySnapshot extends Partial<Omit<TotalsSnapshot, "transition
   readonly transitions: TotalsSnapshot["transitions"];
   readonly limits?: Limits;
   readonly followers?: readonly FollowerRecord[];
+  readonly reporters?: ReportersSnapshot;
 }
 
 /** What a policy has counted since the observer began, for metrics: plain JSON. */
@@ -221,6 +222,7 @@ export class Observer {
       circuits: watched.circuits.snapshot(),
       limits: watched.limits,
       followers: watched.followers.snapshot(),
+      reporters: watched.reporters.snapshot(),
     };
   }
 
@@ -236,6 +238,7 @@ export class Observer {
     watched.circuits.restore(snapshot.circuits);
     watched.limits = { ...watched.limits, ...snapshot.limits };
     watched.followers.restore(snapshot.followers ?? []);
+    if (snapshot.reporters !== undefined) watched.reporters.restore(snapshot.reporters);
   }
 
   #take(event: ObservedEvent, reporter: number, now: number): void {

@@ -12,6 +12,14 @@ export function markOf(id: string): number {
   return (hash ^ (hash >>> 30)) & 0x3fffffff;
 }
 
+/** Who told of a policy, and when: plain JSON, whoever was heard last comes last. */
+export interface ReportersSnapshot {
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** In milliseconds since then. */
+  readonly heard: readonly (readonly [mark: number, after: number])[];
+}
+
 /** The sources that told of a policy within the last minute, at most a thousand. */
 export class Reporters {
   /** By their marks, when they were last heard, in milliseconds since the first: whoever was heard last comes last. */
@@ -39,5 +47,21 @@ export class Reporters {
     let count = 0;
     for (const at of this.#heard.values()) if (now - this.#since - at < stays) count++;
     return count;
+  }
+
+  /** Those of the last minute before anybody was heard last. */
+  snapshot(): ReportersSnapshot {
+    const heard = [...this.#heard];
+    const last = heard.at(-1)?.[1] ?? 0;
+    return { since: this.#since, heard: heard.filter(([, after]) => last - after < stays) };
+  }
+
+  /** Adds what a snapshot holds to what is known. */
+  restore({ since, heard }: ReportersSnapshot): void {
+    const own = [...this.#heard].map(([mark, after]) => [mark, this.#since + after] as const);
+    const others = heard.map(([mark, after]) => [mark, since + after] as const);
+    this.#heard.clear();
+    this.#lastMark = -1;
+    for (const [mark, at] of [...own, ...others].sort((one, other) => one[1] - other[1])) this.saw(mark, at);
   }
 }

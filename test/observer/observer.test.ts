@@ -565,6 +565,26 @@ describe("Observer > reporters", () => {
     pass(30 * second);
     expect(state()?.reporters).toBe(1);
   });
+
+  it("still knows them after a restart, and each of those once whom two observers heard", () => {
+    const { succeed, pass, observer } = stage();
+    succeed(10, { from: "one" });
+    pass(30 * second);
+    succeed(10, { from: "two" });
+    const snapshot = JSON.parse(JSON.stringify(observer.snapshot("prices")));
+    const other = stage();
+    other.pass(20 * second);
+    other.succeed(10, { from: "two" });
+    other.succeed(10, { from: "three" });
+    const reporters = (seconds: number) =>
+      other.observer.getPolicyState("prices", start + seconds * second)?.reporters;
+    other.observer.restore(snapshot);
+    expect([59, 60, 79, 80, 89, 90].map(reporters)).toEqual([3, 2, 2, 1, 1, 0]);
+    const alone = stage();
+    alone.succeed(10, { from: "one" });
+    alone.observer.restore(alone.observer.snapshot("prices") as PolicySnapshot);
+    expect(alone.state()?.reporters).toBe(1);
+  });
 });
 
 describe("Observer > bounds", () => {
