@@ -28,7 +28,24 @@ const uplot: Unused = {
     "elSize",
     "elColor",
   ),
-  ...none("numAxisSplits", "seriesPointsShow", "cursorPointShow", "legendStroke"),
+  ...none("numAxisSplits", "seriesPointsShow", "cursorPointShow", "legendStroke", "legendFill"),
+  ...none("numAxisVals", "numSeriesVal", "cursorPointStroke", "cursorPointFill", "cursorPointSize"),
+  ...none("snapLogY", "snapAsinhY"),
+  bandFillClipDirs: "return [0, 0];",
+  // Without bands.
+  fillStroke:
+    "strokeFill(strokeStyle, lineWidth, lineDash, lineCap, fillStyle, strokePath, fillPath, flags, boundsClip, gapsClip);",
+  strokeFill: `
+    setCtxStyle(strokeStyle, lineWidth, lineDash, lineCap, fillStyle);
+    ctx.save();
+    boundsClip && ctx.clip(boundsClip);
+    gapsClip && ctx.clip(gapsClip);
+    doFill(fillStyle, fillPath);
+    doStroke(strokeStyle, strokePath, lineWidth);
+    ctx.restore();`,
+  // The axes say themselves where they have marks.
+  getIncrSpace: "return (axes[axisIdx]._found = [1, 1]);",
+  genIncrs: "return [];",
 };
 
 /**
