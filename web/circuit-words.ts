@@ -3,8 +3,8 @@ import type { CircuitReport, PolicyState } from "ninelives/observer";
 import { span } from "./format.ts";
 import { doubtful, unheard, worstCircuit } from "./trouble.ts";
 
-/** What a badge can say: a circuit's state, that no circuit was seen to open, or that nobody tells of it any more. */
-export type BadgeState = CircuitState | "never-opened" | "unheard" | "unknown";
+/** What a badge can say: a circuit's state, that nobody told of any, or that nobody tells of it any more. */
+export type BadgeState = CircuitState | "no-circuit" | "unheard" | "unknown";
 
 /** What a badge says in words. */
 export const badgeWords: Readonly<Record<BadgeState, string>> = {
@@ -14,7 +14,7 @@ export const badgeWords: Readonly<Record<BadgeState, string>> = {
   "forced-open": "forced open",
   disabled: "disabled",
   "metrics-only": "metrics only",
-  "never-opened": "not opened",
+  "no-circuit": "no circuit",
   unheard: "not heard of",
   unknown: "unknown",
 };
@@ -22,13 +22,13 @@ export const badgeWords: Readonly<Record<BadgeState, string>> = {
 /** What the badge of a policy says: its worst circuit, if it has told of one. */
 export function badgeOf({ circuits, lastEventAt }: PolicyState, now: number): BadgeState {
   const worst = worstCircuit(circuits, now);
-  if (worst === undefined) return lastEventAt > 0 ? "never-opened" : "unknown";
+  if (worst === undefined) return lastEventAt > 0 ? "no-circuit" : "unknown";
   return doubtful(worst, now) ? "unheard" : worst.state;
 }
 
 /** How long a circuit has been as it is, and what comes next. */
 export function phase(circuit: CircuitReport | undefined, now: number): string {
-  if (circuit === undefined) return "calls pass";
+  if (circuit === undefined) return "nobody has told of a circuit";
   const lasted = span(now - circuit.since);
   if (unheard(circuit, now)) {
     const silence = `nothing heard of it for ${span(now - circuit.heardAt)}`;

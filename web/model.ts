@@ -6,6 +6,7 @@ import {
   isAbsent,
   type LiveMessage,
   type PolicyState,
+  type Series,
   type WindowState,
 } from "ninelives/observer";
 import { appended, caughtUp, type EventLog, emptyLog } from "./event-log.ts";
@@ -159,6 +160,17 @@ export function gapsWithin({ gaps }: Model, from: number): readonly Gap[] {
   return gaps.filter(({ to }) => to > from);
 }
 
+/** Whether anybody told of a policy within so many milliseconds: else what a window of that length holds is unknown, not zero. */
+export function isHeard({ lastEventAt }: PolicyState, spanMs: number, now: number): boolean {
+  return lastEventAt > 0 && now - lastEventAt < spanMs;
+}
+
+/** The last two minutes of a policy; without points where nobody told of any. */
+export function seriesOf(state: PolicyState, now: number): Series {
+  const { step, requests } = state.series;
+  return isHeard(state, step * requests.length, now) ? state.series : { ...unheardSeries, step };
+}
+
 /** Why nothing is known of a policy. */
 export function whyUnknown({ absent }: Model, policy: string): string {
   return isAbsent(policy, absent)
@@ -171,6 +183,8 @@ export function perSecond(window: WindowState, number: number, spanMs: number): 
   const seconds = window.requests > 0 && window.rate > 0 ? window.requests / window.rate : spanMs / 1_000;
   return number / seconds;
 }
+
+const unheardSeries: Series = { step: 5_000, requests: [], failures: [], rejected: [], p50: [], p99: [] };
 
 const unseen: WindowState = {
   requests: 0,
@@ -202,6 +216,6 @@ function unknownPolicy(policy: string): PolicyState {
     windows: { "1m": unseen, "5m": unseen, "15m": unseen },
     circuits: [],
     limits: { concurrency: null, rate: null },
-    series: { step: 5_000, requests: [], failures: [], rejected: [], p50: [], p99: [] },
+    series: unheardSeries,
   };
 }

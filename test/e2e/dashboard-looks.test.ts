@@ -1,11 +1,12 @@
+import { join } from "node:path";
 import axe from "axe-core";
 import { shardOf } from "ninelives/observer";
 import { type Browser, type BrowserContext, type Page, chromium as playwright } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chromium, chromiumArguments } from "../chromium.ts";
 import { alive, at, rule } from "./living-observer.ts";
-import { look, wide } from "./look.ts";
-import { calledPolicy, PlayedObserver, systemOf } from "./played-observer.ts";
+import { look, pictures, settled, wide } from "./look.ts";
+import { calledPolicy, entry, PlayedObserver, systemOf } from "./played-observer.ts";
 
 let browser: Browser;
 
@@ -148,6 +149,66 @@ describe("the dashboard, without anything that axe finds grave, light and dark, 
       observer.say({ type: "delta", at, totals, policies, alerts: [quiet], events: [], skipped: 0 });
       await page.getByText("none fires").waitFor();
       expect(await page.locator(".totals dd").first().textContent()).toBe("2");
+    } finally {
+      await context.close();
+    }
+  });
+
+  it("shows all views 320 px wide and with long names without a scroll sideways, and what is unknown as such", async () => {
+    const long = "a-name-".repeat(15);
+    const [known] = calledPolicy(long, at).circuits;
+    const circuits = [
+      { ...known, state: "open", until: at + 600_000, openings: 3, reason: "failures" } as never,
+    ];
+    const other = calledPolicy("(other)", at, { circuits: [] });
+    const silent = calledPolicy("silent", at, { lastEventAt: at - 180_000, reporters: 0 });
+    const subjects = [{ policy: long, circuit: long, state: "firing", since: at, value: null } as const];
+    const alerts = [{ ...rule, name: long, when: "circuit-open", subjects } as const];
+    const policies = [calledPolicy(long, at, { circuits }), other, silent];
+    const stamp = { policy: long, at, source: "worker a01b", key: long };
+    const played = new PlayedObserver(
+      systemOf(policies, at, { since: at - 60_000, alerts }),
+      [{ type: "circuit.half-opened", circuit: long, from: "open", ...stamp }],
+      [{ name: long, text: `circuitBreaker(name: "${long}")`, version: 2, updatedAt: 1, updatedBy: long }],
+    );
+    const entries = ["requested", "done", "denied"].map((outcome, seq) => ({ ...entry, seq, outcome }));
+    played.entries = entries.map((each) => ({
+      ...each,
+      identity: long,
+      args: JSON.stringify({ circuit: long }),
+    }));
+    const { context, page } = await looking(played);
+    try {
+      await page.setViewportSize({ width: 320, height: 640 });
+      for (const [name, hash] of [...views, ["long policy", `#/policy/${long}`]] as const) {
+        await page.goto(`http://dashboard.test/${hash}`);
+        await page.getByRole("heading", { level: 1 }).waitFor();
+        if (name === "audit") await page.getByText("denied").waitFor();
+        await settled(page);
+        const sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        expect(await page.evaluate<number>(sideways), name).toBeLessThanOrEqual(0);
+        // Nor does anything stick out of its panel.
+        const cut =
+          "[...document.querySelectorAll('.panel, .card, table')].filter((e) => e.scrollWidth > e.clientWidth + 1)";
+        expect(await page.evaluate<string[]>(`${cut}.map((e) => e.className)`), name).toEqual([]);
+        await page.screenshot({
+          path: join(pictures, `narrow-${name.replace(" ", "-")}.png`),
+          fullPage: true,
+        });
+      }
+      await page.goto("http://dashboard.test/#/");
+      const card = (name: string) => page.locator(`article[aria-labelledby="card-${name}"]`);
+      await card("(other)").getByText("nobody has told of a circuit").waitFor();
+      expect(await card("(other)").locator(".badge").textContent()).toBe("no circuit");
+      const lines = (name: string) => card(name).getByRole("img").getAttribute("aria-label");
+      expect(await lines("(other)")).toMatch(/^Since [\d:]+: \d+ calls, \d+ failed, \d+ refused$/);
+      expect(await lines("silent")).toBe("Last two minutes: unknown");
+      expect(await card("silent").locator("dd").allTextContents()).toEqual(["–", "–", "–", "–"]);
+      const asides = await card("silent").locator(".asides").textContent();
+      expect(asides).toMatch(/^no calls heard for 3.min.*– refused– of 10 at once.*– retries0 reporters$/);
+      await page.emulateMedia({ forcedColors: "active" });
+      const outline = "getComputedStyle(document.querySelector('.switch input:checked + span')).outlineStyle";
+      expect(await page.evaluate<string>(outline)).toBe("solid");
     } finally {
       await context.close();
     }

@@ -1,9 +1,9 @@
 import axe from "axe-core";
-import type { ObservedEvent } from "ninelives/observer";
+import type { AlertSubject, ObservedEvent } from "ninelives/observer";
 import { type Browser, type BrowserContext, type Page, chromium as playwright } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { chromium, chromiumArguments } from "../chromium.ts";
-import { alive, at } from "./living-observer.ts";
+import { alive, at, rule } from "./living-observer.ts";
 import { look, settled, wide } from "./look.ts";
 import { calledPolicy, PlayedObserver, systemOf } from "./played-observer.ts";
 
@@ -156,6 +156,8 @@ describe("the dashboard", () => {
     await page.getByText("paused · 1 event since").waitFor();
     observer.say({ ...message, events: told(222) });
     await page.getByText("paused · 2 events since").waitFor();
+    // What counts up is no news to a screen reader.
+    expect(await page.locator('.toolbar [role="status"]').allTextContents()).toEqual(["paused"]);
     expect(await page.getByText("within 111").count()).toBe(0);
     expect(await focused()).toBe("Go on");
     await page.keyboard.press("Space");
@@ -197,7 +199,7 @@ describe("the dashboard", () => {
     await page.getByRole("heading", { name: "products", level: 1 }).waitFor();
   });
 
-  it("tells a screen reader when a circuit changes, and of nothing else that happens", async () => {
+  it("tells a screen reader when a circuit changes or an alert begins to fire, and of nothing else that happens", async () => {
     const observer = alive();
     const page = await visit(observer);
     const announced = () => page.locator('[aria-live="polite"]').textContent();
@@ -207,6 +209,7 @@ describe("the dashboard", () => {
       at,
       totals: { events: 1, dropped: 0 },
       policies: [],
+      alerts: [rule],
       skipped: 0,
     } as const;
     const stamp = { policy: "prices", at, source: "worker a01b" };
@@ -217,6 +220,12 @@ describe("the dashboard", () => {
     observer.say({ ...message, events: [late], policies: [calledPolicy("products", at, { reporters: 31 })] });
     await page.getByText("31 reporters").waitFor();
     expect(await announced()).toBe("circuit prices lets a probe through");
+    const alarm = () => page.locator('.alarm[role="status"]').textContent();
+    expect(await alarm()).toBe("");
+    const [subject] = rule.subjects;
+    const subjects = [...rule.subjects, { ...(subject as AlertSubject), policy: "prices" }];
+    observer.say({ ...message, events: [], alerts: [{ ...rule, subjects }] });
+    await eventually(alarm).toMatch(/^Alert fires: products fail for prices, since [\d:]+$/);
   });
 
   it("draws a chart once, however renders overtake each other", async () => {

@@ -4,7 +4,8 @@ import type { AxeResults, RunOptions } from "axe-core";
 import type { Page } from "playwright";
 import { expect } from "vitest";
 
-const pictures = join(import.meta.dirname, "../../.reports/screenshots");
+/** Where screenshots go. */
+export const pictures = join(import.meta.dirname, "../../.reports/screenshots");
 mkdirSync(pictures, { recursive: true });
 export const wide = { width: 1440, height: 900 };
 const phone = { width: 390, height: 844 };

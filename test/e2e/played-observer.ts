@@ -23,6 +23,8 @@ export class PlayedObserver {
   readonly commands: { readonly name: string; readonly token: string | undefined }[] = [];
   /** Paths that were asked for and that there are none of. */
   readonly missing: string[] = [];
+  /** What `/v1/audit` answers. */
+  entries: readonly (typeof entry)[] = [entry];
   readonly #snapshot: LiveMessage;
   readonly #sockets = new Set<WebSocketRoute>();
 
@@ -53,7 +55,7 @@ export class PlayedObserver {
         route.fulfill({ status, contentType: "application/json", body: JSON.stringify(value) });
       if (path === "/v1/policies") return json({ policies: this.#documents });
       if (path === "/v1/parameters") return json({ parameters });
-      if (path === "/v1/audit") return json({ entries: [entry], intact: true });
+      if (path === "/v1/audit") return json({ entries: this.entries, intact: true });
       if (path === "/v1/state") return json({}, 503);
       if (path === "/v1/commands") {
         const token = route.request().headers().authorization;
@@ -150,7 +152,8 @@ const parameters: readonly ParameterState[] = [
   { path: "products/retry.within", value: null, given: false, default: null, kind: "duration", version: 2 },
 ];
 
-const entry = {
+/** What a command left in the audit log. */
+export const entry = {
   seq: 1,
   at: 1_000,
   id: "a1",

@@ -1,4 +1,5 @@
 import {
+  type AlertReport,
   type CircuitReport,
   type LiveMessage,
   type ObservedEvent,
@@ -7,8 +8,10 @@ import {
   type WindowState,
 } from "ninelives/observer";
 import { describe, expect, it } from "vitest";
+import { begunToFire } from "../../web/alert-words.ts";
 import { commandOf, objection } from "../../web/change.ts";
 import { badgeOf, phase } from "../../web/circuit-words.ts";
+import { eventKinds } from "../../web/event-kinds.ts";
 import { appended, caughtUp, emptyLog, rowsOf } from "../../web/event-log.ts";
 import { figures, latency, percent, plural, rate, span, unknown } from "../../web/format.ts";
 import { ailing } from "../../web/health.ts";
@@ -17,9 +20,11 @@ import {
   allPolicies,
   emptyModel,
   gapsWithin,
+  isHeard,
   knownPolicies,
   perSecond,
   received,
+  seriesOf,
   whyUnknown,
 } from "../../web/model.ts";
 import { bare, boundsOf, quoted } from "../../web/parameters.ts";
@@ -148,6 +153,16 @@ describe("format", () => {
     expect(plain(span(ms))).toBe(text);
   });
 
+  it("knows nothing of a window in which nobody told of a policy", () => {
+    const told = policy("a", { lastEventAt: 1_000 });
+    expect([60_999, 61_000].map((now) => isHeard(told, 60_000, now))).toEqual([true, false]);
+    expect(isHeard(policy("never called", { lastEventAt: 0 }), 60_000, 1)).toBe(false);
+    const zero = [0, 0];
+    const series = { step: 5_000, requests: zero, failures: zero, rejected: zero, p50: [], p99: [] };
+    const drawn = (now: number) => seriesOf({ ...told, series }, now).requests;
+    expect([drawn(10_999), drawn(11_000)]).toEqual([zero, []]);
+  });
+
   it("counts in words", () => {
     expect([plural(1, "retry", "retries"), plural(0, "call")]).toEqual(["1 retry", "0 calls"]);
   });
@@ -199,6 +214,30 @@ describe("trouble", () => {
     expect(plain(phase(open.circuits[0], 120_000))).toBe("was open · nothing heard of it for 2 min");
     expect(plain(phase(circuit("closed"), 60_000))).toBe("calls pass · closed for 1 min");
     expect(plain(phase(circuit("closed"), 61_000))).toBe("nothing heard of it for 1 min 1 s");
+  });
+
+  it("does not say that calls pass where nobody told of a circuit", () => {
+    const other = policy("(other)");
+    expect([badgeOf(other, 1), phase(undefined, 1)]).toEqual(["no-circuit", "nobody has told of a circuit"]);
+    expect(badgeOf(policy("a", { lastEventAt: 0 }), 1)).toBe("unknown");
+  });
+
+  it("says which alerts began to fire, each once", () => {
+    const subject = { policy: "a", circuit: null, state: "firing", since: 0, value: 1 } as const;
+    const rule = { name: "errors", when: "error-rate", policy: null, above: 0.1, for: 0 } as const;
+    const report = (...subjects: AlertReport["subjects"]): AlertReport[] => [
+      { ...rule, window: "1m", minimumRequests: 1, state: "ok", subjects },
+    ];
+    const pending = { ...subject, state: "pending" } as const;
+    const circuit = { ...subject, policy: "b", circuit: "c" };
+    expect(begunToFire(null, report(pending))).toBe("");
+    expect(begunToFire(report(pending), report(subject))).toMatch(
+      /^Alert fires: errors for a, since [\d:]+$/,
+    );
+    expect(begunToFire(report(subject), report({ ...subject, value: 2 }))).toBe("");
+    expect(begunToFire(report(subject), report(subject, circuit))).toMatch(/errors for b, circuit c, since/);
+    expect(begunToFire(report(), report(subject, circuit))).toMatch(/errors for a, since .*, and 1 more$/);
+    expect(begunToFire(report(subject), report())).toBe("");
   });
 
   it("lists as one wants: by what, together by the beginning of their names, and only those searched", () => {
@@ -408,6 +447,11 @@ describe("event log", () => {
     expect(types({ type: "request." })).toEqual(["request.succeeded"]);
     expect(types({ policy: "prices" })).toEqual(["circuit.opened"]);
     expect(types({ type: "notable" })).not.toContain("request.succeeded");
+    const limited: ObservedEvent = { type: "rate-limit.rejected", retryAfter: 1, ...stamp };
+    const every = appended(log, [limited]);
+    const [prefix] = eventKinds.find(([, label]) => label === "rate limits") ?? [];
+    const rows = rowsOf(every, { text: "", type: prefix ?? "?", policy: "" }, sentence);
+    expect(rows.map(({ event }) => event.type)).toEqual(["rate-limit.rejected"]);
   });
 
   it("keeps what it knows when a snapshot brings nothing new", () => {

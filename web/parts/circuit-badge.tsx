@@ -8,7 +8,7 @@ const meanings: Readonly<Record<BadgeState, string>> = {
   disabled: "calls pass and are not counted",
   "metrics-only": "calls pass and are counted, it never opens",
   unheard: "it was open, and nobody has told of it for a minute",
-  "never-opened": "no circuit of this policy was seen to open",
+  "no-circuit": "nobody has told of a circuit of this policy",
   unknown: "nothing is known of its circuit",
 };
 
@@ -72,8 +72,6 @@ function strokes(state: BadgeState) {
           <circle cx="8" cy="8" r="2" fill="currentColor" />
         </>
       );
-    case "never-opened":
-      return <circle cx="8" cy="8" r="5.2" fill="none" stroke="currentColor" stroke-width="2.2" />;
     default:
       return <path d="M4 8h8" stroke="currentColor" stroke-width="2" />;
   }

@@ -2,8 +2,8 @@ import type { PolicyState } from "ninelives/observer";
 import { windowSpans } from "ninelives/observer";
 import { useBoard } from "../board.ts";
 import { badgeOf, phase } from "../circuit-words.ts";
-import { count, latency, percent, plural, rate, unknown } from "../format.ts";
-import { perSecond, whyUnknown } from "../model.ts";
+import { count, latency, percent, plural, rate, span, unknown } from "../format.ts";
+import { isHeard, perSecond, seriesOf, whyUnknown } from "../model.ts";
 import { href } from "../route.ts";
 import { highErrorRate, refuses, worstCircuit } from "../trouble.ts";
 import { CircuitBadge } from "./circuit-badge.tsx";
@@ -16,8 +16,8 @@ export function PolicyCard({ state }: { state: PolicyState }) {
   const { policy, circuits, lastEventAt } = state;
   const worst = worstCircuit(circuits, now);
   const seen = state.windows[window];
-  const known = lastEventAt > 0;
-  const failing = (seen.errorRate ?? 0) >= highErrorRate;
+  const known = isHeard(state, windowSpans[window], now);
+  const failing = known && (seen.errorRate ?? 0) >= highErrorRate;
   const others =
     circuits.length > 1
       ? ` · ${circuits.filter((circuit) => refuses(circuit, now)).length} of ${circuits.length} open`
@@ -30,24 +30,29 @@ export function PolicyCard({ state }: { state: PolicyState }) {
         </h2>
         <CircuitBadge state={badgeOf(state, now)} />
       </header>
-      <p class="since">{known ? `${phase(worst, now)}${others}` : whyUnknown(model, policy)}</p>
-      <Sparkline series={state.series} />
+      <p class="since">{lastEventAt > 0 ? `${phase(worst, now)}${others}` : whyUnknown(model, policy)}</p>
+      <Sparkline series={seriesOf(state, now)} />
       <dl class="figures">
         <Figure name="rate" value={known ? rate(seen.rate) : unknown} />
-        <Figure name="errors" value={percent(seen.errorRate)} tone={failing ? "bad" : undefined} />
-        <Figure name="p50" value={latency(seen.p50)} />
-        <Figure name="p99" value={latency(seen.p99)} />
+        <Figure
+          name="errors"
+          value={known ? percent(seen.errorRate) : unknown}
+          tone={failing ? "bad" : undefined}
+        />
+        <Figure name="p50" value={known ? latency(seen.p50) : unknown} />
+        <Figure name="p99" value={known ? latency(seen.p99) : unknown} />
       </dl>
       <p class="asides">
+        {!known && lastEventAt > 0 && <span>no calls heard for {span(now - lastEventAt)}</span>}
         <span>{known ? rate(perSecond(seen, seen.rejected, windowSpans[window])) : unknown} refused</span>
-        {(seen.degraded ?? 0) > 0 && (
+        {known && (seen.degraded ?? 0) > 0 && (
           <span class="degraded" title="answered by a fallback or an old answer, since the service failed">
             {percent((seen.degraded ?? 0) / seen.requests)} degraded
           </span>
         )}
         {state.limits.concurrency !== null && (
           <span title="calls at once, at most, of those that may be">
-            {count(seen.active)} of {count(state.limits.concurrency)} at once
+            {known ? count(seen.active) : unknown} of {count(state.limits.concurrency)} at once
           </span>
         )}
         {state.limits.rate !== null && state.limits.per != null && (
@@ -57,7 +62,7 @@ export function PolicyCard({ state }: { state: PolicyState }) {
         )}
         <span>{known ? plural(seen.retries, "retry", "retries") : `${unknown} retries`}</span>
         <span title="pages and workers that told of it within the last minute">
-          {known ? plural(state.reporters, "reporter") : `${count(null)} reporters`}
+          {lastEventAt > 0 ? plural(state.reporters, "reporter") : `${count(null)} reporters`}
         </span>
       </p>
       {model.documents?.has(policy) && <Steering policy={policy} state={worst?.state} />}

@@ -2,7 +2,7 @@ import type { Limits, PolicyState, WindowName, WindowState } from "ninelives/obs
 import { windowSpans } from "ninelives/observer";
 import { useBoard } from "../board.ts";
 import { count, figures, latency, percent, rate, span, timeOfDay, unknown } from "../format.ts";
-import { gapsWithin, perSecond } from "../model.ts";
+import { gapsWithin, isHeard, perSecond } from "../model.ts";
 
 const names = Object.keys(windowSpans) as WindowName[];
 
@@ -49,7 +49,7 @@ function limiterUse(window: WindowState, span: number, { rate: limit, per }: Lim
 
 /** The three windows of a policy side by side. */
 export function WindowsTable({ state }: { state: PolicyState }) {
-  const { windows, limits, lastEventAt } = state;
+  const { windows, limits } = state;
   const { model, now } = useBoard();
   const gaps = gapsWithin(model, now - windowSpans["15m"]);
   const watched = model.observer === null ? Infinity : now - model.observer.since;
@@ -73,7 +73,9 @@ export function WindowsTable({ state }: { state: PolicyState }) {
               <th scope="row">{name}</th>
               {names.map((window) => (
                 <td key={window}>
-                  {lastEventAt === 0 ? unknown : read(windows[window], windowSpans[window], limits)}
+                  {isHeard(state, windowSpans[window], now)
+                    ? read(windows[window], windowSpans[window], limits)
+                    : unknown}
                 </td>
               ))}
             </tr>

@@ -1,22 +1,11 @@
 import { useRef, useState } from "hono/jsx/dom";
 import { useBoard } from "../board.ts";
+import { eventKinds } from "../event-kinds.ts";
 import { type EventLog, rowsOf } from "../event-log.ts";
 import { plural } from "../format.ts";
 import { Empty } from "../parts/empty.tsx";
 import { EventRows } from "../parts/event-rows.tsx";
 import { sentence } from "../sentence.ts";
-
-const types = [
-  ["notable", "all notable"],
-  ["", "everything"],
-  ["circuit.", "circuits"],
-  ["request.", "requests"],
-  ["retry.", "retries"],
-  ["timeout.", "timeouts"],
-  ["bulkhead.", "bulkheads"],
-  ["fallback.", "fallbacks"],
-  ["store.", "shared stores"],
-] as const;
 
 /** The log, as it comes in. */
 export function EventsView() {
@@ -39,8 +28,10 @@ export function EventsView() {
     <>
       <div class="toolbar">
         <h1>Events</h1>
-        <p class="note" role="status">
-          {paused.current !== null ? `paused · ${plural(waiting, "event")} since` : ""}
+        <p class="note">
+          {/* Without the count, or a screen reader would tell of each event that waits. */}
+          <span role="status">{paused.current !== null ? "paused" : ""}</span>
+          {paused.current !== null && ` · ${plural(waiting, "event")} since`}
           {model.skipped > 0 && ` ${plural(model.skipped, "event")} came too fast to be shown`}
         </p>
         <input
@@ -51,7 +42,7 @@ export function EventsView() {
           onInput={(event: Event) => setText(value(event))}
         />
         <select aria-label="Kind of event" value={type} onChange={(event: Event) => setType(value(event))}>
-          {types.map(([prefix, label]) => (
+          {eventKinds.map(([prefix, label]) => (
             <option key={prefix} value={prefix}>
               {label}
             </option>

@@ -1,10 +1,10 @@
 import { useState } from "hono/jsx/dom";
-import type { PolicyState } from "ninelives/observer";
+import { type PolicyState, windowSpans } from "ninelives/observer";
 import { useBoard } from "../board.ts";
-import { count, percent, plural, rate } from "../format.ts";
+import { count, percent, plural, rate, unknown } from "../format.ts";
 import { ailing } from "../health.ts";
 import { type Grouping, groupings, groupOf, listed, type Sorting, sortings } from "../listing.ts";
-import { allPolicies } from "../model.ts";
+import { allPolicies, isHeard } from "../model.ts";
 import { useHeldOrder } from "../parts/held-order.ts";
 import { PolicyCard } from "../parts/policy-card.tsx";
 import { WindowSwitch } from "../parts/window-switch.tsx";
@@ -179,6 +179,7 @@ function GroupHead({ group, members, folded, toggle }: GroupHeadProps) {
   const sum = (read: (each: (typeof seen)[number]) => number): number =>
     seen.reduce((all, each) => all + read(each), 0);
   const requests = sum((each) => each.requests);
+  const heard = members.some((member) => isHeard(member, windowSpans[window], now));
   const open = members.filter(({ circuits }) => circuits.some((circuit) => refuses(circuit, now))).length;
   return (
     <h2 class="group">
@@ -187,7 +188,7 @@ function GroupHead({ group, members, folded, toggle }: GroupHeadProps) {
       </button>
       <span>{plural(members.length, "policy", "policies")}</span>
       {open > 0 && <span class="bad">{count(open)} open</span>}
-      <span>{rate(sum((each) => each.rate))}</span>
+      <span>{heard ? rate(sum((each) => each.rate)) : unknown}</span>
       <span>{percent(requests === 0 ? null : sum((each) => each.failures) / requests)} errors</span>
     </h2>
   );

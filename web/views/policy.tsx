@@ -4,7 +4,7 @@ import { useBoard } from "../board.ts";
 import { badgeOf, phase } from "../circuit-words.ts";
 import { rowsOf } from "../event-log.ts";
 import { count, plural, span, timeOfDay, unknown } from "../format.ts";
-import { allPolicies, whyUnknown } from "../model.ts";
+import { allPolicies, seriesOf, whyUnknown } from "../model.ts";
 import { CircuitBadge } from "../parts/circuit-badge.tsx";
 import { CircuitTimeline } from "../parts/circuit-timeline.tsx";
 import { Empty } from "../parts/empty.tsx";
@@ -43,7 +43,8 @@ export function PolicyView({ policy }: { policy: string }) {
 
 function Known({ state }: { state: PolicyState }) {
   const { model, now } = useBoard();
-  const { policy, lastEventAt, series, circuits, reporters } = state;
+  const { policy, lastEventAt, circuits, reporters } = state;
+  const series = seriesOf(state, now);
   const document = model.documents?.get(policy);
   const worst = worstCircuit(circuits, now);
   const rows = rowsOf(model.log, { text: "", type: "notable", policy }, sentence).slice(0, shown);
@@ -101,6 +102,9 @@ const reasons: Readonly<Record<string, string>> = {
   unconfirmed: "nobody told of its opening any more, and calls pass",
 };
 
+/** What a circuit is called that has no name of its own. */
+const unnamed = "circuit";
+
 /** Circuits that are shown until one asks for the rest, the worst first. */
 const mostCircuits = 6;
 
@@ -112,7 +116,7 @@ function Circuits({ circuits, now }: Pick<PolicyState, "circuits"> & { now: numb
     <section class="panel" aria-labelledby="circuits">
       <h2 id="circuits">Circuits</h2>
       {circuits.length === 0 ? (
-        <p class="note">None has changed its state since the observer began.</p>
+        <p class="note">Nobody has told of one.</p>
       ) : (
         <ul class="circuits">
           {visible.map((report) => (
@@ -125,6 +129,9 @@ function Circuits({ circuits, now }: Pick<PolicyState, "circuits"> & { now: numb
                 {report.reason !== null && ` · ${reasons[report.reason] ?? report.reason}`} · opened{" "}
                 {count(report.openings)} {report.openings === 1 ? "time" : "times"}
               </p>
+              {report.circuit === unnamed && (
+                <p class="note">All circuits without a name count as this one, those of each key too.</p>
+              )}
               <CircuitTimeline report={report} />
               <TimeIn report={report} />
             </li>
