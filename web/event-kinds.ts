@@ -19,6 +19,7 @@ const kinds: Readonly<Record<Kind<EventType>, string>> = {
   cache: "caches",
   call: "shared calls",
   discovery: "discovery",
+  member: "members",
   lease: "leases",
   document: "documents",
   span: "spans",
