@@ -11,7 +11,7 @@ export {
   type RegisteredCommand,
   readCommand,
 } from "./commands.ts";
-export { DenialBound } from "./denial-bound.ts";
+export { DenialBound, type DenialBoundOptions, type DenialBoundState } from "./denial-bound.ts";
 export { documentCommands } from "./document-commands.ts";
 export { tellDocument } from "./document-events.ts";
 export {

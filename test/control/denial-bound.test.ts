@@ -12,6 +12,14 @@ describe("DenialBound", () => {
     expect(flood(bound, 20, 60_000)).toBe(20);
   });
 
+  it("goes on where another one stood, by bounds of its own", () => {
+    const first = new DenialBound({ written: 2, within: 1_000 });
+    expect(flood(first, 5, 7)).toBe(2);
+    const bound = new DenialBound({ written: 2, within: 1_000, state: first.state });
+    expect([flood(bound, 1, 8), bound.isOver(1_006), bound.dueAt]).toEqual([0, false, 1_007]);
+    expect([bound.isOver(1_007), bound.take(1_007)]).toEqual([true, 4]);
+  });
+
   it("counts the rest, and tells of it once, when the minute is over", () => {
     const bound = new DenialBound();
     expect(flood(bound, 100, 5)).toBe(20);

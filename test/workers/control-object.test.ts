@@ -140,6 +140,34 @@ describe("ControlObject > audit", () => {
     });
   });
 
+  it("writes twenty denials an hour of one who is known, over evictions, and tells of the rest as one", async () => {
+    const control = fresh();
+    const denied = draft("*", {
+      command: "GET /v1/state",
+      outcome: "denied",
+      reason: "it needs the scope read",
+    });
+    for (let each = 0; each < 30; each++) await control.deny(denied);
+    await evictDurableObject(control);
+    for (let each = 0; each < 30; each++) await control.deny(denied);
+    await control.deny({ ...denied, identity: "bob" });
+    await runInDurableObject(control, async (object, state) => {
+      const names = (await object.audit(100)).entries.map(({ identity }) => identity);
+      expect(names).toEqual(["bob", ...Array(20).fill("ann")]);
+      expect(await state.storage.getAlarm()).toBeGreaterThan(Date.now() + 3_000_000);
+      const later = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_601_000);
+      await object.alarm();
+      await object.deny(denied);
+      later.mockRestore();
+      const { entries, intact } = await object.audit(100);
+      expect(entries.slice(0, 2)).toMatchObject([
+        { command: "GET /v1/state", identity: "ann" },
+        { command: "*", identity: "ann", reason: "40 more were denied within an hour" },
+      ]);
+      expect([entries.length, intact]).toEqual([23, true]);
+    });
+  });
+
   it("keeps the last ten thousand entries, and they verify", { timeout: 60_000 }, async () => {
     const control = fresh();
     const most = 10_000;

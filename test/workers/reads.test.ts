@@ -44,6 +44,40 @@ describe("reads", () => {
     },
   );
 
+  it.each<[string, string, RequestInit]>([
+    ...reads.map((path): [string, string, RequestInit] => [`GET ${path}`, path, {}]),
+    ["POST /v1/shared/prices", "/v1/shared/prices", { method: "POST", body: "{}" }],
+    ["DELETE /v1/registry/stock/one", "/v1/registry/stock/one", { method: "DELETE" }],
+  ])("%s that is denied is in the audit log, with who it was", async (command, path, init) => {
+    const { as, fetch, control } = await testWorker();
+    expect((await fetch(path, init)).status).toBe(401);
+    expect((await as("opener", path, init)).status).toBe(403);
+    await vi.waitFor(async () => {
+      const { entries, intact } = await control.audit(10);
+      expect(entries.map(({ identity }) => identity).sort()).toEqual(["anonymous", "opener"]);
+      for (const entry of entries)
+        expect(entry).toMatchObject({ command, outcome: "denied", reason: expect.stringContaining("scope") });
+      expect(intact).toBe(true);
+    });
+  });
+
+  it("denies although the log cannot be written, and tells its owner", async () => {
+    const told = toldToOwner();
+    const failing = { deny: () => Promise.reject(new Error("disk full")) };
+    const { fetch } = await testWorker({ env: { CONTROL: { getByName: () => failing } } });
+    expect((await fetch("/v1/state")).status).toBe(401);
+    await vi.waitFor(() => expect(told).toMatchObject([[{ message: "disk full" }]]));
+  });
+
+  it("asks nothing of the log for most of a flood of denials", async () => {
+    let asked = 0;
+    const deny = async () => void asked++;
+    const { fetch } = await testWorker({ env: { CONTROL: { getByName: () => ({ deny }) } } });
+    for (let each = 0; each < 200; each++) expect((await fetch("/v1/state")).status).toBe(401);
+    await vi.waitFor(() => expect(asked).toBeGreaterThanOrEqual(60));
+    expect(asked).toBeLessThan(200);
+  });
+
   it("/v1/whoami tells a token what it may, and nobody else anything", async () => {
     const { as, fetch } = await testWorker({ env: { PUBLIC_READS: "true" } });
     const response = await as("viewer", "/v1/whoami");

@@ -13,6 +13,7 @@ import { liveProtocol } from "ninelives/observer";
 import { followProtocol, followUntil } from "ninelives/stores/durable-object";
 import type { Env, Surroundings } from "../env.ts";
 import { verifierOf } from "../jwt-issuer.ts";
+import { denied } from "./denied.ts";
 
 const protocols: readonly string[] = [liveProtocol, followProtocol, documentsProtocol];
 
@@ -57,16 +58,19 @@ export function mayTouch(identity: Identity, does: string, name: string): boolea
 export const readers: MiddlewareHandler<Surroundings> = async (c, next) => {
   if (c.env.PUBLIC_READS !== "true") {
     const identity = await identityOf(c.req.raw, c.env);
-    if (identity.scopes.length === 0) {
-      throw new CommandError("unauthenticated", "this needs a token with the scope read");
-    }
-    if (identity.policies !== undefined) {
-      throw new CommandError("forbidden", `${identity.name} may not look at all policies: use the commands`);
-    }
-    if (!allows(identity, "read")) {
-      throw new CommandError("forbidden", `${identity.name} may not look: it needs the scope read`);
-    }
+    const refusal = refusalOf(identity);
+    if (refusal !== undefined) throw denied(c.req.raw, c.env, identity, refusal);
     c.set("identity", identity);
   }
   await next();
 };
+
+function refusalOf(identity: Identity): CommandError | undefined {
+  if (identity.scopes.length === 0)
+    return new CommandError("unauthenticated", "this needs a token with the scope read");
+  if (identity.policies !== undefined)
+    return new CommandError("forbidden", `${identity.name} may not look at all policies: use the commands`);
+  if (!allows(identity, "read"))
+    return new CommandError("forbidden", `${identity.name} may not look: it needs the scope read`);
+  return undefined;
+}

@@ -5,24 +5,20 @@ import {
   anonymous,
   type Claim,
   type CommandResult,
-  chained,
-  DenialBound,
   type DocumentChange,
   type DocumentHistory,
   type DocumentOutcome,
   documentsProtocol,
-  genesis,
   inForce,
   type PolicyDocument,
   replacing,
-  verify,
 } from "ninelives/control";
+import { AuditTable } from "./audit-table.ts";
 import { endOf, expired, keepUntil } from "./connection.ts";
+import { Denials } from "./denials.ts";
 import { DocumentTable } from "./document-table.ts";
 import { PollPace } from "./poll-pace.ts";
 
-/** Entries that are kept; older ones are dropped, and the chain then begins with the hash of the last one dropped. */
-const auditKept = 10_000;
 const resultsKept = 1_000;
 /** Who follows the documents by WebSocket. */
 const mostFollowers = 10_000;
@@ -46,28 +42,20 @@ export interface PolledDocuments {
 export class ControlObject extends DurableObject<unknown> {
   readonly #sql: SqlStorage;
   readonly #documents: DocumentTable;
-  readonly #denials = new DenialBound();
+  readonly #audit: AuditTable;
+  readonly #denials: Denials;
   readonly #pace = new PollPace();
   /** The documents in force, and until when they are. */
   #inForce: { readonly documents: readonly PolicyDocument[]; readonly until: number } | undefined;
-  /** Appends wait for each other: each hashes the one before. */
-  #appending: Promise<unknown> = Promise.resolve();
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
     this.#sql = state.storage.sql;
+    this.#audit = new AuditTable(state.storage);
+    this.#denials = new Denials(state.storage.kv);
     this.#documents = new DocumentTable(this.#sql, () => this.#changed());
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS audit (
-        seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, command TEXT NOT NULL, id TEXT NOT NULL,
-        identity TEXT NOT NULL, args TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT, hash TEXT NOT NULL
-      ) STRICT;
-      CREATE TRIGGER IF NOT EXISTS audit_unchanged BEFORE UPDATE ON audit
-        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-      CREATE TRIGGER IF NOT EXISTS audit_kept BEFORE DELETE ON audit
-        WHEN OLD.seq > (SELECT MAX(seq) FROM audit) - ${auditKept}
-        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
       CREATE TABLE IF NOT EXISTS ids (
         identity TEXT NOT NULL, id TEXT NOT NULL, asked TEXT NOT NULL, result TEXT, at INTEGER NOT NULL,
         PRIMARY KEY (identity, id)
@@ -87,50 +75,36 @@ export class ControlObject extends DurableObject<unknown> {
   }
 
   /** Writes an entry, or only counts it where strangers are denied too often. */
-  async append(draft: AuditDraft): Promise<AuditEntry | null> {
+  append(draft: AuditDraft): Promise<AuditEntry | null> {
+    return this.#write(draft, draft.outcome === "denied" && draft.identity === anonymous.name);
+  }
+
+  /** Writes that somebody was denied what is no command, or only counts it where they are too often, whoever they are. */
+  async deny(draft: AuditDraft): Promise<void> {
+    await this.#write(draft, true);
+  }
+
+  async #write(draft: AuditDraft, bounded: boolean): Promise<AuditEntry | null> {
     const now = Date.now();
-    const stranger = draft.outcome === "denied" && draft.identity === anonymous.name;
-    const counted = this.#denials.take(now);
-    if (counted > 0) this.#inTurn(toldTogether(counted));
-    if (!stranger || this.#denials.admits(now)) return this.#inTurn(draft);
+    for (const told of this.#denials.take(now)) void this.#audit.append(told);
+    if (!bounded || this.#denials.admits(draft, now)) return this.#audit.append(draft);
     await this.#wake();
     return null;
   }
 
   /** The newest entries first, and whether their chain holds, from the oldest of them to the log's head. */
-  async audit(limit: number): Promise<{ entries: AuditEntry[]; intact: boolean }> {
-    const found = this.#sql
-      .exec<Record<keyof AuditEntry, SqlStorageValue>>(
-        "SELECT * FROM audit ORDER BY seq DESC LIMIT ?",
-        limit + 1,
-      )
-      .toArray() as unknown as AuditEntry[];
-    const entries = found.slice(0, limit);
-    const intact = await this.#holds(entries.toReversed(), found[limit]);
-    return { entries, intact };
+  audit(limit: number): Promise<{ entries: AuditEntry[]; intact: boolean }> {
+    return this.#audit.newest(limit);
   }
 
   /** Hashes the whole log anew: whether it is intact, and how many entries it has. */
-  async verify(): Promise<{ intact: boolean; entries: number }> {
-    const entries = this.#entries();
-    return { intact: await this.#holds(entries, undefined), entries: entries.length };
+  verify(): Promise<{ intact: boolean; entries: number }> {
+    return this.#audit.verify();
   }
 
   /** Entries after one, oldest first, with the hash that the first of them follows. */
   exported(after: number, limit: number): { before: string; entries: AuditEntry[]; more: boolean } {
-    const { kv } = this.ctx.storage;
-    const found = this.#sql
-      .exec<Record<keyof AuditEntry, SqlStorageValue>>(
-        "SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?",
-        after,
-        limit + 1,
-      )
-      .toArray() as unknown as AuditEntry[];
-    const known = this.#sql
-      .exec<{ hash: string }>("SELECT hash FROM audit WHERE seq = ?", after)
-      .toArray()[0];
-    const before = known?.hash ?? kv.get<string>("audit-before") ?? genesis;
-    return { before, entries: found.slice(0, limit), more: found.length > limit };
+    return this.#audit.exported(after, limit);
   }
 
   /**
@@ -205,8 +179,7 @@ export class ControlObject extends DurableObject<unknown> {
 
   /** Ends overrides whose time is over (who reads before it comes sees them ended too), and tells what was counted. */
   override async alarm(): Promise<void> {
-    const counted = this.#denials.take(Date.now());
-    if (counted > 0) await this.#inTurn(toldTogether(counted));
+    await Promise.all(this.#denials.take(Date.now()).map((told) => this.#audit.append(told)));
     await this.#wake();
   }
 
@@ -285,64 +258,4 @@ export class ControlObject extends DurableObject<unknown> {
     if (ends.length > 0) await this.ctx.storage.setAlarm(Math.min(...ends, Date.now() + longestSleep));
     else await this.ctx.storage.deleteAlarm();
   }
-
-  #inTurn(draft: AuditDraft): Promise<AuditEntry> {
-    const appended = this.#appending.then(() => this.#append(draft));
-    this.#appending = appended.catch(() => {});
-    return appended;
-  }
-
-  /** Whether entries, oldest first, follow the one before them, or else the last one dropped, up to the log's head. */
-  async #holds(entries: readonly AuditEntry[], previous: AuditEntry | undefined): Promise<boolean> {
-    const { kv } = this.ctx.storage;
-    const before = previous?.hash ?? kv.get<string>("audit-before") ?? genesis;
-    // The head is kept apart, so that entries missing at the end are missed; it is read with the rows, before any await.
-    const head = kv.get<string>("audit-head") ?? genesis;
-    const follows = previous === undefined || entries[0]?.seq === previous.seq + 1;
-    return follows && (entries.at(-1)?.hash ?? before) === head && (await verify(entries, before));
-  }
-
-  async #append(draft: AuditDraft): Promise<AuditEntry> {
-    const { kv } = this.ctx.storage;
-    const before = kv.get<string>("audit-head") ?? genesis;
-    const seq = (kv.get<number>("audit-seq") ?? 0) + 1;
-    const unhashed = { seq, at: Date.now(), ...draft };
-    const entry: AuditEntry = { ...unhashed, hash: await chained(before, unhashed) };
-    // No await from here on: row, head and number are stored together or not at all.
-    this.#sql.exec(
-      "INSERT INTO audit (seq, at, command, id, identity, args, outcome, reason, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      entry.seq,
-      entry.at,
-      entry.command,
-      entry.id,
-      entry.identity,
-      entry.args,
-      entry.outcome,
-      entry.reason,
-      entry.hash,
-    );
-    kv.put("audit-head", entry.hash);
-    kv.put("audit-seq", seq);
-    this.#dropOldest(seq - auditKept);
-    return entry;
-  }
-
-  #dropOldest(upTo: number): void {
-    if (upTo <= 0) return;
-    const last = this.#sql.exec<{ hash: string }>("SELECT hash FROM audit WHERE seq = ?", upTo).toArray()[0];
-    if (last === undefined) return;
-    this.ctx.storage.kv.put("audit-before", last.hash);
-    this.#sql.exec("DELETE FROM audit WHERE seq <= ?", upTo);
-  }
-
-  #entries(): AuditEntry[] {
-    return this.#sql
-      .exec<Record<keyof AuditEntry, SqlStorageValue>>("SELECT * FROM audit ORDER BY seq")
-      .toArray() as unknown as AuditEntry[];
-  }
-}
-
-function toldTogether(counted: number): AuditDraft {
-  const reason = `${counted} more were denied within a minute`;
-  return { command: "*", id: "*", identity: anonymous.name, args: "{}", outcome: "denied", reason };
 }

@@ -5,6 +5,7 @@ import { type Registered, registeredEndpoint } from "ninelives/upstreams";
 import type { Env } from "../env.ts";
 import { registryHome } from "../homes.ts";
 import { identityOf, mayTouch } from "../middleware/access.ts";
+import { denied } from "../middleware/denied.ts";
 import { paced } from "../middleware/pace.ts";
 import { BadJsonError, problem } from "../middleware/problem.ts";
 
@@ -28,10 +29,13 @@ async function registryOf(c: Routed, does: "register" | "discover") {
   const service = c.req.param("service") ?? "";
   const identity = await identityOf(c.req.raw, c.env);
   const scope = `${does}.${service}`;
-  if (identity.scopes.length === 0)
-    throw new CommandError("unauthenticated", `this needs a token with the scope ${scope}`);
-  if (!mayTouch(identity, does, service))
-    throw new CommandError("forbidden", `${identity.name} may not do this: it needs the scope ${scope}`);
+  if (!mayTouch(identity, does, service)) {
+    const refusal =
+      identity.scopes.length === 0
+        ? new CommandError("unauthenticated", `this needs a token with the scope ${scope}`)
+        : new CommandError("forbidden", `${identity.name} may not do this: it needs the scope ${scope}`);
+    throw denied(c.req.raw, c.env, identity, refusal);
+  }
   const registry = registryHome(c.env, service);
   if (registry === undefined)
     throw new CommandError("not-found", "this Worker has no binding REGISTRY for a registry");

@@ -6,6 +6,7 @@ import { largestReport, ReportError, readReport } from "ninelives/stores/durable
 import type { Surroundings } from "../env.ts";
 import { circuitHome } from "../homes.ts";
 import { identityOf, mayTouch, untilEnd } from "../middleware/access.ts";
+import { denied } from "../middleware/denied.ts";
 import { paced } from "../middleware/pace.ts";
 import { problem } from "../middleware/problem.ts";
 
@@ -26,13 +27,16 @@ const members: MiddlewareHandler<Surroundings, "/:name"> = async (c, next) => {
   }
   const identity = await identityOf(c.req.raw, c.env);
   const scope = `share.${name}`;
-  if (identity.scopes.length === 0)
-    throw new CommandError("unauthenticated", `this needs a token with the scope ${scope}`);
-  if (!mayTouch(identity, "share", name))
-    throw new CommandError(
-      "forbidden",
-      `${identity.name} may not share ${name}: it needs the scope ${scope}`,
-    );
+  if (!mayTouch(identity, "share", name)) {
+    const refusal =
+      identity.scopes.length === 0
+        ? new CommandError("unauthenticated", `this needs a token with the scope ${scope}`)
+        : new CommandError(
+            "forbidden",
+            `${identity.name} may not share ${name}: it needs the scope ${scope}`,
+          );
+    throw denied(c.req.raw, c.env, identity, refusal);
+  }
   c.set("identity", identity);
   return paced(c.env, identity, next);
 };
