@@ -68,7 +68,7 @@ export class Circuits {
     const state = stateAfter(event);
     const until = opened && event.openFor !== undefined ? at + event.openFor : null;
     const confirmedAt = state === "closed" ? (before?.confirmedAt ?? 0) : at;
-    if (before?.state === state) {
+    if (before?.state === state && before.reason !== lapsed) {
       const later = (until ?? 0) > (before.until ?? Infinity);
       this.#records.set(circuit, {
         ...before,

@@ -55,6 +55,8 @@ function stage(tallied = false) {
   };
   return {
     opened: (from: string, told?: Told) => tell(from, { type: "circuit.opened", ...opening }, told),
+    closed: (from: string) =>
+      tell(from, { type: "circuit.closed", circuit: "prices", from: "half-open", openFor: 1 }),
     halfOpened: (from: string) =>
       tell(from, { type: "circuit.half-opened", circuit: "prices", from: "open" }),
     rejected: (from: string, state: CircuitState = "open") =>
@@ -128,6 +130,28 @@ describe.each(Object.entries(ways))("a circuit that one page opened, told %s", (
     expect(told.circuit).toMatchObject({ state: "half-open", since: start + 5 * minute });
     told.pass(2 * minute, () => told.called("alive"));
     expect(told.circuit).toMatchObject({ state: "closed", reason: "unconfirmed" });
+  });
+
+  it("counts as closing when that page tells so after all", () => {
+    const told = stage(tallied);
+    told.opened("slow");
+    told.pass(3 * minute, () => told.called("alive"));
+    told.closed("slow");
+    told.closed("alive");
+    told.pass(second);
+    expect(told.circuit).toMatchObject({
+      state: "closed",
+      since: start + 3 * minute,
+      reason: null,
+      openings: 1,
+    });
+    expect(told.circuit?.timeIn).toEqual({ open: minute, closed: 2 * minute + second });
+    const [totals] = told.observer.totals();
+    expect(totals?.transitions).toEqual([
+      ["prices", "closed", 1],
+      ["prices", "open", 1],
+    ]);
+    expect(totals?.openings).toHaveLength(1);
   });
 
   it("is open again when that page comes back", () => {
