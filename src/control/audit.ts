@@ -29,11 +29,16 @@ export const genesis: string = "0".repeat(64);
  *
  * A command that cannot be written down is not done. One that changes nothing leaves one line, of what became of it, and
  * so does one that nobody sent whom the server knows: it will be denied.
+ *
+ * @param shown gives the arguments as the log may have them. Default as they are
  */
 export function audited(
   log: AuditLog,
   readOnly: (name: string) => boolean = () => false,
+  shown: (command: Command) => unknown = ({ args }) => args,
 ): Policy<Command, CommandResult> {
+  const draft = (command: Command, outcome: AuditOutcome, reason: string | null) =>
+    drafted(command, shown(command), outcome, reason);
   const changesSomething = ({ name, identity }: Command) => identity.scopes.length > 0 && !readOnly(name);
   return definePolicyFor<Command, CommandResult>("audited", (next: Service<Command, CommandResult>) => {
     return async function audited(command: Command, context: Context): Promise<CommandResult> {
@@ -76,8 +81,8 @@ export async function verify(entries: readonly AuditEntry[], before: string = ge
   return true;
 }
 
-function draft(command: Command, outcome: AuditOutcome, reason: string | null): AuditDraft {
-  const args = JSON.stringify(command.args);
+function drafted(command: Command, shown: unknown, outcome: AuditOutcome, reason: string | null): AuditDraft {
+  const args = JSON.stringify(shown);
   // Half of a character is no text: a store would write down another one, and the chain would not hold.
   return {
     command: command.name.toWellFormed(),

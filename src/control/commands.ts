@@ -43,6 +43,8 @@ export interface RegisteredCommand {
   readonly input: JsonSchema;
   readonly output: JsonSchema;
   readonly readOnly: boolean;
+  /** Arguments as the audit log has them: without what their schema says is secret. */
+  shown(args: Command["args"]): unknown;
   run(command: Command, context: Context): Promise<unknown>;
 }
 
@@ -80,6 +82,7 @@ export function defineCommand<Input>(definition: CommandDefinition<Input>): Regi
     input: input.json,
     output,
     readOnly,
+    shown: (args) => input.hide?.(args) ?? args,
     run: async (command, context) => {
       const { identity, args } = command;
       const read = input.read(args, "args");
@@ -124,7 +127,9 @@ export function commandService(options: CommandServiceOptions): Wrapped<Command,
   const twice = commands.find((command) => byName.get(command.name) !== command);
   if (twice !== undefined) throw new TypeError(`commandService: there are two commands ${twice.name}`);
   const readOnly = (name: string) => byName.get(name)?.readOnly === true;
-  return compose(audited(audit, readOnly), authorised(byName), once(results, readOnly)).wrap(
+  // The name of a command that there is not may be the misspelt one of another, whose arguments hold secrets.
+  const shown = ({ name, args }: Command) => byName.get(name)?.shown(args) ?? namesOnly(args);
+  return compose(audited(audit, readOnly, shown), authorised(byName), once(results, readOnly)).wrap(
     async (command: Command, context: Context): Promise<CommandResult> => {
       const { id, name } = command;
       // Authorisation has refused what nobody registered.
@@ -132,6 +137,10 @@ export function commandService(options: CommandServiceOptions): Wrapped<Command,
       return { id, name, value: await registered.run(command, context) };
     },
   );
+}
+
+function namesOnly(args: Command["args"]): unknown {
+  return Object.fromEntries(Object.keys(args).map((name) => [name, "…"]));
 }
 
 /**

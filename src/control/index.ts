@@ -94,6 +94,7 @@ export {
   record,
   refuse,
   type Schema,
+  secret,
   span,
   text,
   wholeNumber,

@@ -9,6 +9,8 @@ export interface Schema<out T> {
   readonly json: JsonSchema;
   /** It may be left out of the object that it is in. */
   readonly optional?: true;
+  /** The value as a log may have it, also one that does not fit; absent where nothing in it is secret. */
+  readonly hide?: (value: unknown) => unknown;
   /** @throws CommandError of the kind `invalid-arguments` that names the path and quotes the value */
   read(value: unknown, path: string): T;
 }
@@ -29,7 +31,19 @@ export function object<const F extends Readonly<Record<string, Schema<unknown>>>
 ): Schema<Fields<F>> {
   const names = Object.keys(fields);
   const required = names.filter((name) => fields[name]?.optional === undefined);
+  const holdsSecrets = names.some((name) => fields[name]?.hide !== undefined);
+  const hide = (value: unknown) =>
+    isObject(value)
+      ? Object.fromEntries(
+          Object.entries(value).map(([name, each]) => [
+            name,
+            // A name that is not there may be the misspelt one of a secret.
+            Object.hasOwn(fields, name) ? (fields[name]?.hide?.(each) ?? each) : hidden,
+          ]),
+        )
+      : hidden;
   return {
+    ...(holdsSecrets && { hide }),
     json: {
       type: "object",
       properties: Object.fromEntries(names.map((name) => [name, fields[name]?.json])),
@@ -37,19 +51,16 @@ export function object<const F extends Readonly<Record<string, Schema<unknown>>>
       additionalProperties: false,
     },
     read(value, path) {
-      if (typeof value !== "object" || value === null || Array.isArray(value)) {
-        return refuse(path, "an object", value);
-      }
+      if (!isObject(value)) return refuse(path, "an object", holdsSecrets ? hidden : value);
       for (const name of Object.keys(value)) {
         if (Object.hasOwn(fields, name)) continue;
         const has = names.length === 0 ? "none" : names.join(", ");
         throw invalid(`there is no ${inside(path, name).slice(0, 100)}; there is ${has}`);
       }
-      const given = value as Record<string, unknown>;
       return Object.fromEntries(
         Object.entries(fields).map(([name, schema]) => [
           name,
-          schema.read(Object.hasOwn(given, name) ? given[name] : undefined, inside(path, name)),
+          schema.read(Object.hasOwn(value, name) ? value[name] : undefined, inside(path, name)),
         ]),
       ) as Fields<F>;
     },
@@ -58,10 +69,37 @@ export function object<const F extends Readonly<Record<string, Schema<unknown>>>
 
 /** May be left out; it then reads as `undefined`. */
 export function optional<T>(schema: Schema<T>): Schema<T | undefined> {
+  const { json, hide } = schema;
   return {
-    json: schema.json,
+    json,
+    ...(hide !== undefined && { hide }),
     optional: true,
     read: (value, path) => (value === undefined ? undefined : schema.read(value, path)),
+  };
+}
+
+/**
+ * What neither the audit log nor an error may tell: the log has `"…"` in its place, and who sends a wrong one is told
+ * where, and not what, it is.
+ *
+ * @example
+ * const input = object({ user: text(), password: secret(text({ most: 200 })) });
+ */
+export function secret<T>(schema: Schema<T>): Schema<T> {
+  return {
+    ...schema,
+    json: { ...schema.json, writeOnly: true },
+    hide: () => hidden,
+    read(value, path) {
+      try {
+        return schema.read(value, path);
+      } catch {
+        // Not even as the cause: it quotes what it refuses.
+        throw invalid(
+          value === undefined ? `${path} must be given` : `${path} is secret, and not what its schema says`,
+        );
+      }
+    },
   };
 }
 
@@ -149,11 +187,15 @@ export function span(description = "", { most = year }: { readonly most?: Durati
 
 /** A list of at most so many. */
 export function list<T>(schema: Schema<T>, { most = 1_000 }: { most?: number } = {}): Schema<readonly T[]> {
+  const { hide } = schema;
   return {
     json: { type: "array", items: schema.json, maxItems: most },
+    ...(hide !== undefined && {
+      hide: (value: unknown) => (Array.isArray(value) ? value.map((each) => hide(each)) : hidden),
+    }),
     read(value, path) {
       if (!Array.isArray(value) || value.length > most) {
-        return refuse(path, `a list of at most ${most}`, value);
+        return refuse(path, `a list of at most ${most}`, shownBy(schema, value));
       }
       return value.map((each, index) => schema.read(each, `${path}[${index}]`));
     },
@@ -165,6 +207,7 @@ export function record<T>(
   schema: Schema<T>,
   { most = 100, description = "" }: { most?: number; description?: string } = {},
 ): Schema<Readonly<Record<string, T>>> {
+  const { hide } = schema;
   return {
     json: {
       type: "object",
@@ -173,11 +216,16 @@ export function record<T>(
       maxProperties: most,
       ...said(description),
     },
+    ...(hide !== undefined && {
+      hide: (value: unknown) =>
+        isObject(value)
+          ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, hide(each)]))
+          : hidden,
+    }),
     read(value, path) {
-      const fits = typeof value === "object" && value !== null && !Array.isArray(value);
-      const entries = fits ? Object.entries(value) : [];
+      const entries = isObject(value) ? Object.entries(value) : [];
       if (entries.length === 0 || entries.length > most) {
-        return refuse(path, `an object of 1 to ${most} values`, value);
+        return refuse(path, `an object of 1 to ${most} values`, shownBy(schema, value));
       }
       return Object.fromEntries(
         entries.map(([name, each]) => [name, schema.read(each, inside(path, name.slice(0, 100)))]),
@@ -188,8 +236,10 @@ export function record<T>(
 
 /** That, or `null`. */
 export function nullable<T>(schema: Schema<T>): Schema<T | null> {
+  const { hide } = schema;
   return {
     json: { oneOf: [schema.json, { type: "null" }] },
+    ...(hide !== undefined && { hide: (value: unknown) => (value === null ? null : hide(value)) }),
     read: (value, path) => (value === null ? null : schema.read(value, path)),
   };
 }
@@ -200,6 +250,17 @@ export function json(description = "", schema: JsonSchema = {}): Schema<unknown>
     json: { ...schema, ...said(description) },
     read: (value, path) => (value === undefined ? refuse(path, "given", value) : value),
   };
+}
+
+/** What stands in the place of a secret. */
+const hidden = "…";
+
+function shownBy(schema: Schema<unknown> | undefined, value: unknown): unknown {
+  return schema?.hide === undefined ? value : hidden;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Refuses a value, naming where it stands and quoting its beginning. @throws CommandError */

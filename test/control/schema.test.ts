@@ -10,6 +10,7 @@ import {
   optional,
   record,
   type Schema,
+  secret,
   span,
   text,
   wholeNumber,
@@ -84,6 +85,57 @@ describe("a schema", () => {
     [{ name: "a", parts: [{ id: "x" }, { id: 1 }] }, "parts[1].id must be a text, but is 1"],
   ])("says of %j what is wrong", (given, message) => {
     expect(() => everything.read(given, "args")).toThrow(
+      expect.objectContaining({ kind: "invalid-arguments", message }),
+    );
+  });
+
+  const password = secret(text({ most: 8 }));
+  const holding = object({
+    user: text({ most: 5 }),
+    password: optional(password),
+    older: optional(list(nullable(password), { most: 2 })),
+    tokens: optional(record(object({ value: password, on: flag() }), { most: 2 })),
+  });
+
+  it("has what is secret hidden for the log, wherever it stands, and what may be it by mistake", () => {
+    const given = {
+      user: "ann",
+      password: "hunter2",
+      older: ["one", null],
+      tokens: { a: { value: "two", on: true, valeu: "three" }, b: "four" },
+      pasword: "hunter2",
+    };
+    expect(holding.hide?.(given)).toEqual({
+      user: "ann",
+      password: "…",
+      older: ["…", null],
+      tokens: { a: { value: "…", on: true, valeu: "…" }, b: "…" },
+      pasword: "…",
+    });
+    expect([holding.hide?.("hunter2"), holding.hide?.({ older: "one", tokens: 4 })]).toEqual([
+      "…",
+      { older: "…", tokens: "…" },
+    ]);
+    expect(everything.hide).toBeUndefined();
+    expect(holding.json).toMatchObject({
+      properties: { password: { type: "string", maxLength: 8, writeOnly: true } },
+    });
+    expect(holding.read({ user: "ann", password: "hunter2" }, "args")).toEqual({
+      user: "ann",
+      password: "hunter2",
+    });
+  });
+
+  it.each<[unknown, string]>([
+    [{ user: "ann", password: "a-long-secret" }, "password is secret, and not what its schema says"],
+    [{ user: "ann", older: ["a-long-secret"] }, "older[0] is secret, and not what its schema says"],
+    [{ user: "ann", older: "a-long-secret" }, 'older must be a list of at most 2, but is "…"'],
+    [{ user: "ann", tokens: { a: "a-long-secret" } }, 'tokens.a must be an object, but is "…"'],
+    [{ user: "ann", tokens: "a-long-secret" }, 'tokens must be an object of 1 to 2 values, but is "…"'],
+    ["a-long-secret", 'args must be an object, but is "…"'],
+    [{ user: "ann", tokens: { a: {} } }, "tokens.a.value must be given"],
+  ])("says of %j what is wrong, and not the secret", (given, message) => {
+    expect(() => holding.read(given, "args")).toThrow(
       expect.objectContaining({ kind: "invalid-arguments", message }),
     );
   });

@@ -1,5 +1,5 @@
 import { createExecutionContext } from "cloudflare:test";
-import { type CommandFailure, defineCommand, object, openApi, text } from "ninelives/control";
+import { type CommandFailure, defineCommand, object, openApi, secret, text } from "ninelives/control";
 import { describe, expect, it, vi } from "vitest";
 import { CommandError } from "../../src/control/command-error.ts";
 import { createApp } from "../../workers/app.ts";
@@ -15,10 +15,17 @@ const drain = (drained: string[]) =>
     run: async ({ region }) => ({ drained: drained.push(region) }),
   });
 
+const login = defineCommand({
+  name: "cache.login",
+  description: "Logs in to the cache.",
+  input: object({ user: text(), password: secret(text({ most: 20 })) }),
+  run: async ({ user }) => user,
+});
+
 async function extended() {
   const drained: string[] = [];
   const worker = await testWorker();
-  const app = createApp({ commands: () => [drain(drained)] });
+  const app = createApp({ commands: () => [drain(drained), login] });
   const send = (path: string, init: RequestInit = {}, token: string = tokens.admin) =>
     Promise.resolve(
       app.fetch(
@@ -51,6 +58,25 @@ describe("commands of one's own in the Worker", () => {
       ["cache.drain", "done"],
       ["cache.drain", "requested"],
     ]);
+  });
+
+  it("leave no secret in the log nor in an answer, done or not", async () => {
+    const { post, worker } = await extended();
+    const password = "correct horse";
+    const sent: [string, object][] = [
+      ["cache.login", { user: "ann", password }],
+      ["cache.login", { user: 5, password }],
+      ["cache.login", { user: "ann", pasword: password }],
+      ["cache.login", { user: "ann", password: [password] }],
+      ["cache.logn", { user: "ann", password }],
+    ];
+    const answers = await Promise.all(sent.map(([name, args]) => post(`/v1/commands/${name}`, args)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 422, 422, 422, 404]);
+    for (const answer of answers) expect(await answer.text()).not.toContain(password);
+    const { entries } = await worker.control.audit(50);
+    expect(entries).toHaveLength(10);
+    expect(JSON.stringify(entries)).not.toContain(password);
+    expect(entries.map(({ args }) => args)).toContain('{"user":"ann","password":"…"}');
   });
 
   it("need their scope, and arguments as their schema says", async () => {
