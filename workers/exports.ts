@@ -134,8 +134,9 @@ function pointsOf({ source, events }: EventBatch): AnalyticsEngineDataPoint[] {
   const sums = new Map<string, Sums>();
   for (const event of events) {
     if (event.type !== "request.succeeded" && event.type !== "request.failed") continue;
-    const { type, policy, attempts, duration } = event;
-    const own: Sums = [1, type === "request.failed" ? 1 : 0, attempts, duration, duration];
+    const { type, policy, attempts, duration, weight = 1 } = event;
+    const failures = type === "request.failed" ? weight : 0;
+    const own: Sums = [weight, failures, weight * attempts, weight * duration, duration];
     sums.set(policy, added(sums.get(policy) ?? noSums, own));
   }
   const all = [...sums].sort(([, [one]], [, [other]]) => other - one);

@@ -12,6 +12,8 @@ export interface EventStamp {
   readonly traceId?: string | undefined;
   /** The span in that trace: the attempt that was sent last. */
   readonly spanId?: string | undefined;
+  /** How many alike events it stands for, of which the others were left out by a sample. Default 1. */
+  readonly weight?: number | undefined;
 }
 
 export type CircuitState = "closed" | "open" | "half-open" | "forced-open" | "disabled" | "metrics-only";

@@ -15,16 +15,17 @@ export const unknownLimits: Limits = { concurrency: null, rate: null, per: null 
 /** Counts what only grows, and keeps what is so now: all that an event says but for a change of a circuit's state. */
 export function countCalls(event: PolicyEvent, at: number, counts: CallCounts): void {
   const { totals, circuits } = counts;
+  const { weight = 1 } = event;
   const see = (circuit: string, state: CircuitState, result: CallResult): void => {
     circuits.saw(circuit, state, at);
-    totals.called({ circuit: circuits.nameOf(circuit), state, result });
+    totals.called({ circuit: circuits.nameOf(circuit), state, result }, weight);
   };
   switch (event.type) {
     case "request.succeeded":
     case "request.failed":
     case "request.aborted":
-      if (event.type !== "request.aborted") totals.ended(event, event.traceId, at);
-      totals.inTime += event.inTime ?? 0;
+      if (event.type !== "request.aborted") totals.ended(event, at);
+      totals.inTime += weight * (event.inTime ?? 0);
       for (const { circuit, state, result } of event.circuits ?? []) see(circuit, state, result);
       break;
     case "circuit.called":

@@ -71,7 +71,7 @@ export class Slot implements Counts {
     // A refused call took no time of the service; it would make a failing service look fast.
     if (event.attempts === 0) return;
     this.latencies ??= new LatencySketch();
-    this.latencies.record(event.duration);
+    this.latencies.record(event.duration, event.weight);
   }
 
   /** Adds what another one counted. */
@@ -101,14 +101,14 @@ export class Slot implements Counts {
 
 /** Counts an event, save for how long it took. */
 export function tally(counts: Counts, event: PolicyEvent): void {
-  const { type } = event;
+  const { type, weight = 1 } = event;
   const counter = counterOf[type];
-  if (counter !== undefined) counts[counter]++;
-  if (type === "bulkhead.acquired" && event.waited > 0) counts.waits++;
+  if (counter !== undefined) counts[counter] += weight;
+  if (type === "bulkhead.acquired" && event.waited > 0) counts.waits += weight;
   if (type !== "request.succeeded" && type !== "request.failed") return;
-  counts.attempts += event.attempts;
-  if (type === "request.failed") counts.failures++;
-  else if (event.degraded === true) counts.degraded++;
+  counts.attempts += weight * event.attempts;
+  if (type === "request.failed") counts.failures += weight;
+  else if (event.degraded === true) counts.degraded += weight;
 }
 
 /** Counts of nothing. */

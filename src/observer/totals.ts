@@ -1,4 +1,4 @@
-import type { CallMeasures, CircuitCall, CircuitState } from "../core/events.ts";
+import type { CallMeasures, CircuitCall, CircuitState, EventStamp } from "../core/events.ts";
 import { circuitStates } from "../state/circuit.ts";
 import { Histogram, type HistogramSnapshot } from "../state/histogram.ts";
 import type { PolicyTally } from "./tally.ts";
@@ -48,11 +48,12 @@ export class Totals {
   readonly #circuits = new Map<string, CircuitTotals>();
 
   /** Counts a call that ended, and was not given up. A call that was refused took no time of the service. */
-  ended(measures: CallMeasures, traceId: string | undefined, at: number): void {
+  ended(measures: CallMeasures & Pick<EventStamp, "traceId" | "weight">, at: number): void {
     if (measures.attempts === 0) return;
+    const { traceId, weight } = measures;
     const value = measures.duration / 1_000;
-    this.durations.record(value, traceId === undefined ? undefined : { traceId, value, at });
-    this.attempts.record(measures.attempts);
+    this.durations.record(value, traceId === undefined ? undefined : { traceId, value, at }, weight);
+    this.attempts.record(measures.attempts, undefined, weight);
   }
 
   /** Counts how a call went through a circuit. */

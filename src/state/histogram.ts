@@ -20,11 +20,11 @@ export class Histogram implements HistogramValue {
     this.counts = new Array<number>(bounds.length + 1).fill(0);
   }
 
-  record(value: number, exemplar?: Exemplar): void {
+  record(value: number, exemplar?: Exemplar, times = 1): void {
     let bucket = 0;
     while (bucket < this.bounds.length && value > (this.bounds[bucket] as number)) bucket++;
-    this.counts[bucket] = (this.counts[bucket] as number) + 1;
-    this.sum += value;
+    this.counts[bucket] = (this.counts[bucket] as number) + times;
+    this.sum += times * value;
     if (exemplar !== undefined) this.exemplars[bucket] = exemplar;
   }
 

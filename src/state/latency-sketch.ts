@@ -24,8 +24,11 @@ export class LatencySketch {
    */
   #cells: readonly number[] = [];
 
-  /** @param ms a latency in milliseconds */
-  record(ms: number): void {
+  /**
+   * @param ms a latency in milliseconds
+   * @param times how many calls took so long
+   */
+  record(ms: number, times = 1): void {
     const bucket = indexOf(Math.min(Math.max(ms, shortestLatency), longestLatency)) - lowest;
     const cells = this.#cells as number[];
     let at = 0;
@@ -34,11 +37,11 @@ export class LatencySketch {
       if ((cells[middle] as number) % width < bucket) at = middle + 1;
       else above = middle;
     }
-    this.count++;
+    this.count += times;
     const found = cells[at];
-    if (found !== undefined && found % width === bucket) cells[at] = found + width;
+    if (found !== undefined && found % width === bucket) cells[at] = found + times * width;
     // A copy is as long as it must be; an array that grows keeps room for half as much again.
-    else this.#cells = cells.toSpliced(at, 0, width + bucket);
+    else this.#cells = cells.toSpliced(at, 0, times * width + bucket);
   }
 
   merge(other: LatencySketch): void {

@@ -17,6 +17,8 @@ interface Field {
 const mostCircuits = 100;
 /** Of what is counted for one call, or at one moment. What is summed up stays far below what a number can hold. */
 const mostAtOnce = 1_000_000;
+/** Events that one of them may stand for. */
+export const mostWeight = 10_000;
 /** Milliseconds: a leap year. */
 const longest = 366 * 86_400_000;
 /** Milliseconds since 1970: the last time that a `Date` can have. */
@@ -173,6 +175,7 @@ const stamp = {
   key: optional(label),
   traceId: optional(hex(32)),
   spanId: optional(hex(16)),
+  weight: optional(whole(mostWeight)),
 };
 
 interface Schema {

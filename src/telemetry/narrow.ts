@@ -1,6 +1,7 @@
 import { within } from "../core/check.ts";
-import type { EventSink, PolicyEvent } from "../core/events.ts";
+import type { EventSink, EventType, PolicyEvent } from "../core/events.ts";
 import { type Random, systemRandom } from "../core/random.ts";
+import { mostWeight } from "./event-schema.ts";
 import { isAtLeast } from "./severity.ts";
 
 /**
@@ -17,19 +18,46 @@ export function filtered(wanted: (event: PolicyEvent) => boolean, sink: EventSin
   };
 }
 
+/** What comes with calls: the others are rare, and some of them tell what holds until the next. */
+const frequent: ReadonlySet<EventType> = new Set<EventType>([
+  "request.succeeded",
+  "request.aborted",
+  "retry.attempted",
+  "circuit.called",
+  "bulkhead.acquired",
+  "rate-limit.waited",
+  "hedge.started",
+  "hedge.won",
+  "call.coalesced",
+  "cache.hit",
+  "cache.missed",
+  "chaos.injected",
+  "span.ended",
+]);
+
 /**
- * Lets a share of the events through to a sink, and all of those that warn.
+ * Lets a share through to a sink of the events that come with calls, and all of those that warn or are rare.
  *
- * The events of one trace go together. Counts that are made of a sample are a share of the truth: where rates matter,
- * send all, or count before.
+ * What is let through of the share carries its `weight`, such as 10 of a tenth: the observer, metrics and OTLP count it so
+ * often, so that rates and error rates stay right but for chance. The events of one trace go together.
  *
- * @param rate 0 to 1
+ * @param rate 0, or 0.0001 to 1
  * @example
- * const sink = sampled(0.1, consoleSink());
+ * const sink = sampled(0.1, batch({ deliver, source: "node" }));
  */
 export function sampled(rate: number, sink: EventSink, random: Random = systemRandom): EventSink {
-  within(rate, "sampled: rate", 0, 1);
-  return filtered((event) => isAtLeast(event, "warn") || chanceOf(event.traceId, random) < rate, sink);
+  if (rate !== 0) within(rate, "sampled: rate", 1 / mostWeight, 1);
+  const alike = 1 / rate;
+  return {
+    emit(event) {
+      if (rate === 1 || !frequent.has(event.type) || isAtLeast(event, "warn")) sink.emit(event);
+      else if (chanceOf(event.traceId, random) < rate) {
+        // A share that is no whole number is right on average.
+        const more = alike % 1 === 0 || random() >= alike % 1 ? 0 : 1;
+        sink.emit({ ...event, weight: (event.weight ?? 1) * (Math.floor(alike) + more) });
+      }
+    },
+  };
 }
 
 /** A number from 0 up to 1: of a trace always the same, on every machine. Its id is random to begin with. */

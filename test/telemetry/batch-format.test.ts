@@ -89,6 +89,15 @@ describe("readBatch", () => {
     },
   );
 
+  it.each([0.5, 10_001, "10"])("rejects an event that stands for %j of them", (weight) => {
+    expect(readBatch({ ...envelope, events: [{ ...all[0], weight }] }).rejected).toHaveLength(1);
+  });
+
+  it("keeps the weight of an event of a sample", () => {
+    const event = { ...all[0], weight: 10 };
+    expect(readBatch({ ...envelope, events: [event] }).batch.events).toEqual([event]);
+  });
+
   it("keeps the trace and the span of an event", () => {
     const event = { ...all[0], traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
     expect(readBatch({ ...envelope, events: [event] }).batch.events).toEqual([event]);

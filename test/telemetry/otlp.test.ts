@@ -257,6 +257,27 @@ describe("otlp > metrics", () => {
     expect(counted("resilience.events.dropped")).toEqual([{ asInt: "4" }]);
   });
 
+  it("count an event of a sample as often as it stands for", async () => {
+    const { deliver, points, metrics } = collector({ signals: ["metrics"] });
+    const calls = [{ circuit: "c", state: "closed", result: "success" }] as const;
+    const call = {
+      ...stamp,
+      type: "request.succeeded",
+      duration: 5,
+      attempts: 2,
+      inTime: 1,
+      circuits: calls,
+    } as const;
+    await deliver(batchOf([{ ...call, weight: 10 }, call]));
+    for (const name of ["requests", "circuit_breaker.calls", "timeout.operations"])
+      expect(points(`resilience.${name}`)).toMatchObject([{ asInt: "11" }]);
+    expect(points("resilience.request.duration")).toMatchObject([
+      { count: "11", sum: expect.closeTo(0.055) },
+    ]);
+    const attempts = metrics().find(({ name }) => name === "resilience.retry.attempts");
+    expect(attempts).toMatchObject({ histogram: { dataPoints: [{ count: "11", sum: 22 }] } });
+  });
+
   it("are deltas: each batch counts from where the one before it ended", async () => {
     const { sent, deliver } = collector({ signals: ["metrics"] });
     const event = { ...stamp, type: "timeout.occurred", after: 5 } as const;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PolicyEvent } from "../../src/core/events.ts";
+import { Observer } from "../../src/observer/index.ts";
 import {
   consoleSink,
   filtered,
@@ -10,7 +11,7 @@ import {
   sampled,
   severityOf,
 } from "../../src/telemetry/index.ts";
-import { recordingSink } from "../../src/testing/index.ts";
+import { recordingSink, seededRandom } from "../../src/testing/index.ts";
 
 const event = (at: number): PolicyEvent => ({ type: "timeout.occurred", policy: "prices", at, after: 5 });
 
@@ -96,9 +97,66 @@ describe("sampled", () => {
     const chances = [0.09, 0.1, 0.5];
     const some = sampled(0.1, sink, () => chances.shift() ?? 1);
     for (let calls = 0; calls < 3; calls++) some.emit(call());
-    expect(sink.events).toEqual([call()]);
+    expect(sink.events).toEqual([{ ...call(), weight: 10 }]);
     some.emit(event(5));
-    expect(sink.events).toEqual([call(), event(5)]);
+    expect(sink.events).toEqual([{ ...call(), weight: 10 }, event(5)]);
+  });
+
+  it("lets all that is rare through: what holds until the next is lost with none", () => {
+    const sink = recordingSink();
+    const closed: PolicyEvent = {
+      type: "circuit.closed",
+      policy: "prices",
+      at: 1,
+      circuit: "db",
+      from: "half-open",
+      openFor: 5,
+    };
+    sampled(0, sink).emit(closed);
+    expect(sink.events).toEqual([closed]);
+  });
+
+  it("lets all through as it is at a rate of 1, and of a sample's sample gives both weights", () => {
+    const sink = recordingSink();
+    sampled(1, sink).emit(call());
+    sampled(
+      0.5,
+      sampled(0.1, sink, () => 0),
+      () => 0,
+    ).emit(call());
+    expect(sink.events).toEqual([call(), { ...call(), weight: 20 }]);
+  });
+
+  it.each([0.1, 0.3, 0.75])("keeps rates and error rates right at a rate of %d, but for chance", (rate) => {
+    const failed: PolicyEvent = {
+      type: "request.failed",
+      policy: "prices",
+      at: 1,
+      duration: 5,
+      attempts: 1,
+      kind: "value",
+    };
+    const observer = new Observer(0);
+    const sink = recordingSink();
+    const some = sampled(rate, sink, seededRandom(5));
+    for (let calls = 0; calls < 20_000; calls++) some.emit(calls % 20 === 0 ? failed : call());
+    expect(sink.events.length).toBeLessThan(20_000 * (0.05 + rate));
+    observer.fold({ source: { id: "abcdef", kind: "page" }, sentAt: 1, dropped: 0, events: sink.events }, 1);
+    const {
+      requests = 0,
+      failures,
+      errorRate,
+      amplification,
+      p50,
+    } = observer.getPolicyState("prices", 1)?.windows["1m"] ?? {};
+    expect(failures).toBe(1_000);
+    expect(requests / 20_000).toBeCloseTo(1, 1);
+    expect(errorRate).toBeCloseTo(0.05, 2);
+    expect(amplification).toBe(1);
+    expect(p50).toBeCloseTo(5, 0);
+    const [totals] = observer.totals();
+    expect(totals?.durations.counts[0]).toBe(requests);
+    expect(totals?.durations.sum).toBeCloseTo(requests * 0.005);
   });
 
   it("keeps the events of a trace together, on whichever machine", () => {
@@ -122,8 +180,8 @@ describe("sampled", () => {
     expect(kept(1)).toEqual([0, 0, 1, 1, 2, 2]);
   });
 
-  it.each([-0.1, 1.1, Number.NaN])("refuses the rate %d", (rate) => {
-    expect(() => sampled(rate, nullSink)).toThrow("sampled: rate must be a number from 0 to 1");
+  it.each([-0.1, 0.00009, 1.1, Number.NaN])("refuses the rate %d", (rate) => {
+    expect(() => sampled(rate, nullSink)).toThrow("sampled: rate must be a number from 0.0001 to 1");
   });
 });
 

@@ -144,10 +144,10 @@ describe("exports", () => {
     const points: { readonly indexes: readonly string[]; readonly doubles: readonly number[] }[] = [];
     const DATA = { writeDataPoint: (point: never) => void points.push(point) };
     const { send } = await collector([{ to: "analytics", binding: "DATA" }], { DATA });
-    await send([event(), event(), failed, event("reviews")]);
+    await send([event(), { ...event(), weight: 10 }, failed, event("reviews")]);
     await vi.waitFor(() => expect(points).toHaveLength(2));
     expect(points).toEqual([
-      { indexes: ["prices"], blobs: ["prices", "page"], doubles: [3, 1, 5, 17, 7] },
+      { indexes: ["prices"], blobs: ["prices", "page"], doubles: [12, 1, 23, 62, 7] },
       { indexes: ["reviews"], blobs: ["reviews", "page"], doubles: [1, 0, 2, 5, 5] },
     ]);
     await send([...Array.from({ length: 100 }, (_, number) => event(`p${number}`)), event("p99"), failed]);

@@ -92,10 +92,10 @@ class Bounded {
     this.#bounds = bounds;
   }
 
-  record(attributes: Attributes, value: number): void {
+  record(attributes: Attributes, value: number, times: number): void {
     const key = JSON.stringify(attributes);
     const point = this.#points.get(key) ?? { attributes, histogram: new Histogram(this.#bounds) };
-    point.histogram.record(value);
+    point.histogram.record(value, undefined, times);
     this.#points.set(key, point);
   }
 
@@ -120,19 +120,19 @@ class Durations {
   max = 0;
   readonly #buckets = new Map<number, number>();
 
-  record(ms: number): void {
+  record(ms: number, times: number): void {
     const seconds = (ms > 0 ? Math.min(Math.max(ms, shortestLatency), longestLatency) : 0) / 1_000;
-    this.count++;
-    this.sum += seconds;
+    this.count += times;
+    this.sum += times * seconds;
     this.min = Math.min(this.min, seconds);
     this.max = Math.max(this.max, seconds);
     if (seconds === 0) {
-      this.zero++;
+      this.zero += times;
       return;
     }
     // Bucket i holds what is above base^i and at most base^(i+1).
     const index = Math.ceil(Math.log2(seconds) * bucketsPerDoubling) - 1;
-    this.#buckets.set(index, (this.#buckets.get(index) ?? 0) + 1);
+    this.#buckets.set(index, (this.#buckets.get(index) ?? 0) + times);
   }
 
   get positive(): HistogramPoint["positive"] {
@@ -162,19 +162,20 @@ export function metricsOf(batch: EventBatch, resource: Resource, since: number):
   };
   if (batch.dropped > 0) count("resilience.events.dropped", {}, batch.dropped);
   for (const event of batch.events) {
-    for (const [name, told, by] of countsOf(event)) count(name, told, by);
+    const { weight = 1 } = event;
+    for (const [name, told, by] of countsOf(event)) count(name, told, by * weight);
     const record = recordOf(event);
     if (record !== undefined) {
       const [name, told, value] = record;
       const known = bounded.get(name) ?? new Bounded(histograms[name].bounds);
       bounded.set(name, known);
-      known.record(told, value);
+      known.record(told, value, weight);
     }
     if ((event.type !== "request.succeeded" && event.type !== "request.failed") || event.attempts === 0)
       continue;
     const known = durations.get(event.policy) ?? new Durations();
     durations.set(event.policy, known);
-    known.record(event.duration);
+    known.record(event.duration, weight);
   }
   const span = { startTimeUnixNano: nanoseconds(since), timeUnixNano: nanoseconds(batch.sentAt) };
   const metrics: Metric[] = [...counts].flatMap(([name, points]) => {
