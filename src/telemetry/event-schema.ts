@@ -198,11 +198,19 @@ const schemas = new Map<unknown, Schema>(
  * back as it is; of what it cannot help, the collector says what is wrong.
  */
 export function mendEvent(event: PolicyEvent): PolicyEvent {
+  const schema = schemas.get(event.type);
+  if (schema === undefined) return event;
   const given = event as unknown as Record<string, unknown>;
-  const wrong = schemas.get(event.type)?.fields.filter(([name, { check }]) => !check(given[name])) ?? [];
-  if (wrong.length === 0) return event;
-  const better = wrong.map(([name, { mend }]) => [name, mend(given[name])]);
-  return { ...event, ...Object.fromEntries(better) };
+  // Most are well, and cost no more than a look.
+  for (const name in given)
+    if (schema.checks.get(name)?.(given[name]) === false) return allMended(given, schema);
+  return event;
+}
+
+function allMended(event: Record<string, unknown>, { fields }: Schema): PolicyEvent {
+  const better = fields.map(([name, field]) => [name, mended(field, event[name])] as const);
+  const known = better.filter(([name]) => name in event);
+  return { ...event, ...Object.fromEntries(known) } as unknown as PolicyEvent;
 }
 
 function mended({ check, mend }: Field, value: unknown): unknown {

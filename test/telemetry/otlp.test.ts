@@ -120,8 +120,14 @@ describe("otlp > requests", () => {
   it.each([
     [{ signals: ["spans"] }, 'otlp: signals must be of metrics, traces, logs, but one is "spans"'],
     [{ endpoint: "x" }, 'otlp has no option "endpoint"'],
+    [{ signals: "logs" }, 'otlp: signals must be a list of metrics, traces, logs, but is "logs"'],
+    [{ headers: { key: 5 } }, "otlp: headers must be an object of texts"],
+    [{ headers: "key" }, "otlp: headers must be an object of texts"],
+    [{ resource: "shop" }, 'otlp: resource must be an object of attributes, but is "shop"'],
+    [{ onRejected: 1 }, "otlp: onRejected must be a function, but is 1"],
+    [{ fetch: {} }, "otlp: fetch must be a function, but is {}"],
   ])("refuses %j", (options, message) => {
-    expect(() => otlp({ url: "https://otel.test", ...options } as OtlpOptions)).toThrow(message);
+    expect(() => otlp({ url: "https://otel.test", ...options } as never)).toThrow(message);
   });
 });
 

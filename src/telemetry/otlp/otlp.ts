@@ -1,7 +1,9 @@
 import { known } from "../../core/check.ts";
 import { quote, refuse } from "../../core/duration.ts";
+import { callable } from "../../core/options.ts";
 import type { Service } from "../../core/policy.ts";
 import type { EventBatch } from "../batch-format.ts";
+import { isRecord } from "../event-schema.ts";
 import { DeliveryError } from "../over-http.ts";
 import { logsOf } from "./logs.ts";
 import { metricsOf } from "./metrics.ts";
@@ -55,12 +57,8 @@ interface Begun {
  * });
  */
 export function otlp(options: OtlpOptions): Service<EventBatch, void> {
-  known(options, "otlp", ["url", "headers", "signals", "resource", "onRejected", "fetch"]);
-  if (!URL.canParse(options.url)) refuse("otlp: url", "the URL of a collector", options.url, TypeError);
+  check(options);
   const chosen = options.signals ?? signals;
-  for (const signal of chosen)
-    if (!signals.includes(signal))
-      throw new TypeError(`otlp: signals must be of ${signals.join(", ")}, but one is ${quote(signal)}`);
   const base = options.url.replace(/\/+$/, "");
   /** When the last batch of a sender was made: its counts are those since then. */
   const before = new Map<string, number>();
@@ -113,6 +111,22 @@ export function otlp(options: OtlpOptions): Service<EventBatch, void> {
     const partial = partialOf(await response.text().catch(() => ""));
     if (partial !== undefined) options.onRejected?.(signal, partial.count, partial.message);
   }
+}
+
+function check(options: OtlpOptions): void {
+  known(options, "otlp", ["url", "headers", "signals", "resource", "onRejected", "fetch"]);
+  const { url, headers = {}, signals: chosen = signals, resource = {}, onRejected, fetch } = options;
+  if (!URL.canParse(url)) refuse("otlp: url", "the URL of a collector", url, TypeError);
+  if (!Array.isArray(chosen)) refuse("otlp: signals", `a list of ${signals.join(", ")}`, chosen, TypeError);
+  for (const signal of chosen)
+    if (!signals.includes(signal))
+      throw new TypeError(`otlp: signals must be of ${signals.join(", ")}, but one is ${quote(signal)}`);
+  // There may be a key among them, so that they are not quoted.
+  if (!isRecord(headers) || Object.values(headers).some((value) => typeof value !== "string"))
+    throw new TypeError("otlp: headers must be an object of texts");
+  if (!isRecord(resource)) refuse("otlp: resource", "an object of attributes", resource, TypeError);
+  if (onRejected !== undefined) callable(onRejected, "otlp: onRejected");
+  if (fetch !== undefined) callable(fetch, "otlp: fetch");
 }
 
 /** What a collector says that it did not keep. That is never sent again. */
