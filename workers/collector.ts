@@ -45,7 +45,7 @@ export class Collector {
     const shards = readShards(env);
     this.#telling = new Telling(shards, (told) => tellObserver(env, shards, told));
     const deliver = (told: EventBatch): Promise<void> => this.#telling.take(told);
-    this.#heard = peaksOnly(batch({ deliver, source: "worker", policy: heard(), waitUntil }));
+    this.#heard = peaksOnly(batch({ deliver, source: "worker", policy: tellingOnce(), waitUntil }));
     this.#exports = readExports(env).map(({ name, deliver }) => this.#surviving(name).wrap(deliver));
     const rate = rateOf(env.INGEST_RATE);
     const allowed = { limit: 1, per: 1_000 / rate, burst: Math.ceil(2 * rate) };
@@ -83,7 +83,7 @@ export class Collector {
 }
 
 /** The telling tries again itself. Within the 30 s that `waitUntil` grants: what is cut off there would keep its slot. */
-const heard = (): Policy<EventBatch, unknown> => compose(bulkhead(2), timeout("20s"));
+const tellingOnce = (): Policy<EventBatch, unknown> => compose(bulkhead(2), timeout("20s"));
 
 /** @throws TypeError */
 function rateOf(text: string | undefined): number {
