@@ -155,7 +155,8 @@ describe("the dashboard, without anything that axe finds grave, light and dark, 
   });
 
   it("shows all views 320 px wide and with long names without a scroll sideways, and what is unknown as such", async () => {
-    const long = "a-name-".repeat(15);
+    // Nowhere in it may a line break by itself.
+    const long = "a_name_".repeat(15);
     const [known] = calledPolicy(long, at).circuits;
     const circuits = [
       { ...known, state: "open", until: at + 600_000, openings: 3, reason: "failures" } as never,
@@ -164,7 +165,9 @@ describe("the dashboard, without anything that axe finds grave, light and dark, 
     const silent = calledPolicy("silent", at, { lastEventAt: at - 180_000, reporters: 0 });
     const subjects = [{ policy: long, circuit: long, state: "firing", since: at, value: null } as const];
     const alerts = [{ ...rule, name: long, when: "circuit-open", subjects } as const];
-    const policies = [calledPolicy(long, at, { circuits }), other, silent];
+    const refused = [{ source: "page 3f9c", version: 3, reason: long, at }];
+    const document = { version: 2, followers: 6, current: 4, refused };
+    const policies = [calledPolicy(long, at, { circuits, document }), other, silent];
     const stamp = { policy: long, at, source: "worker a01b", key: long };
     const played = new PlayedObserver(
       systemOf(policies, at, { since: at - 60_000, alerts }),
@@ -180,23 +183,33 @@ describe("the dashboard, without anything that axe finds grave, light and dark, 
     const { context, page } = await looking(played);
     try {
       await page.setViewportSize({ width: 320, height: 640 });
-      for (const [name, hash] of [...views, ["long policy", `#/policy/${long}`]] as const) {
-        await page.goto(`http://dashboard.test/${hash}`);
-        await page.getByRole("heading", { level: 1 }).waitFor();
-        if (name === "audit") await page.getByText("denied").waitFor();
+      const fits = async (name: string) => {
         await settled(page);
         const sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
         expect(await page.evaluate<number>(sideways), name).toBeLessThanOrEqual(0);
         // Nor does anything stick out of its panel.
         const cut =
-          "[...document.querySelectorAll('.panel, .card, table')].filter((e) => e.scrollWidth > e.clientWidth + 1)";
+          "[...document.querySelectorAll('.panel, .card, .change, dialog, table')].filter((e) => e.scrollWidth > e.clientWidth + 1)";
         expect(await page.evaluate<string[]>(`${cut}.map((e) => e.className)`), name).toEqual([]);
-        await page.screenshot({
-          path: join(pictures, `narrow-${name.replace(" ", "-")}.png`),
-          fullPage: true,
-        });
+        await page.screenshot({ path: join(pictures, `narrow-${name}.png`), fullPage: true });
+      };
+      for (const [name, hash] of [...views, ["long-policy", `#/policy/${long}`]] as const) {
+        await page.goto(`http://dashboard.test/${hash}`);
+        await page.getByRole("heading", { level: 1 }).waitFor();
+        if (name === "audit") await page.getByText("denied").waitFor();
+        await fits(name);
       }
+      await page.getByRole("button", { name: "Edit text" }).click();
+      await page.getByRole("button", { name: "Preview" }).click();
+      await page.getByText('line 1, column 12: found "+"').waitFor();
+      await page.getByRole("button", { name: "Versions" }).click();
+      await page.getByText("Version 1").waitFor();
+      await fits("editor");
       await page.goto("http://dashboard.test/#/");
+      await page.getByLabel("Group policies").selectOption("name");
+      await page.locator(".group").first().waitFor();
+      await fits("groups");
+      await page.getByLabel("Group policies").selectOption("none");
       const card = (name: string) => page.locator(`article[aria-labelledby="card-${name}"]`);
       await card("(other)").getByText("nobody has told of a circuit").waitFor();
       expect(await card("(other)").locator(".badge").textContent()).toBe("no circuit");

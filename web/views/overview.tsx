@@ -189,7 +189,7 @@ function GroupHead({ group, members, folded, toggle }: GroupHeadProps) {
       <span>{plural(members.length, "policy", "policies")}</span>
       {open > 0 && <span class="bad">{count(open)} open</span>}
       <span>{heard ? rate(sum((each) => each.rate)) : unknown}</span>
-      <span>{percent(requests === 0 ? null : sum((each) => each.failures) / requests)} errors</span>
+      <span>{percent(requests === 0 || !heard ? null : sum((each) => each.failures) / requests)} errors</span>
     </h2>
   );
 }
