@@ -1,3 +1,5 @@
+import type { EndedOverride } from "../control/document-history.ts";
+import type { DocumentChanged } from "../control/documents.ts";
 import type { Difference } from "../control/parameters.ts";
 import type { PolicyDocument } from "../control/wire.ts";
 import { CliError, type Exit, exits } from "./cli-error.ts";
@@ -11,6 +13,9 @@ interface DryRun {
   readonly applies: boolean;
   readonly version: number;
   readonly changes: readonly Difference[];
+  readonly ends?: EndedOverride;
+  readonly until?: number;
+  readonly beneath?: string;
   readonly errors: readonly { readonly message: string }[];
 }
 
@@ -111,7 +116,7 @@ export const policyCommands: readonly CliCommand[] = [
     run: async (call) => {
       const { server, screen, words, given, world } = call;
       const [name, ...pairs] = words;
-      const outcome = await server.command<PolicyDocument | DryRun>("policy.update", {
+      const outcome = await server.command<DocumentChanged | DryRun>("policy.update", {
         name,
         changes: Object.fromEntries(pairs.map(pairOf)),
         version: given.whole("seen"),
@@ -210,7 +215,7 @@ async function change(
   const version =
     given.whole("seen") ?? (await server.command<PolicyDocument>("policy.get", { name })).version;
   const dryRun = args.dryRun === true || given.flag("dry-run") || undefined;
-  const outcome = await server.command<PolicyDocument | DryRun>(command, { name, version, ...args, dryRun });
+  const outcome = await server.command<DocumentChanged | DryRun>(command, { name, version, ...args, dryRun });
   return tellOutcome(screen, name, outcome, world.clock.wall());
 }
 
@@ -227,7 +232,7 @@ function pairOf(pair: string): [string, string | null] {
 function tellOutcome(
   screen: Screen,
   name: string | undefined,
-  outcome: PolicyDocument | DryRun,
+  outcome: DocumentChanged | DryRun,
   now: number,
 ): Exit {
   const applies = !("dryRun" in outcome) || outcome.applies;
@@ -237,13 +242,26 @@ function tellOutcome(
       screen.line({ text: "it would be refused:", ink: "red" }, message);
     if (applies) screen.line(`${name}: version ${outcome.version} would become ${outcome.version + 1}`);
     if (applies) tellChanges(screen, outcome.changes);
+    const { ends, until, beneath } = outcome;
+    if (ends !== undefined) screen.line(`it would end ${overrideIn(ends, now)}`);
+    if (until !== undefined && beneath !== undefined)
+      screen.line(
+        `the override holds on for ${span(until - now)}, and what comes back after it is changed too: ${beneath}`,
+      );
   } else {
-    const { until, text } = outcome;
+    const { until, text, beneath, ends } = outcome;
     const held = until === undefined ? "" : `, for ${span(until - now)}`;
     screen.line({ text: `${name}: version ${outcome.version} is in force${held}`, ink: "green" });
     screen.line(text);
+    if (ends !== undefined) screen.line(`it ended ${overrideIn(ends, now)}`);
+    // What an override covers is in what it says itself only where it has been changed with it.
+    if (beneath?.version === outcome.version) screen.line(`after it comes back: ${beneath.text}`);
   }
   return applies ? exits.done : exits.failed;
+}
+
+function overrideIn({ version, until }: EndedOverride, now: number): string {
+  return `the override of version ${version}, which had ${span(until - now)} to go`;
 }
 
 function tellChanges(screen: Screen, changes: readonly Difference[]): void {
