@@ -1,3 +1,4 @@
+import { type DocumentHistory, inForce, settled } from "ninelives/control";
 import { describe, expect, it } from "vitest";
 import { Gateway, gatewayOf } from "../../workers/gateway.ts";
 import { problemIn, testWorker } from "./test-worker.ts";
@@ -88,6 +89,20 @@ describe("weights", () => {
     await done("weight.set", set({ canary: 9 }));
     await done("control.restore", snapshot);
     expect(await done("weight.get", { upstream: "prices" })).toMatchObject({ weights: { canary: 5 } });
+  });
+
+  it("that are turned for good while others hold for a while stay turned when those end", async () => {
+    const { done, control } = await stage();
+    const { until } = (await done("weight.set", set({ canary: 50 }, { expiresIn: "1h" }))) as {
+      until: number;
+    };
+    expect(await done("weight.set", set({ stable: 7 }))).toMatchObject({
+      version: 2,
+      weights: { stable: 7, canary: 50 },
+      until,
+    });
+    const history = (await control.history("prices/weights")) as unknown as DocumentHistory;
+    expect(JSON.parse(inForce(settled(history, until)).text)).toEqual({ stable: 7 });
   });
 
   it("are not listed among the policies", async () => {
