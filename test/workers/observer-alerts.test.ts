@@ -189,6 +189,30 @@ describe("ObserverObject > alerts", () => {
     });
   });
 
+  it("leaves a webhook alone for as long as it asks", async () => {
+    toldToOwner("warn");
+    const headers = { "retry-after": "60" };
+    const out = outside(() => new Response(null, { status: 503, headers }));
+    await observer({ rules: [errors], webhook })(async (object, state) => {
+      const works: Promise<unknown>[] = [];
+      const waitUntil = vi.spyOn(state, "waitUntil").mockImplementation((work) => void works.push(work));
+      onTestFinished(() => waitUntil.mockRestore());
+      const look = async () => {
+        object.alarm();
+        await Promise.all(works.splice(0));
+      };
+      object.ingest(failing(2, 2));
+      await look();
+      expect(out).toHaveLength(1);
+      await look();
+      expect(out).toHaveLength(1);
+      const clock = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_001);
+      onTestFinished(() => clock.mockRestore());
+      await look();
+      expect(out).toHaveLength(2);
+    });
+  });
+
   it("comes again when the webhook said so", { timeout: 15_000 }, async () => {
     let asked = 0;
     const headers = { "retry-after": "1" };

@@ -32,6 +32,8 @@ export class AlertDesk {
   #looking = false;
   #waiting: AlertNotice[];
   #telling = false;
+  /** Until when the webhook asked to be left alone, or its circuit is open. */
+  #restsUntil = 0;
   #stored = "[]";
 
   /**
@@ -81,7 +83,9 @@ export class AlertDesk {
 
   /** Tells what waits, in order, until one cannot be told: it and those behind it wait for the next look. */
   async #tell(now: number): Promise<void> {
-    if (this.#telling || this.#notify === undefined) return;
+    // A clock that was put back must not make it a long rest.
+    const rests = now < this.#restsUntil && this.#restsUntil <= now + worthTelling;
+    if (this.#telling || rests || this.#notify === undefined) return;
     this.#telling = true;
     try {
       for (let notice = this.#waiting[0]; notice !== undefined; notice = this.#waiting[0]) {
@@ -90,6 +94,8 @@ export class AlertDesk {
         this.#keep(this.#waiting.filter((other) => other !== told));
       }
     } catch (error) {
+      const { retryAfter } = Object(error) as { readonly retryAfter?: number };
+      this.#restsUntil = Date.now() + (retryAfter ?? 0);
       console.warn("an alert could not be told yet", error);
     } finally {
       this.#telling = false;
