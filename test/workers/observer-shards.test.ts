@@ -79,6 +79,22 @@ describe.concurrent("an observer of several shards", { timeout: 30_000 }, () => 
     });
   });
 
+  it("answers for circuits of one name in several shards by the worst of them", async () => {
+    const { parent, shard } = await sharded();
+    const states = ["closed", "half-open", "metrics-only"] as const;
+    for (const [index, state] of states.entries()) {
+      const stamp = { policy: `policy of ${index}`, at: Date.now() };
+      await shard(index).ingest({
+        version: 1,
+        source: { id: "abcdef", kind: "page" },
+        sentAt: stamp.at,
+        dropped: 0,
+        events: [{ type: "circuit.called", circuit: "shared", state, result: "success", ...stamp }],
+      });
+    }
+    expect(await parent.getCircuitState("shared")).toBe("half-open");
+  });
+
   it("has the metrics of all", async () => {
     const observed = await sharded();
     await send(observed, names(9), 2);
