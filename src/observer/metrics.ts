@@ -91,7 +91,7 @@ export function metricsOf(observer: Counted, now: number): MetricFamily[] {
     ...circuitMetrics(policies, now),
     {
       name: "resilience_events_dropped_total",
-      help: "Events that never reached the observer because a buffer was full.",
+      help: "Events that never reached the observer: there was no room, no delivery succeeded, or they were rejected.",
       type: "counter",
       samples: observer.dropped === null ? [] : [[{}, observer.dropped]],
     },

@@ -148,7 +148,7 @@ export interface SystemState {
   readonly at: number;
   /** Since when it has been watching: what was before is unknown. */
   readonly since: number;
-  /** Events that it took, and those that never reached it because a buffer was full. */
+  /** Events that it took, and those that never reached it: for want of room, of a delivery, or because they were rejected. */
   readonly events: number;
   readonly dropped: number;
   readonly policies: readonly PolicyState[];

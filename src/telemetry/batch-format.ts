@@ -14,7 +14,7 @@ export interface EventBatch {
   readonly source: BatchSource;
   /** The sender's clock when it was sent, to tell how old the events are without trusting that clock. */
   readonly sentAt: number;
-  /** Events that a full buffer dropped since the batch before. */
+  /** Events that were lost since the batch before: for want of room, of a delivery, or because the collector rejected them. */
   readonly dropped: number;
   readonly events: readonly PolicyEvent[];
 }

@@ -1,11 +1,36 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PolicyEvent } from "../../src/core/events.ts";
+import { metricsOf, Observer } from "../../src/observer/index.ts";
 import { mendEvent, readEvent } from "../../src/telemetry/event-schema.ts";
+import { prometheusText } from "../../src/telemetry/index.ts";
 
 const stamp = { policy: "prices", at: 900 };
 const failed: PolicyEvent = { ...stamp, type: "request.failed", duration: 5, attempts: 1, kind: "Error" };
 const long = "x".repeat(200);
+
+describe("readEvent", () => {
+  it("takes nothing that spoils a counter, however often it comes", () => {
+    const observer = new Observer(0);
+    const [most, year] = [1_000_000, 31_622_400_000];
+    const huge = { ...failed, attempts: most, inTime: most, duration: year, weight: 10_000 };
+    const closed = { ...stamp, type: "circuit.closed", circuit: "db", from: "open", openFor: year };
+    const events = [huge, { ...huge, type: "request.succeeded", kind: undefined }, closed].map(readEvent);
+    for (let times = 0; times < 1_000; times++)
+      observer.fold(
+        { source: { id: "a", kind: "page" }, sentAt: 0, dropped: 0, events: events as PolicyEvent[] },
+        0,
+      );
+    const values = prometheusText(metricsOf(observer, 0))
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"))
+      .map((line) => Number(line.split(" ").at(-1)));
+    expect(values.length).toBeGreaterThan(20);
+    for (const value of values) expect(value).toSatisfy(Number.isFinite);
+    for (const count of Object.values(observer.totals()[0]?.counts ?? {}))
+      expect(count).toSatisfy(Number.isSafeInteger);
+  });
+});
 
 describe("mendEvent", () => {
   it("gives a good event back as it is, and one of a type that it does not know", () => {

@@ -28,7 +28,7 @@ export const counters: Readonly<Record<Counter, readonly [unit: string, descript
     "Calls that came to a circuit, by its state and their result.",
   ],
   "resilience.circuit_breaker.state_transitions": ["{transition}", "Changes of a circuit's state."],
-  "resilience.events.dropped": ["{event}", "Events that a full buffer dropped."],
+  "resilience.events.dropped": ["{event}", "Events that were lost: no room, no delivery, or rejected."],
 };
 
 type Counted = readonly [counter: Counter, attributes: Attributes, by: number];
