@@ -50,8 +50,9 @@ export function commandsOf(env: Env, own?: OwnCommands): (command: Command) => P
   });
   // Outermost: what is over the limit costs the log nothing.
   const limited = compose(environment({ name: "control" }), limitOf(env)).wrap(async (command: Command) => {
-    // Documents bring routes, circuits and limits, and this isolate may never have had a request for them.
-    await gatewayOf(env).catchUp();
+    // Documents bring routes, circuits and limits, and this isolate may never have had a request for them. A stranger, who is
+    // denied whatever there is, costs their home nothing.
+    if (command.identity.scopes.length > 0) await gatewayOf(env).catchUp();
     return service(command);
   });
   return (command) => limited(command, { key: command.identity.name });

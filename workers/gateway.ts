@@ -11,11 +11,10 @@ import {
 import { durableObjectStore } from "ninelives/stores/durable-object";
 import { type BatchSink, batch } from "ninelives/telemetry";
 import { readSettings, readUpstreams, type Upstream, withSettings } from "ninelives/upstreams";
-import type { PolledDocuments } from "ninelives/workers";
 import { collectorOf } from "./collector.ts";
+import { DocumentPoll } from "./document-poll.ts";
 import type { Env } from "./env.ts";
 import { GatewayPolicies } from "./gateway-policies.ts";
-import { controlOf } from "./homes.ts";
 import { ownerOf } from "./owned-documents.ts";
 import { peaksOnly } from "./peaks.ts";
 import { checkReplicas } from "./replicas.ts";
@@ -25,9 +24,6 @@ import { readWeights } from "./weights.ts";
 
 /** Milliseconds after which a request looks whose health is due to be checked. */
 const lookEvery = 500;
-
-/** Milliseconds after which a request asks again whether policy documents have changed, where it was not told when. */
-const followEvery = 2_000;
 
 /**
  * How long the first requests of an isolate wait for the documents that hold: in an outage of the control plane they go by the
@@ -49,9 +45,7 @@ export class Gateway {
   /** The versions that could not be put in force here. */
   readonly #refused = new Map<string, number>();
   readonly #overrides = new OverrideEnds();
-  #followAt = -Infinity;
-  /** Which documents are in force here, as their home counts. */
-  #revision: number | undefined;
+  readonly #documents: DocumentPoll;
   #lookedAt = -Infinity;
   #begun = false;
   /** When the replicas of an upstream were checked last. */
@@ -60,6 +54,7 @@ export class Gateway {
   constructor(env: Env) {
     this.#env = env;
     this.#policies = new GatewayPolicies(durableObjectStore(env.CIRCUITS));
+    this.#documents = new DocumentPoll(env, (documents) => this.#take(documents));
     this.sink = batch({
       deliver: (events, context) => collectorOf(env).deliver(events, context),
       source: "worker",
@@ -174,12 +169,14 @@ export class Gateway {
       this.#versions.delete(name);
       this.#refused.delete(name);
     }
-    // Where a document says what holds, it goes on to.
+    return this.#configure();
+  }
+
+  /** Has policies of which no document says what holds go by their configured text, which settings may have changed. */
+  #configure(): Promise<unknown> {
     const isWanted = (route: Steered) =>
       this.#routes.get(route.name) === route && !this.#versions.has(route.name);
-    const others = next.routes
-      .map(({ route }) => route)
-      .filter((route) => route.policy.text !== route.configured);
+    const others = [...this.#routes.values()].filter((route) => route.policy.text !== route.configured);
     return Promise.all(
       others.filter(isWanted).map((route) => this.#put(route, route.configured, () => isWanted(route))),
     );
@@ -197,14 +194,16 @@ export class Gateway {
   /** Puts the documents that hold in force before the first request goes by them. Never rejects. */
   async begin(): Promise<void> {
     // Each of the first requests asks: on Workers none can wait for another's answer.
-    this.#followAt = Date.now() + followEvery;
-    await beginning.execute(() => this.#follow()).catch(() => {});
+    const asked = this.#documents.ask();
+    // One that waits no longer may be over before the documents are in force.
+    waitUntil(asked);
+    await beginning.execute(() => asked).catch(() => {});
     this.#begun = true;
   }
 
   /** Puts the documents that hold now in force, for who reads or commands what they bring. @throws what their home throws */
   async catchUp(): Promise<void> {
-    await this.#take(await controlOf(this.#env).poll(this.#revision));
+    await this.#documents.askOnce();
     this.#begun = true;
   }
 
@@ -216,9 +215,7 @@ export class Gateway {
       this.#lookedAt = now;
       this.#checkDue(now);
     }
-    if (now < this.#followAt) return;
-    this.#followAt = now + followEvery;
-    waitUntil(this.#follow());
+    if (this.#documents.isDue(now)) waitUntil(this.#documents.ask());
   }
 
   /** Checks the health of the groups whose checks are due, in the background. */
@@ -243,24 +240,15 @@ export class Gateway {
     else settled(main, text);
   }
 
-  async #follow(): Promise<void> {
-    // What is in force stays in force; the next request after a while asks again.
-    try {
-      const polled = await this.#env.CONTROL.getByName("control").poll(this.#revision);
-      this.#followAt = Date.now() + polled.nextIn;
-      await this.#take(polled);
-    } catch (error) {
-      console.warn("policy documents could not be followed", error);
-    }
-  }
-
-  async #take({ revision, documents = [] }: PolledDocuments): Promise<void> {
+  /** Puts documents in force, as far as they will do. Never rejects. */
+  async #take(documents: readonly PolicyDocument[]): Promise<void> {
     // Settings bring routes, whose documents are among the others.
     for (const isOwned of [true, false]) {
       const some = documents.filter(({ name }) => (ownerOf(name) !== undefined) === isOwned);
       await Promise.all(some.map((document) => this.#try(document)));
     }
-    this.#revision = revision;
+    // What a request left undone that ended while it put settings in force.
+    await this.#configure().catch((error: unknown) => console.warn("a policy is not as configured", error));
   }
 
   /** Puts a document in force, or tells its owner once why not: the one before stays. */

@@ -1,4 +1,5 @@
 import { evictDurableObject } from "cloudflare:test";
+import type { AuditDraft } from "ninelives/control";
 import { describe, expect, it, vi } from "vitest";
 import { Gateway, gatewayOf } from "../../workers/gateway.ts";
 import { type TestWorkerOptions, testWorker, toldToOwner } from "./test-worker.ts";
@@ -125,15 +126,46 @@ describe("an isolate that follows the documents", () => {
   it("hears of an override that ends by itself", async () => {
     const { control } = await testWorker();
     await control.setDocument("prices", "retry(2)", 0, "ann", { holds: 150, original: "retry(1)" });
-    const { revision, documents } = await control.poll();
-    expect(documents?.map(({ text }) => text)).toEqual(["retry(2)"]);
+    let seen: number | undefined;
+    let text: string | undefined;
     await vi.waitFor(
       async () => {
-        const { documents } = await control.poll(revision);
-        expect(documents?.map(({ text }) => text)).toEqual(["retry(1)"]);
+        const { revision, documents } = await control.poll(seen);
+        seen = revision;
+        text = documents?.[0]?.text ?? text;
+        expect(text).toBe("retry(1)");
       },
       { timeout: 10_000 },
     );
+  });
+
+  it("is not told to wait for longer because commands and readers ask, too", async () => {
+    const { control } = await testWorker();
+    const { revision } = await control.poll(undefined, true);
+    await Promise.all(Array.from({ length: 300 }, () => control.poll(revision, true)));
+    expect((await control.poll(revision)).nextIn).toBe(2_000);
+    const asked: unknown[][] = [];
+    const poll = async (...args: unknown[]) => {
+      asked.push(args);
+      return { revision: 1, nextIn: 0 };
+    };
+    const { env, command } = await testWorker({ env: { CONTROL: { getByName: () => ({ poll }) } } });
+    await gatewayOf(env).catchUp();
+    expect(asked).toEqual([[undefined, true]]);
+    toldToOwner("error");
+    await command("admin", "policy.list");
+    expect(asked).toHaveLength(2);
+  });
+
+  it("does not ask for strangers, who are denied all the same", async () => {
+    const { env, fetch, control } = await testWorker();
+    let asked = 0;
+    const poll = async () => asked++;
+    const append = (draft: AuditDraft) => control.append(draft);
+    (env as { CONTROL: unknown }).CONTROL = { getByName: () => ({ append, poll }) };
+    const init = { method: "POST", body: JSON.stringify({ id: "1", name: "policy.list", args: {} }) };
+    expect((await fetch("/v1/commands", init)).status).toBe(401);
+    expect(asked).toBe(0);
   });
 
   it("still counts where its home was when that begins anew", async () => {
@@ -169,6 +201,95 @@ describe("an isolate that follows the documents", () => {
         expect((await fetch("/gateway/prices/")).status).toBe(200);
         expect(polls).toEqual(expected);
       }
+    } finally {
+      now.mockRestore();
+    }
+  });
+
+  it("asks a home that fails no more often than that wished", async () => {
+    toldToOwner("warn");
+    let polls = 0;
+    const poll = async () => {
+      if (++polls > 1) throw new Error("overloaded");
+      return { revision: 3, nextIn: 30_000, documents: [] };
+    };
+    const { fetch } = await testWorker({ env: { CONTROL: { getByName: () => ({ poll }) } } });
+    const now = vi.spyOn(Date, "now");
+    const from = Date.now();
+    try {
+      for (const [after, expected] of [
+        [0, 1],
+        [31_000, 2],
+        [34_000, 2],
+        [60_000, 2],
+        [62_000, 3],
+      ] as const) {
+        now.mockReturnValue(from + after);
+        expect((await fetch("/gateway/prices/")).status).toBe(200);
+        expect([after, polls]).toEqual([after, expected]);
+      }
+    } finally {
+      now.mockRestore();
+    }
+  });
+});
+
+describe("a request that ends while it puts documents in force", () => {
+  it.each(["prices", "prices/settings"])("leaves it to the next one: %s", async (name) => {
+    let holds = false;
+    let held = 0;
+    const sync = () => {
+      if (!holds) return Promise.reject(new Error("no home"));
+      held++;
+      return new Promise(() => {});
+    };
+    const { env, control } = await testWorker({ env: { CIRCUITS: { getByName: () => ({ sync }) } } });
+    const gateway = gatewayOf(env);
+    const route = name === "prices" ? "prices" : "prices.search";
+    const document = (policy: string) =>
+      name === "prices" ? policy : JSON.stringify({ routes: [{ name: "search", path: "/search", policy }] });
+    const inForce = () => gateway.routes.get(route)?.policy.text;
+    await control.setDocument(name, document("retry(2)"), 0, "ann");
+    await gateway.catchUp();
+    expect(inForce()).toBe("retry(2)");
+    await control.setDocument(name, document("circuitBreaker"), 1, "ann");
+    // Whose time stands still from here on, as that of a request that is over does.
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    holds = true;
+    void gateway.catchUp();
+    for (let turn = 0; held === 0 && turn < 10_000; turn++) await control.documents();
+    vi.useRealTimers();
+    expect([held, inForce()]).toEqual([1, "retry(2)"]);
+    holds = false;
+    await gateway.catchUp();
+    expect(inForce()).toBe("circuitBreaker");
+  });
+
+  it("has the next one ask soon, however seldom that is wished", async () => {
+    let polls = 0;
+    let holds = true;
+    const sync = () => (holds ? new Promise(() => {}) : Promise.reject(new Error("no home")));
+    const written = { updatedAt: null, updatedBy: null };
+    const documents = [{ name: "prices", text: "circuitBreaker", version: 1, ...written }];
+    const poll = async () => {
+      polls++;
+      return { revision: 1, nextIn: 60_000, documents };
+    };
+    const { env, fetch } = await testWorker({
+      env: { CONTROL: { getByName: () => ({ poll }) }, CIRCUITS: { getByName: () => ({ sync }) } },
+      upstreams: { prices: { service: "ORIGIN", policy: "identity" } },
+    });
+    const inForce = () => gatewayOf(env).routes.get("prices")?.policy.text;
+    const now = vi.spyOn(Date, "now");
+    const from = Date.now();
+    try {
+      now.mockReturnValue(from);
+      expect((await fetch("/gateway/prices/")).status).toBe(200);
+      expect([polls, inForce()]).toEqual([1, "identity"]);
+      holds = false;
+      now.mockReturnValue(from + 3_000);
+      expect((await fetch("/gateway/prices/")).status).toBe(200);
+      await vi.waitFor(() => expect([polls, inForce()]).toEqual([2, "circuitBreaker"]));
     } finally {
       now.mockRestore();
     }

@@ -33,6 +33,7 @@ export interface PolledDocuments {
   readonly revision: number;
   /** Those in force; absent when none has changed since the revision that was seen. */
   readonly documents?: readonly PolicyDocument[];
+  /** Milliseconds after which it should ask again. */
   readonly nextIn: number;
 }
 
@@ -111,24 +112,18 @@ export class ControlObject extends DurableObject<unknown> {
    * The documents in force, for an isolate that asks again and again.
    *
    * @param seen the revision that it has: when that is still the newest, it gets no documents
-   * @returns with the milliseconds after which it should ask again
+   * @param once whether it asks for a command or a reader, who take no turn of those that ask again: the others would wait for
+   *   longer
    */
-  poll(seen?: number): PolledDocuments {
-    const now = Date.now();
-    const nextIn = this.#pace.book(now);
-    if (this.#inForce === undefined || now >= this.#inForce.until) {
-      const documents = this.documents();
-      const until = Math.min(...documents.map((each) => each.until ?? Number.POSITIVE_INFINITY));
-      this.#inForce = { documents, until };
-    }
+  poll(seen?: number, once = false): PolledDocuments {
+    const nextIn = once ? 0 : this.#pace.book(Date.now());
+    const documents = this.documents();
     const revision = this.#revision;
-    return seen === revision
-      ? { revision, nextIn }
-      : { revision, nextIn, documents: this.#inForce.documents };
+    return seen === revision ? { revision, nextIn } : { revision, nextIn, documents };
   }
 
-  documents(): PolicyDocument[] {
-    return this.histories().map(inForce);
+  documents(): readonly PolicyDocument[] {
+    return this.#current().documents;
   }
 
   /** The documents that were ever changed, each with the versions that are kept, oldest first. */
@@ -170,7 +165,7 @@ export class ControlObject extends DurableObject<unknown> {
   async restore(
     snapshots: readonly DocumentHistory[],
     originals: readonly DocumentHistory[],
-  ): Promise<PolicyDocument[]> {
+  ): Promise<readonly PolicyDocument[]> {
     const histories = replacing(snapshots, originals, (name) => this.history(name), Date.now());
     for (const history of histories) this.#documents.put(history);
     await this.#wake();
@@ -232,6 +227,16 @@ export class ControlObject extends DurableObject<unknown> {
     return this.ctx.storage.kv.get<number>("documents-revision") ?? 0;
   }
 
+  /** Reads all only where one has changed: strangers who are denied, too, make it look when the next override ends. */
+  #current(): { readonly documents: readonly PolicyDocument[]; readonly until: number } {
+    if (this.#inForce === undefined || Date.now() >= this.#inForce.until) {
+      const documents = this.histories().map(inForce);
+      const until = Math.min(...documents.map((each) => each.until ?? Number.POSITIVE_INFINITY));
+      this.#inForce = { documents, until };
+    }
+    return this.#inForce;
+  }
+
   #changed(): void {
     this.ctx.storage.kv.put("documents-revision", this.#revision + 1);
     this.#inForce = undefined;
@@ -251,11 +256,10 @@ export class ControlObject extends DurableObject<unknown> {
   }
 
   async #wake(): Promise<void> {
-    const ends = this.histories().flatMap((history) => inForce(history).until ?? []);
-    const { dueAt } = this.#denials;
-    if (dueAt !== undefined) ends.push(dueAt);
+    const next = Math.min(this.#current().until, this.#denials.dueAt ?? Number.POSITIVE_INFINITY);
     // The platform takes no time beyond some hundred years, and who wakes too early looks again.
-    if (ends.length > 0) await this.ctx.storage.setAlarm(Math.min(...ends, Date.now() + longestSleep));
+    if (next < Number.POSITIVE_INFINITY)
+      await this.ctx.storage.setAlarm(Math.min(next, Date.now() + longestSleep));
     else await this.ctx.storage.deleteAlarm();
   }
 }
