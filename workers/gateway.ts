@@ -20,7 +20,7 @@ import { peaksOnly } from "./peaks.ts";
 import { checkReplicas } from "./replicas.ts";
 import { type Main, type Steered, served } from "./served.ts";
 import { tellFound } from "./tell-found.ts";
-import { readWeights } from "./weights.ts";
+import { checkWeights, readWeights } from "./weights.ts";
 
 /** Milliseconds after which a request looks whose health is due to be checked. */
 const lookEvery = 500;
@@ -236,7 +236,7 @@ export class Gateway {
     const main = this.#mains.get(owner?.upstream ?? "");
     if (main === undefined)
       (this.#routes.get(name) ?? this.#mains.get(name.split(".", 1)[0] ?? ""))?.policy.check(text);
-    else if (owner?.kind === "weights") readWeights(text, main.destination.weights.keys());
+    else if (owner?.kind === "weights") checkWeights(text, main.destination.weights);
     else settled(main, text);
   }
 
@@ -281,7 +281,7 @@ export class Gateway {
 
 /** Turns the weights of an upstream's members; a member that the text does not name has what the configuration says. */
 function turn({ upstream, destination: { weights } }: Main, text: string): void {
-  const turned = readWeights(text, weights.keys());
+  const turned = readWeights(text);
   for (const { name, weight } of upstream.members ?? []) weights.get(name)?.set(turned.get(name) ?? weight);
 }
 

@@ -99,10 +99,11 @@ function mainOf(env: Env, upstream: string): Main {
   throw new CommandError("not-found", `there is no upstream ${upstream}`, { there: upstreams.keys() });
 }
 
-function answer({ upstream, destination }: Main, { text, version, until }: Held) {
-  const changed = readSettings(text);
-  const { name, group, routes, staleIfError, check, deadline, priority, trace, redirects, quiet } =
-    withSettings(upstream, changed);
+function answer(main: Main, held: Held) {
+  const { destination } = main;
+  const { version, until } = held;
+  const { changed, settled } = settledBy(held, main);
+  const { name, group, routes, staleIfError, check, deadline, priority, trace, redirects, quiet } = settled;
   return {
     upstream: name,
     version,
@@ -121,4 +122,17 @@ function answer({ upstream, destination }: Main, { text, version, until }: Held)
     ...(until !== undefined && { until }),
     ...(destination.group !== undefined && { members: destination.group.state(performance.now()) }),
   };
+}
+
+/** @throws CommandError: `conflict` where a deployment has made an upstream of it that the settings do not fit any more */
+function settledBy({ text, version }: Held, { upstream }: Main) {
+  try {
+    const changed = readSettings(text);
+    return { changed, settled: withSettings(upstream, changed) };
+  } catch (cause) {
+    const document = ownedDocument(upstream.name, "settings");
+    const what = `version ${version} of ${document} does not fit the configuration, and is refused`;
+    const how = "upstream.set with null for what does not fit takes it back, or policy.set the whole";
+    throw new CommandError("conflict", `${what}: ${(cause as Error).message}; ${how}`, { cause });
+  }
 }

@@ -13,7 +13,7 @@ import { gatewayOf } from "./gateway.ts";
 import { changeOwned, type Held, heldIn, ownedChange } from "./owned-change.ts";
 import { ownedDocument } from "./owned-documents.ts";
 import type { Main } from "./served.ts";
-import { readWeights } from "./weights.ts";
+import { checkWeights, readWeights } from "./weights.ts";
 
 const upstream = text({ most: longestName, description: "whose members they are" });
 const weightsSchema = {
@@ -87,14 +87,16 @@ function routeOf(env: Env, upstream: string): Main {
 function changed(before: string, given: unknown, { destination: { weights } }: Main): string {
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new TypeError('weights must be an object such as { "canary": 5 }');
-  const merged = { ...(JSON.parse(before) as object), ...given };
-  const next = JSON.stringify(Object.fromEntries(Object.entries(merged).filter(([, each]) => each !== null)));
-  readWeights(next, weights.keys());
+  // Those that are members no more are left out, save that nobody may turn them now.
+  const kept = Object.fromEntries([...readWeights(before)].filter(([name]) => weights.has(name)));
+  const merged = Object.entries({ ...kept, ...given });
+  const next = JSON.stringify(Object.fromEntries(merged.filter(([, each]) => each !== null)));
+  checkWeights(next, weights);
   return next;
 }
 
-function answer({ upstream, destination: { weights } }: Main, { text, version, until }: Held) {
-  const turned = readWeights(text, weights.keys());
+function answer({ upstream }: Main, { text, version, until }: Held) {
+  const turned = readWeights(text);
   const all = (upstream.members ?? []).map(({ name, weight }) => [name, turned.get(name) ?? weight] as const);
   return {
     upstream: upstream.name,

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { adaptive } from "ninelives";
 import { readTokens } from "ninelives/control";
 import { readSettings, readUpstreams, type Upstream, withSettings } from "ninelives/upstreams";
 import { describe, expect, inject, it } from "vitest";
@@ -7,7 +8,7 @@ import type { Env } from "../../workers/env.ts";
 import { readExports } from "../../workers/exports.ts";
 import { readIngestKeys } from "../../workers/ingest-keys.ts";
 import { verifierOf } from "../../workers/jwt-issuer.ts";
-import { readWeights } from "../../workers/weights.ts";
+import { checkWeights } from "../../workers/weights.ts";
 import { testWorker, tokens, toldToOwner } from "./test-worker.ts";
 
 const runs = inject("cases");
@@ -15,6 +16,8 @@ const secret = "hunter2-hunter2";
 const someUpstream = readUpstreams('{ "prices": { "members": [{ "service": "A" }] } }').get(
   "prices",
 ) as Upstream;
+
+const euAndUs = new Map(["eu", "us"].map((name) => [name, adaptive(1)]));
 
 const junk = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
@@ -94,7 +97,7 @@ const parts: Readonly<Record<string, readonly [meant: unknown, read: (text: stri
     },
     (text) => withSettings(someUpstream, readSettings(text)),
   ],
-  weights: [{ eu: 5, us: 0.5 }, (text) => readWeights(text, ["eu", "us"])],
+  weights: [{ eu: 5, us: 0.5 }, (text) => checkWeights(text, euAndUs)],
   INGEST_KEYS: [{ [secret]: ["https://shop.test"], other: ["*"] }, readIngestKeys],
   TOKENS: [[{ name: "ann", sha256: "a".repeat(64), scopes: ["*"], policies: ["acme-*"] }], readTokens],
   JWT: [

@@ -312,6 +312,22 @@ describe("settings of an upstream", () => {
     expect(warned.some(([text]) => text === "version 1 of policy prices/settings is refused")).toBe(true);
   });
 
+  it("that a deployment made unfit are refused, said to be, and taken back", async () => {
+    toldToOwner("warn");
+    const { env, set, fetch, command } = await stage({ members });
+    await set({ group: { slowStart: "5s" }, trace: true });
+    const upstreams = { prices: { service: "ORIGIN", policy: "identity" } };
+    (env as { UPSTREAMS: string }).UPSTREAMS = JSON.stringify(upstreams);
+    expect((await fetch("/gateway/prices/")).status).toBe(200);
+    const response = await command("admin", "upstream.get", { upstream: "prices" });
+    expect(response.status).toBe(409);
+    expect((await problemIn(response)).detail).toContain(
+      "version 1 of prices/settings does not fit the configuration, and is refused: settings.group is for members",
+    );
+    expect(await set({ group: null })).toMatchObject({ version: 2, changed: { trace: true } });
+    expect(gatewayOf(env).upstreams.get("prices")?.upstream.trace).toBe(true);
+  });
+
   it.each<[unknown, object, number, string]>([
     [{ url: "https://evil.test" }, {}, 422, 'settings has no option "url"'],
     [{ members: [] }, {}, 422, 'settings has no option "members"'],

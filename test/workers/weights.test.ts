@@ -105,6 +105,29 @@ describe("weights", () => {
     expect(JSON.parse(inForce(settled(history, until)).text)).toEqual({ stable: 7 });
   });
 
+  it("hold for the other members when one is gone from the configuration", async () => {
+    const { done, env, share, command, control } = await stage();
+    await done("weight.set", set({ stable: 0, canary: 5 }));
+    const old = { name: "old", service: "ORIGIN", path: "/old", weight: 9 };
+    const upstreams = { prices: { members: [members[1], old], policy: "identity" } };
+    (env as { UPSTREAMS: string }).UPSTREAMS = JSON.stringify(upstreams);
+    expect(await share(10)).toBeGreaterThan(0);
+    const turned = gatewayOf(env).upstreams.get("prices")?.destination.weights;
+    expect([...(turned ?? [])].map(([name, { value }]) => [name, value])).toEqual([
+      ["canary", 5],
+      ["old", 9],
+    ]);
+    const held = { upstream: "prices", version: 1, weights: { canary: 5, old: 9 } };
+    expect(await done("weight.get", { upstream: "prices" })).toEqual(held);
+    expect((await command("admin", "weight.set", set({ stable: 1 }))).status).toBe(422);
+    expect(await done("weight.set", set({ old: 0 }))).toEqual({
+      ...held,
+      version: 2,
+      weights: { canary: 5, old: 0 },
+    });
+    expect((await control.documents()).map(({ text }) => text)).toEqual(['{"canary":5,"old":0}']);
+  });
+
   it("are not listed among the policies", async () => {
     const { done } = await stage();
     await done("weight.set", set({ canary: 5 }));
