@@ -1,4 +1,5 @@
 import type { CommandEnvelope, ParameterState, PolicyDocument } from "ninelives/control";
+import { timeOfDay } from "./format.ts";
 import { quoted } from "./parameters.ts";
 
 /** A change of a policy that somebody is about to make. */
@@ -18,11 +19,23 @@ export interface Preview {
     readonly after: string | null;
   }[];
   readonly errors: readonly { readonly message: string }[];
+  /** The override that it ends before its time. */
+  readonly ends?: { readonly version: number; readonly until: number };
+  /** When the override ends that it is made in, and beneath, so that it stays; milliseconds since 1970. */
+  readonly until?: number;
+}
+
+/** What a change means for the override that holds now; nothing where none does. */
+export function overrideWords({ ends, until }: Preview): string | undefined {
+  if (ends !== undefined)
+    return `It ends the override of version ${ends.version}, which would hold until ${timeOfDay(ends.until)}.`;
+  if (until === undefined) return undefined;
+  return `The override holds on until ${timeOfDay(until)}. What comes back then is changed, too.`;
 }
 
 /** How long a change may hold, as the server reads it; empty for good. */
 export const terms: readonly (readonly [expiresIn: string, words: string])[] = [
-  ["", "until somebody changes it"],
+  ["", "for good"],
   ["5m", "for 5 minutes"],
   ["15m", "for 15 minutes"],
   ["1h", "for an hour"],

@@ -215,6 +215,7 @@ describe("the demo, from end to end", () => {
     await dashboard.getByRole("button", { name: "Versions" }).click();
     await dashboard.getByRole("button", { name: "Roll back to version 0" }).click();
     await dashboard.getByRole("row", { name: "retry.attempts 2 3" }).waitFor();
+    await dashboard.getByText(/It ends the override of version 1, which would hold until/).waitFor();
     await dashboard.getByRole("button", { name: "Apply" }).click();
     await dashboard.getByText("✓ version 2 is in force").waitFor();
     expect((await policy()).text).toBe(before.text);

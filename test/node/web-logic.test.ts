@@ -9,11 +9,11 @@ import {
 } from "ninelives/observer";
 import { describe, expect, it } from "vitest";
 import { begunToFire } from "../../web/alert-words.ts";
-import { commandOf, objection } from "../../web/change.ts";
+import { commandOf, objection, overrideWords } from "../../web/change.ts";
 import { badgeOf, phase } from "../../web/circuit-words.ts";
 import { eventKinds } from "../../web/event-kinds.ts";
 import { appended, caughtUp, emptyLog, rowsOf } from "../../web/event-log.ts";
-import { figures, latency, percent, plural, rate, span, unknown } from "../../web/format.ts";
+import { figures, latency, percent, plural, rate, span, timeOfDay, unknown } from "../../web/format.ts";
 import { ailing } from "../../web/health.ts";
 import { type Grouping, groupOf, listed, type Wish } from "../../web/listing.ts";
 import {
@@ -545,6 +545,18 @@ describe("a change", () => {
       name: "policy.rollback",
       args: { name: "prices", to: 2, version: 4 },
     });
+  });
+
+  it("says what it means for the override that holds", () => {
+    const preview = { applies: true, text: "retry(5)", version: 4, changes: [], errors: [] };
+    const until = 1_800_000_000_000;
+    expect(overrideWords(preview)).toBeUndefined();
+    expect(overrideWords({ ...preview, ends: { version: 3, until } })).toBe(
+      `It ends the override of version 3, which would hold until ${timeOfDay(until)}.`,
+    );
+    expect(overrideWords({ ...preview, until })).toBe(
+      `The override holds on until ${timeOfDay(until)}. What comes back then is changed, too.`,
+    );
   });
 
   it("hears what the server objects without what is plain beside a field", () => {

@@ -2,7 +2,7 @@ import { useEffect, useId, useRef, useState } from "hono/jsx/dom";
 import type { PolicyDocument } from "ninelives/control";
 import { explained } from "../api.ts";
 import { useBoard } from "../board.ts";
-import { commandOf, type Draft, objection, type Preview, terms } from "../change.ts";
+import { commandOf, type Draft, objection, overrideWords, type Preview, terms } from "../change.ts";
 import { boundsOf } from "../parameters.ts";
 import { excerpt, placeIn } from "../place-in-text.ts";
 
@@ -165,8 +165,22 @@ export function inside(path: string): string {
 }
 
 /** What would change, by path. */
-function Changes({ preview: { changes, version } }: { preview: Preview }) {
-  if (changes.length === 0) return <p class="note">Nothing would change: it reads like version {version}.</p>;
+function Changes({ preview }: { preview: Preview }) {
+  const { changes, version } = preview;
+  const override = overrideWords(preview);
+  return (
+    <>
+      {override !== undefined && <p class="note">{override}</p>}
+      {changes.length === 0 ? (
+        <p class="note">Nothing would change: it reads like version {version}.</p>
+      ) : (
+        <Differences changes={changes} />
+      )}
+    </>
+  );
+}
+
+function Differences({ changes }: Pick<Preview, "changes">) {
   return (
     <table class="changes">
       <caption>What would change</caption>
