@@ -4,11 +4,15 @@ import { gatewayOf } from "./gateway.ts";
 import { controlOf } from "./homes.ts";
 import { type OwnedDocument, ownedDocument } from "./owned-documents.ts";
 
+/** Whoever may only steer policies turns no weights by their documents. */
+const scopes = { weights: "weight.set", settings: "upstream.set" } as const;
+
 const owned = (upstream: string, kind: OwnedDocument) => ({
   name: ownedDocument(upstream, kind),
   text: "{}",
   json: true,
   hidden: true,
+  scope: scopes[kind],
 });
 
 /** The documents of an environment: kept in its object, and in force in the gateway of this isolate. */

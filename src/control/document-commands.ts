@@ -10,6 +10,7 @@ import {
   configuredOf,
   type DocumentPlane,
   historyOf,
+  mayChange,
   policyDocuments,
   treeIn,
   versionOf,
@@ -69,6 +70,7 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
         if ((text === undefined) === (tree === undefined)) {
           throw new CommandError("invalid-arguments", "text must be given, or tree, and not both");
         }
+        mayChange(plane, change.name, identity);
         const written = () => (configuredOf(plane, change.name).json ? JSON.stringify(tree) : treeText(tree));
         return changeDocument(plane, { ...change, text: text ?? written(), by: identity.name });
       },
@@ -91,7 +93,10 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
       }),
       output: outcomeSchema,
       touches: ({ name }) => name,
-      run: (change, { identity }) => update({ ...change, by: identity.name }),
+      run: async (change, { identity }) => {
+        mayChange(plane, change.name, identity);
+        return update({ ...change, by: identity.name });
+      },
     }),
     defineCommand({
       name: "policy.history",
@@ -109,6 +114,7 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
       output: outcomeSchema,
       touches: ({ name }) => name,
       run: async ({ to, ...change }, { identity }) => {
+        mayChange(plane, change.name, identity);
         const { text } = versionOf(await historyOf(plane, change.name), to);
         return changeDocument(plane, { ...change, text, by: identity.name });
       },

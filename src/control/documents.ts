@@ -12,6 +12,7 @@ import type { DocumentStore } from "./document-store.ts";
 import { jsonDifferences } from "./json-document.ts";
 import { listParameters } from "./parameter-list.ts";
 import { type Difference, differences } from "./parameters.ts";
+import { allows, type Identity } from "./tokens.ts";
 import type { ParameterState, PolicyDocument } from "./wire.ts";
 
 /** What the configuration says of a policy: its version 0. */
@@ -22,6 +23,8 @@ export interface ConfiguredPolicy {
   readonly hidden?: boolean;
   /** Its text is a JSON object, and no policy: a path such as `group.slowStart` leads to each value. */
   readonly json?: boolean;
+  /** What its changes need, beside the scope of the command that makes them. */
+  readonly scope?: string;
 }
 
 /** What the commands on documents work on: where documents are kept, and the policies that go by them here. */
@@ -178,6 +181,13 @@ export function configuredOf(plane: DocumentPlane, name: string): ConfiguredPoli
   if (found !== undefined) return found;
   const there = policies.filter(({ json }) => !json).map((each) => each.name);
   throw new CommandError("not-found", `there is no policy ${name}`, { there });
+}
+
+/** Whether somebody may change a document whose changes have a scope of their own. @throws CommandError: `forbidden`, `not-found` */
+export function mayChange(plane: DocumentPlane, name: string, identity: Identity): void {
+  const { scope } = configuredOf(plane, name);
+  if (scope !== undefined && !allows(identity, scope))
+    throw new CommandError("forbidden", `${identity.name} may not change ${name}: it needs ${scope}, too`);
 }
 
 function conflict(name: string, { expected, found }: { expected: number; found: number }): CommandError {

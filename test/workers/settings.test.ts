@@ -295,6 +295,44 @@ describe("settings of an upstream", () => {
     expect(await status("policy.history", { name: "stock/settings" })).toBe(403);
   });
 
+  it.each([
+    ["prices/settings", "upstream.set", { trace: true }],
+    ["prices/weights", "weight.set", { a: 5 }],
+  ])("are changed by nobody who may only steer policies: %s", async (name, scope, tree) => {
+    const identities = { tuner: ["policy.*"], owner: ["policy.*", scope] };
+    const records = Object.entries(identities).map(async ([who, scopes]) => ({
+      name: who,
+      sha256: await sha256(who),
+      scopes,
+    }));
+    const { fetch, control } = await testWorker({
+      upstreams: { prices: { members } },
+      env: { TOKENS: JSON.stringify(await Promise.all(records)) },
+    });
+    const sent = (who: keyof typeof identities, command: string, args: object) =>
+      fetch(`/v1/commands/${command}`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${who}` },
+        body: JSON.stringify({ name, ...args }),
+      });
+    const changes = [
+      ["policy.set", { version: 0, tree }],
+      ["policy.update", { changes: { trace: false } }],
+      ["policy.rollback", { version: 0, to: 0 }],
+    ] as const;
+    for (const [command, args] of changes) {
+      const response = await sent("tuner", command, args);
+      expect([command, response.status]).toEqual([command, 403]);
+      expect((await problemIn(response)).detail).toBe(`tuner may not change ${name}: it needs ${scope}, too`);
+    }
+    expect(await control.documents()).toEqual([]);
+    expect((await sent("owner", "policy.set", { version: 0, tree })).status).toBe(200);
+    expect((await sent("tuner", "policy.history", {})).status).toBe(200);
+    const { entries } = await control.audit(50);
+    const denied = entries.filter(({ outcome }) => outcome === "denied").map(({ command }) => command);
+    expect(denied.toReversed()).toEqual(changes.map(([command]) => command));
+  });
+
   it("keep what holds where a document is refused, and tell of it", async () => {
     const warned = toldToOwner("warn");
     const { env, control } = await stage({});
