@@ -1,10 +1,11 @@
 import { isAbsent } from "../observer/shards.ts";
-import type {
-  DocumentReport,
-  PolicyState,
-  SystemState,
-  WindowName,
-  WindowState,
+import {
+  type DocumentReport,
+  type PolicyState,
+  type SystemState,
+  type WindowName,
+  type WindowState,
+  windowSpans,
 } from "../observer/system-state.ts";
 import { absentWords } from "./absent-words.ts";
 import { circuitCell } from "./circuits.ts";
@@ -28,7 +29,7 @@ export interface View {
 export function picture(screen: Screen, state: SystemState, { window, order, live }: View): string[] {
   const { alerts = [], events, dropped, at, absent } = state;
   const { policies } = toldIn(state);
-  const all = policies.map(({ windows }) => windows[window]);
+  const all = policies.filter((policy) => isHeard(policy, window, at)).map(({ windows }) => windows[window]);
   const requests = sum(all, "requests");
   const failures = sum(all, "failures");
   const firing = alerts.filter(({ state }) => state === "firing").length;
@@ -51,7 +52,7 @@ export function picture(screen: Screen, state: SystemState, { window, order, liv
   const rows = [...state.policies]
     .sort(comparing(order, window, state))
     .map((policy) =>
-      isAbsent(policy.policy, absent) ? unknownRow(policy) : rowOf(policy, window, versions),
+      isAbsent(policy.policy, absent) ? unknownRow(policy) : rowOf(policy, window, at, versions),
     );
   const columns = ["POLICY", "RATE", "FAILED", "P50", "P99", "SENT", "SHED", "CIRCUITS"];
   const table = screen.rows([...columns, ...(versions ? ["VERSION"] : []), "2 MIN"], rows);
@@ -80,22 +81,25 @@ function unknownRow({ policy }: PolicyState): Cell[] {
   return [{ text: policy, ink: "bold" }, ...Array<null>(6).fill(null), { text: "unknown", ink: "dim" }];
 }
 
-function rowOf(
-  { policy, windows, circuits, series, document }: PolicyState,
-  window: WindowName,
-  versions: boolean,
-): Cell[] {
+/** Whether anybody told of it within the window: else what happened is unknown, and not nothing. */
+function isHeard({ lastEventAt }: PolicyState, window: WindowName, now: number): boolean {
+  return lastEventAt > 0 && now - lastEventAt < windowSpans[window];
+}
+
+function rowOf(state: PolicyState, window: WindowName, now: number, versions: boolean): Cell[] {
+  const { policy, windows, circuits, series, document } = state;
+  const heard = isHeard(state, window, now);
   const { rate, errorRate, p50, p99, amplification, rejected } = windows[window];
   const failed = percent(errorRate);
   const odd = circuits.find(({ state }) => state !== "closed");
   return [
     { text: policy, ink: "bold" },
-    `${figures(rate)}/s`,
+    heard ? `${figures(rate)}/s` : null,
     errorRate !== null && errorRate >= 0.05 ? { text: failed, ink: "red" } : failed,
     latency(p50),
     latency(p99),
     amplification === null ? null : `${amplification.toFixed(2)}x`,
-    rejected,
+    heard ? rejected : null,
     circuits.length === 0 ? null : odd === undefined ? circuitCell("closed") : circuitCell(odd.state),
     ...(versions ? [versionCell(document)] : []),
     { text: sparkline(series.requests, 24), ink: "cyan" },

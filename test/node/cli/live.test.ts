@@ -367,6 +367,22 @@ describe("top", () => {
     ]);
   });
 
+  it("shows what nobody told of within the window as unknown, and not as nothing", async () => {
+    const { stage, feed } = streaming();
+    const ends = stage.run("top");
+    // As a shard tells that has seen nothing since.
+    const later = { ...watched.getSystemState(80_000), at: 80_000 };
+    (await feed(0)).tell({ ...told, state: later });
+    expect(await ends).toBe(exits.done);
+    const [head, , , first] = stage.out.split("\n");
+    expect(head).toContain("last 1m: 0/s, – failed");
+    expect(first).toMatch(/^prices +– +– +– +– +– +– +– /);
+    const wider = stage.run("top", "--window", "5m");
+    (await feed(1)).tell({ ...told, state: later });
+    await wider;
+    expect(stage.out.split("\n").find((line) => /^prices +[\d.]+\/s +0% /.test(line))).toBeDefined();
+  });
+
   it("sorts by another column", async () => {
     const { stage, feed } = streaming();
     const ends = stage.run("top", "--sort", "p99", "--once");
