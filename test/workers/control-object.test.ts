@@ -140,6 +140,24 @@ describe("ControlObject > audit", () => {
     });
   });
 
+  it("tells how many strangers it counted also where it has slept since", async () => {
+    const control = fresh();
+    for (let id = 1; id <= 30; id++)
+      await control.append(draft(id, { identity: "anonymous", outcome: "denied" }));
+    await evictDurableObject(control);
+    await control.append(draft(31, { identity: "anonymous", outcome: "denied" }));
+    await evictDurableObject(control);
+    await runInDurableObject(control, async (object, state) => {
+      expect(await state.storage.getAlarm()).toBeGreaterThan(Date.now());
+      const later = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 61_000);
+      await object.alarm();
+      later.mockRestore();
+      const { entries } = await object.audit(100);
+      expect(entries[0]).toMatchObject({ reason: "11 more were denied within a minute" });
+      expect([entries.length, await state.storage.getAlarm()]).toEqual([21, null]);
+    });
+  });
+
   it("writes twenty denials an hour of one who is known, over evictions, and tells of the rest as one", async () => {
     const control = fresh();
     const denied = draft("*", {
