@@ -23,6 +23,8 @@ interface Kind {
 
 /** Bytes of a message of a queue: 128 kB, with room for what the platform adds. */
 const largestMessage = 120_000;
+/** Bytes of an index of a point. */
+const longestIndex = 96;
 /** Points that one invocation may write. */
 const mostPoints = 25;
 
@@ -144,10 +146,16 @@ function pointsOf({ source, events }: EventBatch): AnalyticsEngineDataPoint[] {
   const rest = all.slice(apart.length).map(([, each]) => each);
   const told = rest.length === 0 ? apart : [...apart, [otherPolicies, rest.reduce(added)] as const];
   return told.map(([policy, doubles]) => ({
-    indexes: [policy.slice(0, 96)],
+    indexes: [within(policy, longestIndex)],
     blobs: [policy, source.kind],
     doubles: [...doubles],
   }));
+}
+
+/** A text cut to so many bytes of UTF-8, by whole characters. */
+function within(text: string, most: number): string {
+  const bytes = new Uint8Array(most);
+  return text.slice(0, new TextEncoder().encodeInto(text, bytes).read);
 }
 
 function added(one: Sums, other: Sums): Sums {

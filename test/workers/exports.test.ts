@@ -162,6 +162,16 @@ describe("exports", () => {
     expect(told.reduce((sum, { doubles: [calls = 0] }) => sum + calls, 0)).toBe(102);
   });
 
+  it("cut the index of a point to the bytes that it may have, by whole characters", async () => {
+    const points: { readonly indexes: readonly string[]; readonly blobs: readonly string[] }[] = [];
+    const DATA = { writeDataPoint: (point: never) => void points.push(point) };
+    const { send } = await collector([{ to: "analytics", binding: "DATA" }], { DATA });
+    await send([event(`p${"\u{1f43e}".repeat(40)}`)]);
+    await vi.waitFor(() => expect(points).toHaveLength(1));
+    expect(points[0]?.indexes).toEqual([`p${"\u{1f43e}".repeat(23)}`]);
+    expect(points[0]?.blobs[0]).toHaveLength(81);
+  });
+
   it("are tried again when the other side may be asked again, when it said so, and no other time", async () => {
     toldToOwner("warn");
     let answers = 0;
