@@ -23,6 +23,7 @@ export function planeOf(env: Env): DocumentPlane {
     // What comes from an object has the types of RPC, which do not know that a history is not empty.
     store: {
       histories: async () => (await control().histories()) as unknown as DocumentHistory[],
+      documents: () => control().documents(),
       history: async (name) => (await control().history(name)) as DocumentHistory | undefined,
       change: (name, original, { text, expected, by, ...how }) =>
         control().setDocument(name, text, expected, by, { ...how, original }),

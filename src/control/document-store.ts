@@ -20,6 +20,8 @@ import type { PolicyDocument } from "./wire.ts";
 export interface DocumentStore {
   /** Those that were ever changed, by name. */
   histories(): Promise<readonly DocumentHistory[]>;
+  /** What is in force of each, where that costs less than all versions. Default: the last ones of `histories`. */
+  documents?(): Promise<readonly PolicyDocument[]>;
   history(name: string): Promise<DocumentHistory | undefined>;
   /**
    * Replaces a document if it still has the version that the sender saw.

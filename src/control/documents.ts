@@ -78,7 +78,8 @@ export interface DryRun {
 
 /** All policies that are listed: as configured, or as the documents changed them. */
 export async function policyDocuments(plane: DocumentPlane): Promise<PolicyDocument[]> {
-  const changed = (await plane.store.histories()).map(inForce);
+  const { store } = plane;
+  const changed = (await store.documents?.()) ?? (await store.histories()).map(inForce);
   return plane
     .policies()
     .filter(({ hidden }) => hidden !== true)

@@ -105,6 +105,29 @@ describe("who follows the documents of a Worker", () => {
     expect((await upgrade(`ninelives.documents.v1, token.${tokens.opener}`)).status).toBe(403);
   });
 
+  it("has the home read no versions but those in force", async () => {
+    const { worker } = await scene();
+    const { control, env } = worker;
+    for (let version = 0; version < 3; version++)
+      await control.setDocument("prices", `retry(${version + 2})`, version, "ann");
+    const called: string[] = [];
+    const counting = (name: "poll" | "documents" | "histories") => (seen?: number) => {
+      called.push(name);
+      return name === "poll" ? control.poll(seen, true) : control[name]();
+    };
+    const home = {
+      poll: counting("poll"),
+      documents: counting("documents"),
+      histories: counting("histories"),
+    };
+    (env as { CONTROL: unknown }).CONTROL = { getByName: () => home };
+    const { policies } = (await (await worker.as("viewer", "/v1/policies")).json()) as {
+      readonly policies: unknown;
+    };
+    expect(policies).toMatchObject([{ name: "prices", text: "retry(4)", version: 3 }]);
+    expect(called).toEqual(["poll", "documents"]);
+  });
+
   it("may be a page of another origin", async () => {
     const { worker } = await scene();
     const asked = await worker.fetch("/v1/policies", {
