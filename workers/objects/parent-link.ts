@@ -24,6 +24,9 @@ interface Watch {
 /** The name of the parent of the object `observer.4.0`, which is `observer.4`; none where there is one observer. */
 const parentOf = /^(.+\.\d+)\.\d+$/;
 
+/** Names of policies that made room which are kept for a parent that cannot be reached. */
+const mostForgotten = 1_000;
+
 /** The way from a shard to its parent. */
 export class ParentLink {
   readonly #kv: SyncKvStorage;
@@ -82,7 +85,8 @@ export class ParentLink {
       this.#kv.delete("watch");
     } catch (error) {
       this.#missed += skipped + news.recent.length;
-      this.#forgotten = forgotten;
+      // Another telling may be under way, and come to the same.
+      this.#forgotten = [...forgotten, ...this.#forgotten].slice(-mostForgotten);
       console.warn("the observer's parent was not told", error);
     }
   }
