@@ -48,6 +48,9 @@ const uplot: Unused = {
   genIncrs: "return [];",
 };
 
+/** Constants of uPlot for dates, which are worked out where they stand though nobody reads them. */
+const unread = ["days3", "months3", "localTz", "NLyyyy", "NLmd", "NLmdyy", "hmmaa", "NLhmmaa"];
+
 /**
  * Leaves out of what a page loads what it has no use for: 8 kB of the dashboard's, as they are sent.
  *
@@ -58,7 +61,10 @@ export const trimmed: Plugin = {
   name: "trimmed",
   setup(build) {
     build.onLoad({ filter: /[\\/]uPlot\.esm\.js$/ }, async ({ path }) => ({
-      contents: Object.entries(uplot).reduce(emptied, await readFile(path, "utf8")),
+      contents: unread.reduce(
+        withoutValue,
+        Object.entries(uplot).reduce(emptied, await readFile(path, "utf8")),
+      ),
     }));
     // Titles, links and forms that act by themselves.
     build.onLoad({ filter: /hono[\\/].*intrinsic-element[\\/]components\.js$/ }, () => ({
@@ -69,6 +75,13 @@ export const trimmed: Plugin = {
 
 function none(...names: readonly string[]): Unused {
   return Object.fromEntries(names.map((name) => [name, ""]));
+}
+
+/** The code without the value of a constant that stands in a line of its own. */
+function withoutValue(code: string, name: string): string {
+  const line = new RegExp(`^const ${name} +=.*;$`, "m");
+  if (!line.test(code)) throw new Error(`${name} does not stand in uPlot`);
+  return code.replace(line, `const ${name} = undefined;`);
 }
 
 /** The code with another body for a function that stands in a line of its own, and ends at its own indentation. */

@@ -55,15 +55,15 @@ export class Dashboard {
     }
   }
 
-  /** Sends a command to the circuit of a policy, and shows beside it what becomes of it. */
-  async steer(policy: string, name: string, done: string): Promise<void> {
+  /** Sends a command to a circuit, and shows beside it what becomes of it. */
+  async steer(circuit: string, name: string, done: string): Promise<void> {
     const tell = (status: Act["status"], detail: string): void => {
       const act = { status, detail, at: Date.now() };
-      this.store.update((model) => ({ ...model, acts: new Map(model.acts).set(policy, act) }));
+      this.store.update((model) => ({ ...model, acts: new Map(model.acts).set(circuit, act) }));
     };
     tell("pending", "sending…");
     try {
-      await this.command(name, { circuit: policy });
+      await this.command(name, { circuit });
       tell("done", done);
     } catch (error) {
       tell("failed", explained(error));

@@ -10,6 +10,7 @@ import {
   type WindowState,
 } from "ninelives/observer";
 import { appended, caughtUp, type EventLog, emptyLog } from "./event-log.ts";
+import { withOwnCircuits } from "./own-circuits.ts";
 import { alphabet } from "./trouble.ts";
 
 /** How the page hangs on the observer. Times are the page's own. */
@@ -57,7 +58,7 @@ export interface Model {
   readonly documents: ReadonlyMap<string, PolicyDocument> | null;
   /** The values that they were given. */
   readonly parameters: readonly ParameterState[];
-  /** The last command to the circuit of a policy. */
+  /** The last command to a circuit, by its name. */
   readonly acts: ReadonlyMap<string, Act>;
   /** Why a token is asked for now; `null` while none is. */
   readonly tokenWanted: { readonly why: string } | null;
@@ -146,13 +147,13 @@ export function knownPolicies({ policies, absent }: Model): PolicyState[] {
   return [...policies.values()].filter(({ policy }) => !isAbsent(policy, absent));
 }
 
-/** The policies that were seen, and those that the gateway has but that nobody called yet or nobody can tell of. */
+/** The policies that were seen, and those that the gateway has but that nobody called yet or nobody can tell of; each with its own circuits. */
 export function allPolicies(model: Model): PolicyState[] {
   const { policies, documents } = model;
   const names = new Set([...policies.keys(), ...(documents?.keys() ?? [])]);
   const known = knownPolicies(model);
   for (const { policy } of known) names.delete(policy);
-  return [...known, ...[...names].map(unknownPolicy)];
+  return withOwnCircuits([...known, ...[...names].map(unknownPolicy)], documents);
 }
 
 /** The times after `from` of which the observer may have missed something. */

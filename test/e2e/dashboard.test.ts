@@ -1,5 +1,5 @@
 import axe from "axe-core";
-import type { AlertSubject, ObservedEvent } from "ninelives/observer";
+import type { AlertSubject, CircuitReport, ObservedEvent } from "ninelives/observer";
 import { type Browser, type BrowserContext, type Page, chromium as playwright } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { chromium, chromiumArguments } from "../chromium.ts";
@@ -68,8 +68,41 @@ describe("the dashboard", () => {
     await page.keyboard.type("s3cret");
     await page.keyboard.press("Enter");
     await page.getByText("✓ forced open").waitFor();
-    expect(observer.commands).toEqual([{ name: "circuit.open", token: "Bearer s3cret" }]);
+    expect(observer.commands).toEqual([
+      { name: "circuit.open", token: "Bearer s3cret", circuit: "products" },
+    ]);
     expect(await focused()).toBe("Force open");
+  });
+
+  it("steers the circuit of a member by its own name, and offers none of an upstream that has none", async () => {
+    const [member] = calledPolicy("prices.canary", at).circuits as [CircuitReport];
+    const circuits = [{ ...member, state: "forced-open" as const }];
+    const stamp = { version: 0, updatedAt: null, updatedBy: null };
+    const observer = new PlayedObserver(
+      systemOf([calledPolicy("prices", at, { circuits })], at),
+      [],
+      [
+        { name: "prices", text: "bulkhead(200) + timeout(5s) + retry(3)", ...stamp },
+        { name: "prices.canary", text: "circuitBreaker", ...stamp },
+      ],
+    );
+    const page = await visit(observer);
+    await page.evaluate("sessionStorage.setItem('ninelives.token', 's3cret')");
+    const card = (name: string) => page.locator(`article[aria-labelledby="card-${name}"]`);
+    await card("prices").getByText("prices.canary is forced open").waitFor();
+    await card("prices.canary").getByRole("button", { name: "Close" }).waitFor();
+    const states = async () => [
+      await card("prices").getAttribute("data-state"),
+      await card("prices.canary").getAttribute("data-state"),
+    ];
+    expect(await states()).toEqual(["no-circuit", "forced-open"]);
+    expect(await card("prices").getByRole("button").count()).toBe(0);
+    await page.goto("http://dashboard.test/#/policy/prices");
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.getByText("✓ closed").waitFor();
+    expect(observer.commands).toEqual([
+      { name: "circuit.close", token: "Bearer s3cret", circuit: "prices.canary" },
+    ]);
   });
 
   it("changes a value by the keyboard alone: its bounds, what the server objects, what would change, then doing it", async () => {

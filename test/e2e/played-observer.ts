@@ -19,8 +19,12 @@ const policyOfContent = /Content-Security-Policy: (.*)/.exec(
 
 /** The dashboard as it was built, with an observer and a control plane that the test plays. */
 export class PlayedObserver {
-  /** What was sent to `/v1/commands`, with the token that came along. */
-  readonly commands: { readonly name: string; readonly token: string | undefined }[] = [];
+  /** What was sent to `/v1/commands`, with the token that came along, and for which circuit. */
+  readonly commands: {
+    readonly name: string;
+    readonly token: string | undefined;
+    readonly circuit?: unknown;
+  }[] = [];
   /** Paths that were asked for and that there are none of. */
   readonly missing: string[] = [];
   /** What `/v1/audit` answers. */
@@ -60,7 +64,7 @@ export class PlayedObserver {
       if (path === "/v1/commands") {
         const token = route.request().headers().authorization;
         const { id, name, args } = route.request().postDataJSON() as CommandEnvelope;
-        this.commands.push({ name, token });
+        this.commands.push({ name, token, circuit: args.circuit });
         const [status, answer] = answerTo(name, args);
         return json(status === 200 ? { id, name, value: answer } : answer, status);
       }

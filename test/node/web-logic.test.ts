@@ -27,6 +27,7 @@ import {
   seriesOf,
   whyUnknown,
 } from "../../web/model.ts";
+import { circuitsOfOthers, hasCircuit, othersWords, withOwnCircuits } from "../../web/own-circuits.ts";
 import { bare, boundsOf, quoted } from "../../web/parameters.ts";
 import { band, outcomesOf, roundUp, watchedFrom } from "../../web/parts/outcomes.ts";
 import { excerpt, placeIn } from "../../web/place-in-text.ts";
@@ -414,6 +415,42 @@ describe("model", () => {
       ["a", true],
       ["new", false],
     ]);
+  });
+
+  it("counts a circuit for the document that it is named after, and not for the policy that told of it", () => {
+    const named = (name: string, state: CircuitReport["state"]) => ({ ...circuit(state), circuit: name });
+    const documents = new Map([
+      ["prices", { text: "bulkhead(200) + timeout(5s) + retry(3)" }],
+      ["prices.canary", { text: "circuitBreaker" }],
+      ["prices.search", { text: "timeout(1s) + hedge(after: 300ms)" }],
+    ]);
+    const told = policy("prices", {
+      circuits: [named("prices.canary", "forced-open"), named("prices[acme]", "closed")],
+    });
+    const known = (states: PolicyState[]) => withOwnCircuits(states, documents);
+    const [prices, canary] = known([told, policy("prices.canary", { lastEventAt: 0 })]) as [
+      PolicyState,
+      PolicyState,
+    ];
+    expect([badgeOf(prices, 0), badgeOf(canary, 0)]).toEqual(["closed", "forced-open"]);
+    expect(ailing([prices, canary], "1m", 0).first).toEqual([
+      { policy: "prices.canary", words: "is forced open" },
+    ]);
+    const others = circuitsOfOthers(told, documents);
+    expect(others.map((each) => each.circuit)).toEqual(["prices.canary"]);
+    expect(othersWords(others, 0)).toBe("prices.canary is forced open");
+    expect(othersWords([...others, named("prices.us", "half-open")], 0)).toBe(
+      "prices.canary is forced open, 1 more not closed",
+    );
+    expect(othersWords([named("prices.us", "closed"), named("prices.eu", "open")], 60_001)).toBe("");
+    // Nobody is to be offered a circuit to command that there is not.
+    expect(hasCircuit(prices, documents)).toBe(false);
+    expect(hasCircuit(policy("prices.search"), documents)).toBe(false);
+    expect(hasCircuit(policy("prices.canary"), documents)).toBe(true);
+    expect(hasCircuit(policy("prices", { circuits: [named("prices", "closed")] }), documents)).toBe(true);
+    expect(hasCircuit(canary, null)).toBe(false);
+    const alone = [policy("a", { circuits: [named("b", "open")] })];
+    expect(withOwnCircuits(alone, null)).toBe(alone);
   });
 
   it("takes a rate over what the window really covers", () => {

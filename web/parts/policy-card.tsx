@@ -4,6 +4,7 @@ import { useBoard } from "../board.ts";
 import { badgeOf, phase } from "../circuit-words.ts";
 import { count, latency, percent, plural, rate, span, unknown } from "../format.ts";
 import { isHeard, perSecond, seriesOf, whyUnknown } from "../model.ts";
+import { circuitsOfOthers, hasCircuit, othersWords } from "../own-circuits.ts";
 import { href } from "../route.ts";
 import { highErrorRate, refuses, worstCircuit } from "../trouble.ts";
 import { CircuitBadge } from "./circuit-badge.tsx";
@@ -18,6 +19,7 @@ export function PolicyCard({ state }: { state: PolicyState }) {
   const seen = state.windows[window];
   const known = isHeard(state, windowSpans[window], now);
   const failing = known && (seen.errorRate ?? 0) >= highErrorRate;
+  const beneath = othersWords(circuitsOfOthers(model.policies.get(policy), model.documents), now);
   const others =
     circuits.length > 1
       ? ` · ${circuits.filter((circuit) => refuses(circuit, now)).length} of ${circuits.length} open`
@@ -30,7 +32,11 @@ export function PolicyCard({ state }: { state: PolicyState }) {
         </h2>
         <CircuitBadge state={badgeOf(state, now)} />
       </header>
-      <p class="since">{lastEventAt > 0 ? `${phase(worst, now)}${others}` : whyUnknown(model, policy)}</p>
+      <p class="since">
+        {worst !== undefined
+          ? `${phase(worst, now)}${others}${beneath && ` · ${beneath}`}`
+          : beneath || (lastEventAt > 0 ? phase(worst, now) : whyUnknown(model, policy))}
+      </p>
       <Sparkline series={seriesOf(state, now)} />
       <dl class="figures">
         <Figure name="rate" value={known ? rate(seen.rate) : unknown} />
@@ -65,7 +71,9 @@ export function PolicyCard({ state }: { state: PolicyState }) {
           {lastEventAt > 0 ? plural(state.reporters, "reporter") : `${count(null)} reporters`}
         </span>
       </p>
-      {model.documents?.has(policy) && <Steering policy={policy} state={worst?.state} />}
+      {hasCircuit(state, model.documents) && (
+        <Steering circuit={policy} state={circuits.find(({ circuit }) => circuit === policy)?.state} />
+      )}
     </article>
   );
 }

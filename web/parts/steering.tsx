@@ -11,10 +11,10 @@ const commands = [
 /** Milliseconds for which the outcome of a command stays. */
 const shown = 10_000;
 
-/** The buttons that steer a policy's circuit, and what became of the last one. */
-export function Steering({ policy, state }: { policy: string; state: CircuitState | undefined }) {
+/** The buttons that steer a circuit, and what became of the last one. */
+export function Steering({ circuit, state }: { circuit: string; state: CircuitState | undefined }) {
   const { dashboard, model, clock } = useBoard();
-  const act = model.acts.get(policy);
+  const act = model.acts.get(circuit);
   const pending = act?.status === "pending";
   const pointless: Readonly<Record<string, boolean>> = {
     "circuit.open": state === "forced-open",
@@ -24,14 +24,14 @@ export function Steering({ policy, state }: { policy: string; state: CircuitStat
     <div class="steering">
       <Outcome act={act} clock={clock} />
       <fieldset class="buttons">
-        <legend class="unseen">Circuit {policy}</legend>
+        <legend class="unseen">Circuit {circuit}</legend>
         {commands.map(({ command, label, done }) => (
           <button
             type="button"
             key={command}
             aria-disabled={pending || pointless[command] ? "true" : undefined}
             onClick={() => {
-              if (!pending && !pointless[command]) dashboard.steer(policy, command, done);
+              if (!pending && !pointless[command]) dashboard.steer(circuit, command, done);
             }}
           >
             {label}

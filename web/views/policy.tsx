@@ -5,6 +5,7 @@ import { badgeOf, phase } from "../circuit-words.ts";
 import { rowsOf } from "../event-log.ts";
 import { count, plural, span, timeOfDay, unknown } from "../format.ts";
 import { allPolicies, seriesOf, whyUnknown } from "../model.ts";
+import { circuitsOfOthers, hasCircuit } from "../own-circuits.ts";
 import { CircuitBadge } from "../parts/circuit-badge.tsx";
 import { CircuitTimeline } from "../parts/circuit-timeline.tsx";
 import { Empty } from "../parts/empty.tsx";
@@ -60,15 +61,14 @@ function Known({ state }: { state: PolicyState }) {
         </p>
         <h1>{policy}</h1>
         <CircuitBadge state={badgeOf(state, now)} />
-        <p class="since">{lastEventAt === 0 ? unknown : phase(worst, now)}</p>
+        <p class="since">{lastEventAt === 0 && worst === undefined ? unknown : phase(worst, now)}</p>
         <p class="note heard">{heard}</p>
-        {document !== undefined && <Steering policy={policy} state={worst?.state} />}
       </div>
       <div class="detail">
         <div class="column">
           <ThroughputChart series={series} />
           <LatencyChart series={series} />
-          <Circuits circuits={circuits} now={now} />
+          <Circuits state={state} />
         </div>
         <div class="column beside">
           {document !== undefined && <PolicyPanel document={document} state={state} />}
@@ -108,15 +108,22 @@ const unnamed = "circuit";
 /** Circuits that are shown until one asks for the rest, the worst first. */
 const mostCircuits = 6;
 
-function Circuits({ circuits, now }: Pick<PolicyState, "circuits"> & { now: number }) {
+/** A policy's own circuits and those that it told of for others, each with the buttons that steer it where it can be. */
+function Circuits({ state }: { state: PolicyState }) {
+  const { model, now } = useBoard();
+  const { policy } = state;
   const [all, showAll] = useState(false);
+  const circuits = [...state.circuits, ...circuitsOfOthers(model.policies.get(policy), model.documents)];
   const sorted = bySeverity(circuits, now);
   const visible = all ? sorted : sorted.slice(0, mostCircuits);
   return (
     <section class="panel" aria-labelledby="circuits">
       <h2 id="circuits">Circuits</h2>
       {circuits.length === 0 ? (
-        <p class="note">Nobody has told of one.</p>
+        <>
+          <p class="note">Nobody has told of one.</p>
+          {hasCircuit(state, model.documents) && <Steering circuit={policy} state={undefined} />}
+        </>
       ) : (
         <ul class="circuits">
           {visible.map((report) => (
@@ -134,6 +141,9 @@ function Circuits({ circuits, now }: Pick<PolicyState, "circuits"> & { now: numb
               )}
               <CircuitTimeline report={report} />
               <TimeIn report={report} />
+              {model.documents?.has(policy) && report.circuit !== unnamed && (
+                <Steering circuit={report.circuit} state={report.state} />
+              )}
             </li>
           ))}
         </ul>
