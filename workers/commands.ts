@@ -1,3 +1,4 @@
+import { waitUntil } from "cloudflare:workers";
 import { compose, environment, keyed, type Policy, rateLimit, retry } from "ninelives";
 import {
   type Command,
@@ -55,7 +56,12 @@ export function commandsOf(env: Env, own?: OwnCommands): (command: Command) => P
     if (command.identity.scopes.length > 0) await gatewayOf(env).catchUp();
     return service(command);
   });
-  return (command) => limited(command, { key: command.identity.name });
+  return (command) => {
+    const done = limited(command, { key: command.identity.name });
+    // Its sender may be gone before it is done: half of it would be done, and nobody would be told what came of it.
+    waitUntil(done.catch(() => {}));
+    return done;
+  };
 }
 
 /** The commands that this Worker knows, and those that somebody has added. */
