@@ -59,7 +59,10 @@ export function AuditView() {
         />
       ) : trail.entries.length === 0 ? (
         <Empty title="Nobody has sent a command yet">
-          <p>Each one leaves two lines here: that it was asked for, and what became of it.</p>
+          <p>
+            Each one that changes something leaves two lines here: that it was asked for, and what became of
+            it. One that only reads leaves the second.
+          </p>
         </Empty>
       ) : (
         <Entries entries={trail.entries} />
