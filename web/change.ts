@@ -65,6 +65,6 @@ export function commandOf(
  * and of a single value the place within the text that the server made of it means nothing.
  */
 export function objection(draft: Draft, message: string): string {
-  const plain = message.replace(/^text: /, "");
+  const plain = message.replace(/^(?:text|value): /, "");
   return draft.of === "parameter" ? plain.replace(/^line \d+, column \d+: /, "") : plain;
 }

@@ -96,7 +96,8 @@ function mainOf(env: Env, upstream: string): Main {
   const { upstreams } = gatewayOf(env);
   const main = upstreams.get(upstream);
   if (main !== undefined) return main;
-  throw new CommandError("not-found", `there is no upstream ${upstream}`, { there: upstreams.keys() });
+  const there = [...upstreams.values()].filter((each) => !each.upstream.quiet).map(({ name }) => name);
+  throw new CommandError("not-found", `there is no upstream ${upstream}`, { there });
 }
 
 function answer(main: Main, held: Held) {

@@ -22,11 +22,17 @@ const weightsSchema = {
 };
 const output = {
   type: "object",
-  required: ["upstream", "version", "weights"],
+  required: ["upstream", "version", "weights", "priorities"],
   properties: {
     upstream: { type: "string" },
     version: { type: "integer" },
     weights: weightsSchema,
+    priorities: {
+      type: "object",
+      additionalProperties: { type: "integer", minimum: 0 },
+      description:
+        "a member of a higher number gets nothing while one of a lower number is well, whatever it weighs",
+    },
     until: { type: "integer", description: "when this takes itself back" },
   },
 };
@@ -78,9 +84,12 @@ function routeOf(env: Env, upstream: string): Main {
   const route = upstreams.get(upstream);
   if (route !== undefined && route.destination.weights.size > 0) return route;
   const there = [...upstreams.values()]
-    .filter(({ destination }) => destination.weights.size > 0)
+    .filter(({ destination, upstream }) => destination.weights.size > 0 && !upstream.quiet)
     .map((each) => each.upstream.name);
-  throw new CommandError("not-found", `there is no upstream ${upstream} with members`, { there });
+  const missing = `there is no upstream ${upstream} with members`;
+  throw there.length === 0
+    ? new CommandError("not-found", `${missing}: none has members`)
+    : new CommandError("not-found", missing, { there });
 }
 
 /** @throws TypeError or RangeError that names the member and quotes its weight */
@@ -98,10 +107,12 @@ function changed(before: string, given: unknown, { destination: { weights } }: M
 function answer({ upstream }: Main, { text, version, until }: Held) {
   const turned = readWeights(text);
   const all = (upstream.members ?? []).map(({ name, weight }) => [name, turned.get(name) ?? weight] as const);
+  const priorities = (upstream.members ?? []).map(({ name, priority }) => [name, priority] as const);
   return {
     upstream: upstream.name,
     version,
     weights: Object.fromEntries(all),
+    priorities: Object.fromEntries(priorities),
     ...(until !== undefined && { until }),
   };
 }

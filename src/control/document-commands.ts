@@ -72,7 +72,8 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
         }
         mayChange(plane, change.name, identity);
         const written = () => (configuredOf(plane, change.name).json ? JSON.stringify(tree) : treeText(tree));
-        return changeDocument(plane, { ...change, text: text ?? written(), by: identity.name });
+        const given = text === undefined ? { text: written(), argument: "tree" } : { text, argument: "text" };
+        return changeDocument(plane, { ...change, ...given, by: identity.name });
       },
     }),
     defineCommand({
@@ -95,7 +96,7 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
       touches: ({ name }) => name,
       run: async (change, { identity }) => {
         mayChange(plane, change.name, identity);
-        return update({ ...change, by: identity.name });
+        return update({ ...change, by: identity.name, argument: "changes" });
       },
     }),
     defineCommand({
@@ -116,7 +117,7 @@ export function documentCommands(plane: DocumentPlane): RegisteredCommand[] {
       run: async ({ to, ...change }, { identity }) => {
         mayChange(plane, change.name, identity);
         const { text } = versionOf(await historyOf(plane, change.name), to);
-        return changeDocument(plane, { ...change, text, by: identity.name });
+        return changeDocument(plane, { ...change, text, by: identity.name, argument: "to" });
       },
     }),
     defineCommand({

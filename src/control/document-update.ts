@@ -20,6 +20,8 @@ export interface WantedEdit {
   readonly name: string;
   /** The next text, from the one in force. */
   readonly edit: (text: string) => string;
+  /** The argument that says how, which errors name; none where they name what they mean themselves. */
+  readonly argument?: string | undefined;
   /** The version that they saw; any without it. */
   readonly version?: number | undefined;
   readonly by: string;
@@ -41,7 +43,7 @@ export function documentEdits(plane: DocumentPlane) {
   });
   const once = async ({ edit, version, ...wanted }: WantedEdit): Promise<DocumentChanged | DryRun> => {
     const now = inForce(await historyOf(plane, wanted.name));
-    const text = edited(now.text, edit);
+    const text = edited(now.text, edit, wanted.argument);
     const beneath = wanted.expiresIn === undefined ? editedBeneath(plane, now, edit) : undefined;
     return changeDocument(plane, { ...wanted, text, beneath, version: version ?? now.version });
   };
@@ -66,11 +68,11 @@ export function documentUpdates(plane: DocumentPlane) {
   };
 }
 
-function edited(text: string, edit: (text: string) => string): string {
+function edited(text: string, edit: (text: string) => string, argument: string | undefined): string {
   try {
     return edit(text);
   } catch (error) {
-    throw invalidText(error);
+    throw invalidText(error, argument);
   }
 }
 

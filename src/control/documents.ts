@@ -44,6 +44,8 @@ export interface DocumentPlane {
 export interface WantedChange {
   readonly name: string;
   readonly text: string;
+  /** The argument that the text is or came of, which errors name; none where they name what they mean themselves. */
+  readonly argument?: string | undefined;
   /** The version that they saw. */
   readonly version: number;
   readonly by: string;
@@ -138,7 +140,7 @@ export async function changeDocument(
   try {
     plane.check(name, text);
   } catch (error) {
-    throw invalidText(error);
+    throw invalidText(error, wanted.argument);
   }
   const change = { text, expected: version, by, holds: expiresIn, beneath };
   const outcome = await plane.store.change(name, original.text, change);
@@ -167,12 +169,20 @@ export function changesIn({ json }: ConfiguredPolicy, before: string, after: str
   return json ? jsonDifferences(before, after) : differences(treeOf(before), treeOf(after));
 }
 
-/** What of a text an error says that will not do. */
-export function invalidText(error: unknown): CommandError {
+/**
+ * What of a text an error says that will not do.
+ *
+ * @param argument where it was given, or what it came of: the place within it means something only to who wrote the text
+ */
+export function invalidText(error: unknown, argument?: string): CommandError {
   if (error instanceof CommandError) return error;
-  const message = `text: ${(error as Error).message}`;
-  const members = error instanceof ExpressionError ? { line: error.line, column: error.column } : {};
-  return new CommandError("invalid-arguments", message, { cause: error, members });
+  const isWritten = argument === undefined || argument === "text";
+  const { message } = error as Error;
+  const told = isWritten ? message : message.replace(/^line \d+, column \d+: /, "");
+  const members =
+    isWritten && error instanceof ExpressionError ? { line: error.line, column: error.column } : {};
+  const prefix = argument === undefined ? "" : `${argument}: `;
+  return new CommandError("invalid-arguments", `${prefix}${told}`, { cause: error, members });
 }
 
 /** What is configured of a policy. @throws CommandError: `not-found` */
@@ -180,7 +190,7 @@ export function configuredOf(plane: DocumentPlane, name: string): ConfiguredPoli
   const policies = plane.policies();
   const found = policies.find((each) => each.name === name);
   if (found !== undefined) return found;
-  const there = policies.filter(({ json }) => !json).map((each) => each.name);
+  const there = policies.filter(({ hidden }) => hidden !== true).map((each) => each.name);
   throw new CommandError("not-found", `there is no policy ${name}`, { there });
 }
 
@@ -212,7 +222,7 @@ async function dryRun(plane: DocumentPlane, wanted: WantedChange): Promise<DryRu
   try {
     plane.check(name, text);
   } catch (error) {
-    const { message, members } = invalidText(error);
+    const { message, members } = invalidText(error, wanted.argument);
     return { ...answer, applies: false, changes: [], errors: [{ message, ...members }] };
   }
   const changes = changesIn(configuredOf(plane, name), now.text, text);

@@ -61,7 +61,7 @@ export function parameterCommands(plane: DocumentPlane): RegisteredCommand[] {
       touches: ({ path }) => split(path).name,
       run: ({ path, value, ...how }, { identity }) => {
         const { name, inside } = split(path);
-        return update({ name, changes: { [inside]: value }, by: identity.name, ...how });
+        return update({ name, changes: { [inside]: value }, by: identity.name, argument: "value", ...how });
       },
     }),
   ];

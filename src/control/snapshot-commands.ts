@@ -149,7 +149,7 @@ function checkLast(plane: DocumentPlane, name: string, { text, until, beneath }:
     try {
       plane.check(name, each);
     } catch (error) {
-      throw invalidText(error);
+      throw invalidText(error, "text");
     }
   }
 }

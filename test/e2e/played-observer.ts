@@ -120,7 +120,7 @@ function answerTo(name: string, { dryRun, value }: CommandEnvelope["args"]): [nu
   if (value === "abc") {
     return [
       422,
-      { status: 422, detail: "text: line 1, column 1: attempts must be a whole number, but is abc" },
+      { status: 422, detail: "value: attempts must be a whole number, but is abc" },
     ];
   }
   if (!dryRun) return [200, { ...documents[0], version: 3 }];

@@ -600,6 +600,10 @@ describe("a change", () => {
     const message = "text: line 1, column 9: found a comma";
     expect(objection({ of: "text", text: "" }, message)).toBe("line 1, column 9: found a comma");
     expect(objection({ of: "parameter", parameter, value: "" }, message)).toBe("found a comma");
+    const told = "value: attempts must be a whole number";
+    expect(objection({ of: "parameter", parameter, value: "" }, told)).toBe(
+      "attempts must be a whole number",
+    );
   });
 
   it("says what a value may be", () => {

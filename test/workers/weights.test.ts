@@ -7,6 +7,7 @@ const members = [
   { name: "stable", service: "ORIGIN", path: "/stable", weight: 99 },
   { name: "canary", service: "ORIGIN", path: "/canary", weight: 0 },
 ];
+const priorities = { stable: 0, canary: 0 };
 
 async function stage() {
   const worker = await testWorker({
@@ -40,6 +41,7 @@ describe("weights", () => {
       upstream: "prices",
       version: 0,
       weights: { stable: 99, canary: 0 },
+      priorities,
     });
     expect(await share()).toBe(0);
     expect(await done("weight.set", set({ canary: 99 }))).toMatchObject({
@@ -108,7 +110,7 @@ describe("weights", () => {
   it("hold for the other members when one is gone from the configuration", async () => {
     const { done, env, share, command, control } = await stage();
     await done("weight.set", set({ stable: 0, canary: 5 }));
-    const old = { name: "old", service: "ORIGIN", path: "/old", weight: 9 };
+    const old = { name: "old", service: "ORIGIN", path: "/old", weight: 9, priority: 2 };
     const upstreams = { prices: { members: [members[1], old], policy: "identity" } };
     (env as { UPSTREAMS: string }).UPSTREAMS = JSON.stringify(upstreams);
     expect(await share(10)).toBeGreaterThan(0);
@@ -117,7 +119,12 @@ describe("weights", () => {
       ["canary", 5],
       ["old", 9],
     ]);
-    const held = { upstream: "prices", version: 1, weights: { canary: 5, old: 9 } };
+    const held = {
+      upstream: "prices",
+      version: 1,
+      weights: { canary: 5, old: 9 },
+      priorities: { canary: 0, old: 2 },
+    };
     expect(await done("weight.get", { upstream: "prices" })).toEqual(held);
     expect((await command("admin", "weight.set", set({ stable: 1 }))).status).toBe(422);
     expect(await done("weight.set", set({ old: 0 }))).toEqual({
@@ -148,5 +155,13 @@ describe("weights", () => {
     expect(response.status).toBe(status);
     expect((await problemIn(response)).detail).toContain(detail);
     expect(await done("weight.get", { upstream: "prices" })).toMatchObject({ version: 0 });
+  });
+
+  it("are of no upstream where none has members", async () => {
+    const { command } = await testWorker({ upstreams: { alone: { service: "ORIGIN" } } });
+    const response = await command("admin", "weight.get", { upstream: "alone" });
+    expect((await problemIn(response)).detail).toBe(
+      "there is no upstream alone with members: none has members",
+    );
   });
 });
