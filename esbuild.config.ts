@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { build } from "esbuild";
+import { removeLeftovers } from "./esbuild.leftovers.ts";
 import { trimmed } from "./esbuild.trimmed.ts";
 
 /** What `npm run build` makes: the package (dist/src, dist/workers), then the pages that the Workers serve. */
@@ -9,8 +11,10 @@ const pages = [
   { entries: ["demo/pages/main.ts"], statics: "demo/pages/public", outdir: "dist/demo" },
 ];
 
-// So that a file that was renamed does not live on in the package.
-rmSync("dist", { recursive: true, force: true });
+/** What is in dist in the end. It is written over, and never removed as a whole: a server may watch it. */
+const written = ["dist/src/cli/ninelives.js"];
+/** How the compiler tells of a file that it wrote. */
+const mark = "TSFILE: ";
 
 // The workers resolve `ninelives/...` to the dist of src, hence the order.
 compile("tsconfig.build.json", "src/index.ts");
@@ -32,7 +36,7 @@ await Promise.all(
   pages
     .filter(({ entries }) => entries.every((entry) => existsSync(entry)))
     .map(async ({ entries, statics, outdir }) => {
-      await build({
+      const { metafile } = await build({
         entryPoints: entries,
         outdir,
         entryNames: "[name]",
@@ -41,18 +45,36 @@ await Promise.all(
         splitting: true,
         minify: true,
         sourcemap: true,
+        metafile: true,
         target: "es2022",
         jsx: "automatic",
         jsxImportSource: "hono/jsx/dom",
         logLevel: "warning",
         plugins: [trimmed],
       });
-      if (existsSync(statics)) cpSync(statics, outdir, { recursive: true });
+      written.push(...Object.keys(metafile.outputs));
+      if (!existsSync(statics)) return;
+      cpSync(statics, outdir, { recursive: true });
+      written.push(...filesIn(statics).map((file) => join(outdir, file)));
     }),
 );
 
+removeLeftovers("dist", written);
+
+function filesIn(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, encoding: "utf8" });
+}
+
 function compile(project: string, entry: string): void {
   if (!existsSync(entry)) return;
-  const { status } = spawnSync("tsc", ["--project", project], { stdio: "inherit" });
+  const { status, stdout } = spawnSync("tsc", ["--project", project, "--listEmittedFiles"], {
+    stdio: ["inherit", "pipe", "inherit"],
+    encoding: "utf8",
+  });
+  const lines = stdout.split(/\r?\n/);
+  const emitted = lines.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length));
+  written.push(...emitted);
+  const told = lines.filter((line) => line !== "" && !line.startsWith(mark));
+  if (told.length > 0) console.error(told.join("\n"));
   if (status !== 0) process.exit(status ?? 1);
 }
