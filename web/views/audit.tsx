@@ -59,10 +59,7 @@ export function AuditView() {
         />
       ) : trail.entries.length === 0 ? (
         <Empty title="Nobody has sent a command yet">
-          <p>
-            Each one that changes something leaves two lines here: that it was asked for, and what became of
-            it. One that only reads leaves the second.
-          </p>
+          <p>A change leaves two lines here, what was asked and what became of it; a look leaves one.</p>
         </Empty>
       ) : (
         <Entries entries={trail.entries} />
