@@ -60,11 +60,7 @@ export function commandOf(
   };
 }
 
-/**
- * What the server says against a change, as it is read beside what was written: which argument it means is plain there,
- * and of a single value the place within the text that the server made of it means nothing.
- */
-export function objection(draft: Draft, message: string): string {
-  const plain = message.replace(/^(?:text|value): /, "");
-  return draft.of === "parameter" ? plain.replace(/^line \d+, column \d+: /, "") : plain;
+/** What the server says against a change, as it is read beside what was written: which argument it means is plain there. */
+export function objection(message: string): string {
+  return message.replace(/^(text|value): /, "");
 }

@@ -37,7 +37,7 @@ export function ChangeForm({ document: found, draft: first, onClose }: ChangeFor
     if (busy) return;
     const draft = drafted();
     const complain = (message: string): void =>
-      setTrouble({ words: objection(draft, message), text: draft.of === "text" ? draft.text : "" });
+      setTrouble({ words: objection(message), text: draft.of === "text" ? draft.text : "" });
     setBusy(true);
     setTrouble(null);
     setVersion(over);

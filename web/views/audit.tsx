@@ -59,7 +59,7 @@ export function AuditView() {
         />
       ) : trail.entries.length === 0 ? (
         <Empty title="Nobody has sent a command yet">
-          <p>A change leaves two lines here, what was asked and what became of it; a look leaves one.</p>
+          <p>A change leaves two lines here: what was asked, and what became of it. A look leaves one.</p>
         </Empty>
       ) : (
         <Entries entries={trail.entries} />
