@@ -23,7 +23,7 @@ const failures: Readonly<Record<string, readonly [types: readonly string[], when
   "405": [["method-not-allowed"], "the header Allow says which are"],
   "409": [
     ["conflict"],
-    "the version is past, or the change does not fit what comes back after an override, or the id is under way, or was that of another command or other arguments",
+    "the version is past, or the change does not fit what comes back after an override, or the settings of an upstream do not fit its configuration any more, or the id is under way, or was that of another command or other arguments",
   ],
   "413": [["command-too-large"], "the body is too large"],
   "422": [["invalid-arguments"], "an argument is not what its schema says, or a text does not parse"],
