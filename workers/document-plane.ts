@@ -2,7 +2,7 @@ import type { DocumentHistory, DocumentPlane } from "ninelives/control";
 import type { Env } from "./env.ts";
 import { gatewayOf } from "./gateway.ts";
 import { controlOf } from "./homes.ts";
-import { type OwnedDocument, ownedDocument } from "./owned-documents.ts";
+import { type OwnedDocument, ownedDocument, ownerOf } from "./owned-documents.ts";
 
 /** Whoever may only steer policies turns no weights by their documents. */
 const scopes = { weights: "weight.set", settings: "upstream.set" } as const;
@@ -44,6 +44,11 @@ export function planeOf(env: Env): DocumentPlane {
     check: (name, text) => gateway.check(name, text),
     // Settings may bring the routes of an upstream.
     mayCome: (name) => gateway.upstreams.has(name.split(".", 1)[0] ?? ""),
-    apply: (document) => gateway.apply(document),
+    async apply(document) {
+      await gateway.apply(document);
+      if (ownerOf(document.name)?.kind !== "settings") return;
+      // They may bring back a route that has a document. What is done is done: the next request asks for it, too.
+      await gateway.catchUp().catch(() => {});
+    },
   };
 }
