@@ -118,10 +118,7 @@ function answerTo(name: string, { dryRun, value }: CommandEnvelope["args"]): [nu
   if (name === "policy.history") return [200, versions];
   if (name === "audit.verify") return [200, { intact: true, entries: 1_204 }];
   if (value === "abc") {
-    return [
-      422,
-      { status: 422, detail: "value: attempts must be a whole number, but is abc" },
-    ];
+    return [422, { status: 422, detail: "value: attempts must be a whole number, but is abc" }];
   }
   if (!dryRun) return [200, { ...documents[0], version: 3 }];
   const [line, column] = [1, 12];
