@@ -5,7 +5,7 @@ import { CliError, exits } from "./cli-error.ts";
 import type { CliCommand } from "./command.ts";
 import { span } from "./figures.ts";
 import type { OptionForms } from "./given.ts";
-import type { Cell, Ink } from "./screen.ts";
+import type { Ink } from "./screen.ts";
 import type { Server } from "./server.ts";
 
 interface FleetCircuit {
@@ -88,7 +88,7 @@ const stateInks: Readonly<Record<string, Ink>> = {
 } satisfies Partial<Record<CircuitState, Ink>>;
 
 /** A circuit's state in its colour. */
-export function circuitCell(state: string): Cell {
+export function circuitCell(state: string): { readonly text: string; readonly ink: Ink } {
   return { text: state, ink: stateInks[state] ?? "dim" };
 }
 

@@ -8,7 +8,7 @@ import {
   windowSpans,
 } from "../observer/system-state.ts";
 import { absentWords } from "./absent-words.ts";
-import { circuitCell } from "./circuits.ts";
+import { circuitsCell, isNotClosed } from "./circuits-cell.ts";
 import { refusalWords, versionWords } from "./document-words.ts";
 import { figures, latency, percent, timeOfDay } from "./figures.ts";
 import type { Cell, Screen } from "./screen.ts";
@@ -33,7 +33,8 @@ export function picture(screen: Screen, state: SystemState, { window, order, liv
   const requests = sum(all, "requests");
   const failures = sum(all, "failures");
   const firing = alerts.filter(({ state }) => state === "firing").length;
-  const open = policies.flatMap(({ circuits }) => circuits).filter(({ state }) => state !== "closed").length;
+  const unclosed = policies.flatMap(({ circuits }) => circuits).filter(({ state }) => state !== "closed");
+  const open = unclosed.filter((circuit) => isNotClosed(circuit, at)).length;
   // What the others would add is unknown.
   const least = absent === undefined ? "" : "≥ ";
   const head: Cell[] = [
@@ -43,9 +44,11 @@ export function picture(screen: Screen, state: SystemState, { window, order, liv
     `${least}${figures(sum(all, "rate"))}/s,`,
     `${percent(requests === 0 || absent !== undefined ? null : failures / requests)} failed,`,
     open > 0
-      ? { text: `${least}${open} circuits not closed`, ink: "red" }
-      : `all${absent === undefined ? "" : " known"} circuits closed`,
-    ...(firing === 0 ? [] : [{ text: `${least}${firing} alerts`, ink: "red" as const }]),
+      ? { text: `${least}${open} ${open === 1 ? "circuit" : "circuits"} not closed`, ink: "red" }
+      : `all${absent === undefined && unclosed.length === 0 ? "" : " known"} circuits closed`,
+    ...(firing === 0
+      ? []
+      : [{ text: `${least}${firing} ${firing === 1 ? "alert" : "alerts"}`, ink: "red" as const }]),
     { text: `(${least}${figures(events)} events, ${least}${figures(dropped)} lost)`, ink: "dim" },
   ];
   const versions = policies.some(({ document }) => document !== undefined);
@@ -87,11 +90,10 @@ function isHeard({ lastEventAt }: PolicyState, window: WindowName, now: number):
 }
 
 function rowOf(state: PolicyState, window: WindowName, now: number, versions: boolean): Cell[] {
-  const { policy, windows, circuits, series, document } = state;
+  const { policy, windows, series, document } = state;
   const heard = isHeard(state, window, now);
   const { rate, errorRate, p50, p99, amplification, rejected } = windows[window];
   const failed = percent(errorRate);
-  const odd = circuits.find(({ state }) => state !== "closed");
   return [
     { text: policy, ink: "bold" },
     heard ? `${figures(rate)}/s` : null,
@@ -100,7 +102,7 @@ function rowOf(state: PolicyState, window: WindowName, now: number, versions: bo
     latency(p99),
     amplification === null ? null : `${amplification.toFixed(2)}x`,
     heard ? rejected : null,
-    circuits.length === 0 ? null : odd === undefined ? circuitCell("closed") : circuitCell(odd.state),
+    circuitsCell(state, now),
     ...(versions ? [versionCell(document)] : []),
     { text: sparkline(series.requests, 24), ink: "cyan" },
   ];

@@ -1,5 +1,6 @@
 import type { PolicyEvent } from "ninelives";
 import {
+  type CircuitReport,
   type DocumentReport,
   isAbsent,
   type LiveMessage,
@@ -256,7 +257,7 @@ describe("top", () => {
     (await feed(0)).tell(told);
     expect(await ends).toBe(exits.done);
     const [head, , columns, first, second] = stage.out.split("\n");
-    expect(head).toContain("25% failed, 1 circuits not closed");
+    expect(head).toContain("25% failed, 1 circuit not closed");
     expect(columns).toMatch(/^POLICY +RATE +FAILED +P50 +P99 +SENT +SHED +CIRCUITS +2 MIN$/);
     expect(first).toMatch(/^prices +[\d.]+\/s +0% +15 ms +18 ms +1\.00x +0 +– /);
     expect(second).toMatch(/^stock +[\d.]+\/s +100% +1\.[45]\d? s +1\.[45]\d? s +3\.00x +0 +open /);
@@ -333,7 +334,7 @@ describe("top", () => {
     const absent = { shards: [shardOf("stock", 4)], of: 4 };
     const first = await feed(0);
     first.tell(told);
-    await shown("1 circuits not closed");
+    await shown("1 circuit not closed");
     stage.out = "";
     const policies = seen.policies.filter(({ policy }) => policy !== "stock");
     first.tell({ ...told, state: { ...seen, policies, absent } });
@@ -445,6 +446,40 @@ describe("top", () => {
     const denied = new Stage(() => problem(401, "unauthenticated", "no"), { terminal: true });
     expect(await denied.run("top")).toBe(exits.denied);
     expect(denied.out).toBe("\u001b[?1049h\u001b[?25l\u001b[?25h\u001b[?1049l");
+  });
+
+  it("names the circuit of a member, and does not count one that nobody tells of any more", async () => {
+    const [prices, stock] = seen.policies as [PolicyState, PolicyState];
+    const [open] = stock.circuits as [CircuitReport];
+    const of = (policy: string, ...circuits: Partial<CircuitReport>[]): PolicyState => ({
+      ...prices,
+      policy,
+      circuits: circuits.map((more) => ({ ...open, circuit: policy, ...more })),
+    });
+    const gone = of("c", { state: "half-open", until: null, heardAt: 0 });
+    const policies = [
+      of("a", { circuit: "a.canary", state: "forced-open", heardAt: 0 }),
+      of("b", { state: "closed" }, { circuit: "b.canary", state: "closed" }),
+      gone,
+      of("d", { circuit: "d.canary", state: "closed" }),
+      of(
+        "e",
+        { circuit: "e.2", state: "half-open", heardAt: 60_000 },
+        { circuit: "e.canary", until: 90_000 },
+      ),
+    ];
+    const shown = async (policies: readonly PolicyState[]) => {
+      const { stage, feed } = streaming({ columns: 200 });
+      const ends = stage.run("top", "--sort", "name");
+      (await feed(0)).tell({ type: "snapshot", state: { ...seen, at: 60_001, policies }, events: [] });
+      await ends;
+      const [head, , , ...rows] = stage.out.trimEnd().split("\n");
+      return { head, cells: rows.map((row) => row.split(/ {2,}/)[7]) };
+    };
+    const { head, cells } = await shown(policies);
+    expect(head).toContain(", 3 circuits not closed");
+    expect(cells).toEqual(["canary forced-open", "closed", "was half-open", "–", "half-open"]);
+    expect((await shown([gone])).head).toContain(", all known circuits closed");
   });
 
   it("cuts what a screen does not hold", async () => {
