@@ -48,8 +48,15 @@ const uplot: Unused = {
   genIncrs: "return [];",
 };
 
-/** Constants of uPlot for dates, which are worked out where they stand though nobody reads them. */
-const unread = ["days3", "months3", "localTz", "NLyyyy", "NLmd", "NLmdyy", "hmmaa", "NLhmmaa"];
+/** Values of uPlot that nobody looks at, for dates and for axes without a font of their own: what stands in their place. */
+const unread: Unused = {
+  ...Object.fromEntries(
+    ["days3", "months3", "localTz", "NLyyyy", "NLmd", "NLmdyy", "hmmaa", "NLhmmaa", "_timeSeriesStamp"].map(
+      (name) => [name, "undefined"],
+    ),
+  ),
+  font: '"12px"',
+};
 
 /**
  * Leaves out of what a page loads what it has no use for: 8 kB of the dashboard's, as they are sent.
@@ -61,8 +68,8 @@ export const trimmed: Plugin = {
   name: "trimmed",
   setup(build) {
     build.onLoad({ filter: /[\\/]uPlot\.esm\.js$/ }, async ({ path }) => ({
-      contents: unread.reduce(
-        withoutValue,
+      contents: Object.entries(unread).reduce(
+        given,
         Object.entries(uplot).reduce(emptied, await readFile(path, "utf8")),
       ),
     }));
@@ -77,11 +84,11 @@ function none(...names: readonly string[]): Unused {
   return Object.fromEntries(names.map((name) => [name, ""]));
 }
 
-/** The code without the value of a constant that stands in a line of its own. */
-function withoutValue(code: string, name: string): string {
+/** The code with another value for a constant that stands in a line of its own. */
+function given(code: string, [name, value]: [string, string]): string {
   const line = new RegExp(`^const ${name} +=.*;$`, "m");
   if (!line.test(code)) throw new Error(`${name} does not stand in uPlot`);
-  return code.replace(line, `const ${name} = undefined;`);
+  return code.replace(line, `const ${name} = ${value};`);
 }
 
 /** The code with another body for a function that stands in a line of its own, and ends at its own indentation. */

@@ -1,5 +1,5 @@
 import type { CommandEnvelope, ParameterState, PolicyDocument } from "ninelives/control";
-import { timeOfDay } from "./format.ts";
+import { timeOfDay, unknown } from "./format.ts";
 import { quoted } from "./parameters.ts";
 
 /** A change of a policy that somebody is about to make. */
@@ -23,6 +23,12 @@ export interface Preview {
   readonly ends?: { readonly version: number; readonly until: number };
   /** When the override ends that it is made in, and beneath, so that it stays; milliseconds since 1970. */
   readonly until?: number;
+}
+
+/** What is said of a value that one side of a change does not give. */
+export function missingIn(changes: Preview["changes"]): string {
+  // With other policies the one that it would belong to may be missing too.
+  return changes.some(({ path }) => path === "structure") ? unknown : "by default";
 }
 
 /** What a change means for the override that holds now; nothing where none does. */

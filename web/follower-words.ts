@@ -5,12 +5,13 @@ import { plural } from "./format.ts";
 const mostTold = 5;
 
 /**
- * Which version of a document is in force with those who follow it, as they told last.
+ * Which version of a document is in force with those who follow it, as they told last; empty where it was never changed and
+ * nobody told.
  *
  * @param wanted the version that the control plane has, where the page knows it
  */
 export function followerWords(report: DocumentReport | undefined, wanted = 0): string {
-  if (report === undefined) return "Nobody has told which version is in force.";
+  if (report === undefined) return wanted === 0 ? "" : "Nobody has told which version is in force.";
   const { version, current, followers } = report;
   if (version === null) return "Nobody has told of a version that is in force.";
   const late = wanted > version ? `Nobody has told that version ${wanted} is in force. ` : "";

@@ -62,7 +62,8 @@ export function sentence(event: ObservedEvent): string {
       if (event.reason === "forced" || event.openFor === undefined)
         return `circuit ${event.circuit} was forced open: refuses until someone closes it`;
       const why =
-        openings[event.reason] ?? `after too many failures (${percent(event.failureRate)} of its window)`;
+        openings[event.reason] ??
+        `after too many failures, with ${percent(event.failureRate)} of its window failed`;
       return `circuit ${event.circuit} opened ${why}: refuses for ${span(event.openFor)}`;
     }
     case "circuit.half-opened":

@@ -1,3 +1,4 @@
+import type { CircuitCall } from "../core/events.ts";
 import type { ObservedEvent } from "../observer/live.ts";
 import { isAtLeast, type Severity, severityOf } from "../telemetry/severity.ts";
 import { exits } from "./cli-error.ts";
@@ -138,6 +139,12 @@ function tell(screen: Screen, event: ObservedEvent): void {
 }
 
 function detail(value: unknown): string {
+  if (Array.isArray(value) && value.every(isCall))
+    return value.map(({ circuit, state, result }) => `${circuit}(${state},${result})`).join(",");
   if (typeof value === "number") return String(Math.round(value * 100) / 100);
   return typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
+}
+
+function isCall(value: unknown): value is CircuitCall {
+  return typeof value === "object" && value !== null && "circuit" in value && "result" in value;
 }

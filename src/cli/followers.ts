@@ -27,6 +27,8 @@ export const followerCommands: readonly CliCommand[] = [
         throw new CliError(exits.failed, `nothing is known of a document of ${name}: ${why}`);
       }
       if (screen.json) for (const each of told) screen.value(each);
+      else if (told.length === 0 && absent === undefined)
+        screen.note("nobody has told yet; isolates tell after the first change");
       else {
         screen.table(
           ["POLICY", "IN FORCE", "WITH", "REFUSED", "BY", "AT", "WHY"],

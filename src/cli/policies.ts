@@ -266,7 +266,10 @@ function overrideIn({ version, until }: EndedOverride, now: number): string {
 
 function tellChanges(screen: Screen, changes: readonly Difference[]): void {
   if (changes.length === 0) screen.line("no parameter changes");
-  for (const { path, before, after } of changes) {
+  // With other policies the one that a value would belong to may be missing too.
+  const missing = changes.some(({ path }) => path === "structure") ? null : "by default";
+  for (const { path, ...change } of changes) {
+    const [before, after] = [change.before ?? missing, change.after ?? missing];
     if (before !== null) screen.line({ text: `- ${path}: ${before}`, ink: "red" });
     if (after !== null) screen.line({ text: `+ ${path}: ${after}`, ink: "green" });
   }

@@ -81,7 +81,8 @@ describe("the dashboard, without anything that axe finds grave, light and dark, 
     await to("#/policy/products");
     await page.getByText("2 followers refuse version 3").waitFor();
     await to("#/policy/never-called");
-    await page.getByText("Nobody has told which version is in force.").waitFor();
+    await page.getByText("As configured, never changed (version 0).").waitFor();
+    expect(await page.getByText("Nobody has told which version").count()).toBe(0);
   });
 
   it("changes a policy", async () => {

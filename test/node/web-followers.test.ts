@@ -33,6 +33,8 @@ describe("which version followers have", () => {
     ["Version 0 is in force with 3 of 4 followers, as they told last.", report({ version: 0 }), undefined],
     // What is unknown is never zero.
     ["Nobody has told which version is in force.", undefined, 7],
+    // Nobody has to tell of what was never changed.
+    ["", undefined, 0],
     ["Nobody has told of a version that is in force.", report({ version: null, current: 0 }), 7],
     [
       "Version 7 is in force, as they told last.",

@@ -8,8 +8,8 @@ import {
   type WindowState,
 } from "ninelives/observer";
 import { describe, expect, it } from "vitest";
-import { begunToFire } from "../../web/alert-words.ts";
-import { commandOf, objection, overrideWords } from "../../web/change.ts";
+import { begunToFire, silenceOf } from "../../web/alert-words.ts";
+import { commandOf, missingIn, objection, overrideWords } from "../../web/change.ts";
 import { badgeOf, phase } from "../../web/circuit-words.ts";
 import { eventKinds } from "../../web/event-kinds.ts";
 import { appended, caughtUp, emptyLog, rowsOf } from "../../web/event-log.ts";
@@ -239,6 +239,16 @@ describe("trouble", () => {
     expect(begunToFire(report(subject), report(subject, circuit))).toMatch(/errors for b, circuit c, since/);
     expect(begunToFire(report(), report(subject, circuit))).toMatch(/errors for a, since .*, and 1 more$/);
     expect(begunToFire(report(subject), report())).toBe("");
+  });
+
+  it("says for how long nothing was heard of what an alert is about, where the rule's window knows nothing of it", () => {
+    const told = policy("a", { lastEventAt: 1_000, circuits: [circuit("half-open", 1_000)] });
+    const silence = (name: string | null, now: number, state: PolicyState | undefined = told) =>
+      plain(silenceOf({ window: name === null ? "1m" : null }, { circuit: name }, state, now));
+    expect([60_999, 241_000].map((now) => silence(null, now))).toEqual(["", "nothing heard for 4 min"]);
+    expect([61_000, 61_001].map((now) => silence("c", now))).toEqual(["", "nothing heard for 1 min"]);
+    expect(silence("c", 900_000, policy("a", { circuits: [circuit("forced-open")] }))).toBe("");
+    expect(plain(silenceOf({ window: "1m" }, { circuit: null }, undefined, 900_000))).toBe("");
   });
 
   it("lists as one wants: by what, together by the beginning of their names, and only those searched", () => {
@@ -582,6 +592,12 @@ describe("a change", () => {
       name: "policy.rollback",
       args: { name: "prices", to: 2, version: 4 },
     });
+  });
+
+  it("says that a value is by default which one side does not give, unless its policy may be missing", () => {
+    const change = { path: "retry.backoff", before: "exponential(100ms)", after: null };
+    expect(missingIn([change])).toBe("by default");
+    expect(missingIn([{ path: "structure", before: "retry", after: "timeout" }, change])).toBe(unknown);
   });
 
   it("says what it means for the override that holds", () => {

@@ -18,7 +18,10 @@ const opened: ObservedEvent = {
 
 describe("sentence", () => {
   it.each<[ObservedEvent, string]>([
-    [opened, "circuit products opened after too many failures (62 % of its window): refuses for 10 s"],
+    [
+      opened,
+      "circuit products opened after too many failures, with 62 % of its window failed: refuses for 10 s",
+    ],
     [
       { ...opened, reason: "probe" },
       "circuit products opened again because its probe failed: refuses for 10 s",

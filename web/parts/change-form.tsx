@@ -2,7 +2,15 @@ import { useEffect, useId, useRef, useState } from "hono/jsx/dom";
 import type { PolicyDocument } from "ninelives/control";
 import { explained } from "../api.ts";
 import { useBoard } from "../board.ts";
-import { commandOf, type Draft, objection, overrideWords, type Preview, terms } from "../change.ts";
+import {
+  commandOf,
+  type Draft,
+  missingIn,
+  objection,
+  overrideWords,
+  type Preview,
+  terms,
+} from "../change.ts";
 import { boundsOf } from "../parameters.ts";
 import { excerpt, placeIn } from "../place-in-text.ts";
 
@@ -181,6 +189,7 @@ function Changes({ preview }: { preview: Preview }) {
 }
 
 function Differences({ changes }: Pick<Preview, "changes">) {
+  const missing = missingIn(changes);
   return (
     <table class="changes">
       <caption>What would change</caption>
@@ -195,8 +204,8 @@ function Differences({ changes }: Pick<Preview, "changes">) {
         {changes.map(({ path, before, after }) => (
           <tr key={path}>
             <th scope="row">{path}</th>
-            <td>{before === null ? "–" : <del>{before}</del>}</td>
-            <td>{after === null ? "–" : <ins>{after}</ins>}</td>
+            <td>{before === null ? missing : <del>{before}</del>}</td>
+            <td>{after === null ? missing : <ins>{after}</ins>}</td>
           </tr>
         ))}
       </tbody>

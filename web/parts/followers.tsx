@@ -8,13 +8,12 @@ export function Followers({ state }: { state: PolicyState }) {
   const { model, now } = useBoard();
   const { policy, document: report } = state;
   const refusals = report && refusalsOf(report);
+  const words = isAbsent(policy, model.absent)
+    ? "Who has which version is unknown: its shard of the observer does not answer."
+    : followerWords(report, model.documents?.get(policy)?.version);
   return (
     <>
-      <p class="note">
-        {isAbsent(policy, model.absent)
-          ? "Who has which version is unknown: its shard of the observer does not answer."
-          : followerWords(report, model.documents?.get(policy)?.version)}
-      </p>
+      {words && <p class="note">{words}</p>}
       {refusals?.all.map(({ words, reason, source, at, others }) => (
         <p class="trouble" key={words + reason}>
           <strong>{words}</strong> {reason}{" "}

@@ -1,4 +1,5 @@
 import type { AlertReport, AlertSubject } from "ninelives/observer";
+import { silenceOf } from "../alert-words.ts";
 import { useBoard } from "../board.ts";
 import { latency, percent, span, timeOfDay, unknown } from "../format.ts";
 import { Empty } from "../parts/empty.tsx";
@@ -67,13 +68,20 @@ function Rule({ rule }: { rule: AlertReport }) {
       <p class="note">{condition(rule)}</p>
       {rule.subjects.length > 0 && (
         <ul>
-          {rule.subjects.map((subject) => (
-            <li key={`${subject.policy} ${subject.circuit}`}>
-              <a href={href({ view: "policy", policy: subject.policy })}>{subject.policy}</a>{" "}
-              {found(rule, subject)} {subject.state} for {span(now - subject.since)}, since{" "}
-              {timeOfDay(subject.since)}
-            </li>
-          ))}
+          {rule.subjects.map((subject) => {
+            const silence = silenceOf(rule, subject, model.policies.get(subject.policy), now);
+            return (
+              <li key={`${subject.policy} ${subject.circuit}`}>
+                <a href={href({ view: "policy", policy: subject.policy })}>{subject.policy}</a>{" "}
+                {silence && subject.circuit === null && "was "}
+                {found(rule, subject)}{" "}
+                {silence
+                  ? `${silence}, ${subject.state}`
+                  : `${subject.state} for ${span(now - subject.since)},`}{" "}
+                since {timeOfDay(subject.since)}
+              </li>
+            );
+          })}
         </ul>
       )}
     </li>

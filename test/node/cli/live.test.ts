@@ -86,6 +86,28 @@ describe("events tail", () => {
     expect(stage.asked[0]?.headers.get("accept")).toBe("text/event-stream");
   });
 
+  it("tells of calls through circuits in words", async () => {
+    const { stage, feed } = streaming();
+    const ends = stage.run("events", "tail", "--no-follow");
+    const call = (circuit: string) => ({ circuit, state: "closed", result: "success" }) as const;
+    const circuits = [call("reviews"), call("reviews.2")];
+    (await feed(0)).tell(
+      snapshot("a", [
+        {
+          type: "request.succeeded",
+          policy: "reviews",
+          at: 1,
+          source: "x",
+          duration: 3,
+          attempts: 1,
+          circuits,
+        },
+      ]),
+    );
+    await ends;
+    expect(stage.out).toContain(" circuits=reviews(closed,success),reviews.2(closed,success) ");
+  });
+
   it("reads a message that comes in pieces, with lines of any kind", async () => {
     const { stage, feed, shown } = streaming();
     const ends = stage.run("events", "tail", "--json");

@@ -257,6 +257,37 @@ describe("ninelives", () => {
     expect(stage.out).toBe("prices is closed\n");
   });
 
+  it.each([
+    [
+      [{ path: "retry.backoff", before: "exponential(100ms)", after: null }],
+      "- retry.backoff: exponential(100ms)\n+ retry.backoff: by default\n",
+    ],
+    [
+      [{ path: "retry.attempts", before: null, after: "5" }],
+      "- retry.attempts: by default\n+ retry.attempts: 5\n",
+    ],
+    // Whoever takes a policy out leaves none of its defaults.
+    [
+      [
+        { path: "structure", before: "timeout + retry", after: "timeout" },
+        { path: "retry.attempts", before: "5", after: null },
+      ],
+      "- structure: timeout + retry\n+ structure: timeout\n- retry.attempts: 5\n",
+    ],
+  ])("says what would be by default: %j", async (changes, lines) => {
+    const value = { dryRun: true, applies: true, text: "retry", version: 2, changes, errors: [] };
+    const stage = new Stage(() => json({ id: "x", name: "policy.set", value }));
+    expect(await stage.run("policies", "dry-run", "prices", "retry", "--seen", "2")).toBe(exits.done);
+    expect(stage.out).toBe(`prices: version 2 would become 3\n${lines}`);
+  });
+
+  it("says that nobody told which documents are in force where nobody did", async () => {
+    const stage = new Stage(() => json({ policies: [{ policy: "silent" }] }));
+    expect(await stage.run("policies", "followers")).toBe(exits.done);
+    expect(stage.out).toBe("");
+    expect(stage.err).toBe("nobody has told yet; isolates tell after the first change\n");
+  });
+
   it("changes several values of a policy, each by its path, and says what is in force", async () => {
     const value = { name: "prices", text: "retry(5)", version: 3, updatedAt: 0, updatedBy: "ann" };
     const stage = new Stage(() => json({ id: "x", name: "policy.update", value }));
