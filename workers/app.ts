@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { secureHeaders } from "hono/secure-headers";
+import { NONCE, secureHeaders } from "hono/secure-headers";
 import { readTokens } from "ninelives/control";
 import { readAlerts } from "./alerting.ts";
 import { collectorOf } from "./collector.ts";
@@ -47,7 +47,15 @@ export const createApp = ({ commands }: AppOptions = {}) => {
     })
     .use(
       "/docs",
-      secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }),
+      secureHeaders({
+        contentSecurityPolicy: {
+          defaultSrc: ["'none'"],
+          styleSrc: [NONCE],
+          baseUri: ["'none'"],
+          formAction: ["'none'"],
+          frameAncestors: ["'none'"],
+        },
+      }),
     )
     .route("/v1/shared", sharedRoutes)
     .route("/v1/whoami", whoamiRoutes)

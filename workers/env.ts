@@ -15,6 +15,8 @@ export interface Surroundings {
     readonly own?: OwnCommands;
     /** Who has been let in; nobody where all are. */
     readonly identity?: Identity;
+    /** What lets this answer's own style be, of all that a page could be made to have. */
+    readonly secureHeadersNonce?: string;
   };
 }
 

@@ -4,7 +4,7 @@ import { refuse, type Schema } from "./schema.ts";
 export const parameterValue: Schema<string | number | boolean> = {
   json: {
     oneOf: [{ type: "number" }, { type: "boolean" }, { type: "string", maxLength: 1_000 }],
-    description: "a number, true or false, or text such as 250ms or exponential(100ms)",
+    description: "such as 5, 250ms or exponential(100ms)",
   },
   read(given, at) {
     const fits =

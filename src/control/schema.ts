@@ -167,8 +167,8 @@ export function span(description = "", { most = year }: { readonly most?: Durati
   return {
     json: {
       oneOf: [
-        { type: "string", pattern: "^\\d+(\\.\\d+)?(ms|s|m|h)$" },
-        { type: "number", exclusiveMinimum: 0, maximum: longest },
+        { type: "string", pattern: "^\\d+(\\.\\d+)?(ms|s|m|h)$", description: "a text such as 15m" },
+        { type: "number", exclusiveMinimum: 0, maximum: longest, description: "a number of milliseconds" },
       ],
       description: words,
     },

@@ -104,7 +104,7 @@ export const describedRoutes: readonly DescribedRoute[] = [
     path: "/v1/live",
     operationId: "live",
     summary:
-      "The same as it goes: a WebSocket, or with Accept: text/event-stream a stream of server-sent events.",
+      "What the observer sees as it goes: a WebSocket, or with Accept: text/event-stream a stream of server-sent events.",
     responses: {
       "101": { description: "a WebSocket" },
       "200": { description: "a stream", content: { "text/event-stream": { schema: { type: "string" } } } },
