@@ -14,7 +14,10 @@ export interface OverHttpOptions {
   readonly key?: string;
   /** Whether large batches are compressed where the platform can; events repeat themselves, so a tenth is left. Default true. */
   readonly compress?: boolean;
-  /** Hears of events that the collector did not take, and why not; the sink counts them as dropped. */
+  /**
+   * Hears of events that the collector did not take, and why not; the sink counts them as dropped. Of a batch that was refused
+   * for good, as one with a wrong key is, it hears of all.
+   */
   readonly onRejected?: (rejected: readonly RejectedEvent[], batch: EventBatch) => void;
   /** Default: the global `fetch` at each call. */
   readonly fetch?: typeof fetch;
@@ -95,8 +98,8 @@ export function overHttp(options: OverHttpOptions): Service<EventBatch, Receipt 
     if (keepalive) underWay += byteLength;
     try {
       const response = await send(options.url, init);
+      if (!response.ok) throw await refusal(response, batch, options);
       const receipt = await receiptOf(response);
-      if (!response.ok) throw DeliveryError.of(response);
       if (receipt !== undefined && receipt.rejected.length > 0) options.onRejected?.(receipt.rejected, batch);
       return receipt;
     } finally {
@@ -119,15 +122,37 @@ function check(options: OverHttpOptions): void {
   if (fetch !== undefined) callable(fetch, "overHttp: fetch");
 }
 
-/** What a collector says of a batch that it took; nothing where it says nothing that we understand. A body that breaks nobody minds. */
-async function receiptOf(response: Response): Promise<Receipt | undefined> {
-  if (!response.ok || !/\bjson\b/.test(response.headers.get("content-type") ?? "")) {
-    await response.body?.cancel().catch(() => {});
-    return undefined;
+/** The error that an answer stands for; of what no repetition mends, `onRejected` is told why. */
+async function refusal(
+  response: Response,
+  batch: EventBatch,
+  { onRejected }: OverHttpOptions,
+): Promise<DeliveryError> {
+  const error = DeliveryError.of(response);
+  const { detail } = (await jsonOf(response)) as { readonly detail?: unknown };
+  if (!error.retryable) {
+    const reason = typeof detail === "string" ? `${error.message}: ${detail}` : error.message;
+    onRejected?.(
+      batch.events.map((_, index) => ({ index, reason })),
+      batch,
+    );
   }
-  const answer: unknown = await response.json().catch(() => undefined);
-  const receipt = Object(answer) as Receipt;
+  return error;
+}
+
+/** What a collector says of a batch that it took; nothing where it says nothing that we understand. */
+async function receiptOf(response: Response): Promise<Receipt | undefined> {
+  const receipt = (await jsonOf(response)) as Receipt;
   return Array.isArray(receipt.rejected) ? receipt : undefined;
+}
+
+/** The object that an answer holds; an empty one where there is none. A body that breaks nobody minds. */
+async function jsonOf(response: Response): Promise<object> {
+  if (/\bjson\b/.test(response.headers.get("content-type") ?? "")) {
+    return Object(await response.json().catch(() => undefined));
+  }
+  await response.body?.cancel().catch(() => {});
+  return {};
 }
 
 /** Whether a page is perhaps being closed; elsewhere never. */

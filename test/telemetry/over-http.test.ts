@@ -132,6 +132,24 @@ describe("overHttp", () => {
     expect(rejected).toEqual([[receipt.rejected, batch]]);
   });
 
+  it.each<[number, string, string | undefined]>([
+    [
+      401,
+      '{"detail":"the ingest key is not known"}',
+      "the collector answered 401: the ingest key is not known",
+    ],
+    [403, "{", "the collector answered 403"],
+    [422, "null", "the collector answered 422"],
+    [429, '{"detail":"rate-limited"}', undefined],
+    [503, '{"detail":"slow"}', undefined],
+  ])("says why a batch was refused for good as a whole: %i %s", async (status, text, reason) => {
+    const headers = { "content-type": "application/problem+json" };
+    const { deliver, rejected } = collector(() => new Response(text, { status, headers }));
+    const error = await deliver("bad")(batch).catch((thrown) => thrown);
+    expect(error).toMatchObject({ name: "DeliveryError", status, retryable: reason === undefined });
+    expect(rejected).toEqual(reason === undefined ? [] : [[[{ index: 0, reason }], batch]]);
+  });
+
   it.each(["", "{", "null", "5", '{"rejected":3}'])("takes the answer %j for none", async (text) => {
     const headers = { "content-type": "application/json" };
     const { deliver, rejected } = collector(() => new Response(text, { status: 202, headers }));
