@@ -30,7 +30,9 @@ const uplot: Unused = {
   ),
   ...none("numAxisSplits", "seriesPointsShow", "cursorPointShow", "legendStroke", "legendFill"),
   ...none("numAxisVals", "numSeriesVal", "cursorPointStroke", "cursorPointFill", "cursorPointSize"),
-  ...none("snapLogY", "snapAsinhY"),
+  ...none("snapLogY", "snapAsinhY", "initCursorPt", "pubSync", "pub"),
+  // No chart follows the cursor of another one.
+  _sync: "return { sub() {}, unsub() {} };",
   bandFillClipDirs: "return [0, 0];",
   // Without bands.
   fillStroke:

@@ -3,8 +3,8 @@ import type { CommandEnvelope, CommandResult } from "ninelives/control";
 import { type Api, ProblemError } from "./api.ts";
 import { token } from "./token.ts";
 
-/** Asks the person for a token, saying why; `false` when they do not give one. */
-export type AskForToken = (why: string) => Promise<boolean>;
+/** Asks the person for a token, saying why, and whether one was refused; `false` when they do not give one. */
+export type AskForToken = (why: string, refused: boolean) => Promise<boolean>;
 
 /** Sends commands, and asks for a token when one is needed. */
 export function commandSender(api: Api, ask: AskForToken): Wrapped<CommandEnvelope, CommandResult> {
@@ -22,14 +22,16 @@ export function envelope(name: string, args: CommandEnvelope["args"]): CommandEn
 function withToken(ask: AskForToken): Policy<CommandEnvelope, CommandResult> {
   return definePolicyFor("with-token", (next: Service<CommandEnvelope, CommandResult>) => {
     return async function withToken(request, context) {
+      let refused = false;
       let why = token.read() === null ? "Commands need a token." : undefined;
       while (true) {
-        if (why !== undefined && !(await ask(why))) throw new Error(`not sent: ${why}`);
+        if (why !== undefined && !(await ask(why, refused))) throw new Error(`not sent: ${why}`);
         try {
           return await next(request, context);
         } catch (error) {
           if (!(error instanceof ProblemError && error.wantsToken)) throw error;
-          why = error.message;
+          refused = true;
+          why = error.status === 401 ? "The server does not know this token." : error.message;
         }
       }
     };

@@ -17,7 +17,7 @@ export class Dashboard {
   readonly store: Store = new Store();
   readonly api = connectApi();
   readonly #live: Live;
-  readonly #send = commandSender(this.api, (why) => this.askForToken(why));
+  readonly #send = commandSender(this.api, (why, refused) => this.askForToken(why, refused));
   #answered: ((given: boolean) => void) | undefined;
 
   constructor(url: string) {
@@ -82,11 +82,11 @@ export class Dashboard {
   }
 
   /** Opens the dialog. Settles when it is closed, with whether a token was given. */
-  askForToken(why: string): Promise<boolean> {
+  askForToken(why: string, refused = false): Promise<boolean> {
     this.#answered?.(false);
     return new Promise((resolve) => {
       this.#answered = resolve;
-      this.store.update((model) => ({ ...model, tokenWanted: { why } }));
+      this.store.update((model) => ({ ...model, tokenWanted: { why, refused } }));
     });
   }
 
@@ -104,10 +104,12 @@ export class Dashboard {
     this.store.update((model) => linked(model, link, Date.now()));
     if (link.state === "live") this.refreshPolicies();
     if (link.state === "refused" && before !== "refused") {
+      const given = token.read() !== null;
       this.askForToken(
-        token.read() === null
-          ? "This observer shows itself only to those who have a token."
-          : "The server does not accept this token for looking.",
+        given
+          ? "The server does not accept this token for looking."
+          : "This observer shows itself only to those who have a token.",
+        given,
       );
     }
   }

@@ -60,8 +60,8 @@ export interface Model {
   readonly parameters: readonly ParameterState[];
   /** The last command to a circuit, by its name. */
   readonly acts: ReadonlyMap<string, Act>;
-  /** Why a token is asked for now; `null` while none is. */
-  readonly tokenWanted: { readonly why: string } | null;
+  /** Why a token is asked for now, and whether one was refused; `null` while none is. */
+  readonly tokenWanted: { readonly why: string; readonly refused: boolean } | null;
 }
 
 export const emptyModel: Model = {

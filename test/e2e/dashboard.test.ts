@@ -65,10 +65,16 @@ describe("the dashboard", () => {
       await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await page.getByRole("dialog").waitFor();
-    await page.keyboard.type("s3cret");
+    expect(await page.getByText("sending…").count()).toBe(0);
+    await page.keyboard.type("wrong");
+    await page.keyboard.press("Enter");
+    const why = page.getByRole("dialog").getByRole("alert");
+    await why.getByText("The server does not know this token.").waitFor();
+    await page.getByLabel("Token", { exact: true }).fill("s3cret");
     await page.keyboard.press("Enter");
     await page.getByText("✓ forced open").waitFor();
     expect(observer.commands).toEqual([
+      { name: "circuit.open", token: "Bearer wrong", circuit: "products" },
       { name: "circuit.open", token: "Bearer s3cret", circuit: "products" },
     ]);
     expect(await focused()).toBe("Force open");

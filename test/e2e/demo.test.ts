@@ -237,7 +237,11 @@ describe("the demo, from end to end", () => {
     for (let time = 0; time < 5; time++) {
       await page.getByLabel("Token", { exact: true }).fill(`wrong-${time}`);
       await page.getByRole("button", { name: "Use this token" }).click();
-      await page.getByRole("dialog").getByText("a token that the server knows").waitFor();
+      await page
+        .getByRole("dialog")
+        .getByRole("alert")
+        .getByText("The server does not know this token.")
+        .waitFor();
     }
     await page.getByLabel("Token", { exact: true }).fill(demo.token);
     await page.getByRole("button", { name: "Use this token" }).click();

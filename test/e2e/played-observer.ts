@@ -65,7 +65,8 @@ export class PlayedObserver {
         const token = route.request().headers().authorization;
         const { id, name, args } = route.request().postDataJSON() as CommandEnvelope;
         this.commands.push({ name, token, circuit: args.circuit });
-        const [status, answer] = answerTo(name, args);
+        const [status, answer] =
+          token === "Bearer wrong" ? [401, { status: 401, detail: "no" }] : answerTo(name, args);
         return json(status === 200 ? { id, name, value: answer } : answer, status);
       }
       const file = path === "/" ? "index.html" : path.slice(1);

@@ -25,7 +25,7 @@ interface ChangeFormProps {
 
 /** Changes a policy in two steps: what it would do, and then doing it. What is written anew is previewed anew. */
 export function ChangeForm({ document: found, draft: first, onClose }: ChangeFormProps) {
-  const { dashboard } = useBoard();
+  const { dashboard, model } = useBoard();
   const id = useId();
   const field = useRef<HTMLTextAreaElement | HTMLInputElement>(null);
   const term = useRef<HTMLSelectElement>(null);
@@ -35,6 +35,8 @@ export function ChangeForm({ document: found, draft: first, onClose }: ChangeFor
   const [preview, setPreview] = useState<Preview | null>(null);
   const [trouble, setTrouble] = useState<{ readonly words: string; readonly text: string } | null>(null);
   const [busy, setBusy] = useState(false);
+  // While a token is asked for, nothing is sent.
+  const underway = busy && model.tokenWanted === null;
 
   const drafted = (): Draft => {
     const value = field.current?.value ?? "";
@@ -144,7 +146,7 @@ export function ChangeForm({ document: found, draft: first, onClose }: ChangeFor
         </button>
         {preview === null ? (
           <button type="submit" key="preview" class="primary" aria-disabled={busy ? "true" : undefined}>
-            {busy ? "Asking…" : "Preview"}
+            {underway ? "Asking…" : "Preview"}
           </button>
         ) : (
           <button
@@ -154,7 +156,7 @@ export function ChangeForm({ document: found, draft: first, onClose }: ChangeFor
             class="primary"
             aria-disabled={busy ? "true" : undefined}
           >
-            {busy ? "Sending…" : "Apply"}
+            {underway ? "Sending…" : "Apply"}
           </button>
         )}
       </div>

@@ -22,7 +22,8 @@ export function Steering({ circuit, state }: { circuit: string; state: CircuitSt
   };
   return (
     <div class="steering">
-      <Outcome act={act} clock={clock} />
+      {/* While a token is asked for, nothing is sent. */}
+      <Outcome act={pending && model.tokenWanted !== null ? undefined : act} clock={clock} />
       <fieldset class="buttons">
         <legend class="unseen">Circuit {circuit}</legend>
         {commands.map(({ command, label, done }) => (

@@ -3,7 +3,7 @@ import { useBoard } from "../board.ts";
 import { tokenForm } from "../token.ts";
 
 /** Asks for a token. It stays in this tab. */
-export function TokenDialog({ wanted }: { wanted: { readonly why: string } }) {
+export function TokenDialog({ wanted }: { wanted: { readonly why: string; readonly refused: boolean } }) {
   const { dashboard } = useBoard();
   const dialog = useRef<HTMLDialogElement>(null);
   const input = useRef<HTMLInputElement>(null);
@@ -37,7 +37,9 @@ export function TokenDialog({ wanted }: { wanted: { readonly why: string } }) {
     >
       <form onSubmit={submit} novalidate>
         <h2 id={`${id}title`}>A token, please</h2>
-        <p id={`${id}why`}>{wanted.why}</p>
+        <p id={`${id}why`} {...(wanted.refused && { class: "trouble", role: "alert" })}>
+          {wanted.why}
+        </p>
         <label for={`${id}token`}>Token</label>
         <input
           id={`${id}token`}

@@ -39,9 +39,9 @@ export function AlertsView() {
       {rules.length === 0 ? (
         <Empty title="There are no rules for alerts">
           <p>
-            A rule says when somebody is to be told: a circuit open for longer than, or an error rate, a
-            latency or an amplification above, over a window. They stand in <code>ALERTS</code> of the Worker,
-            with the webhook that hears of what fires:
+            A rule says when somebody is to be told: of a circuit that stays open, or of an error rate, a
+            latency or an amplification above its limit. Rules stand in <code>ALERTS</code> of the Worker,
+            with the webhook that hears of them:
           </p>
           <pre class="sample">{sample}</pre>
         </Empty>
