@@ -14,6 +14,14 @@ const upstreams = {
   ...Object.fromEntries(
     resources.map((resource) => [resource, { service: "ORIGIN", path: `/${resource}`, policy }]),
   ),
+  // Two that are one, so that there are weights to turn, and rules of a group to set.
+  reviews: {
+    members: [
+      { name: "stable", service: "ORIGIN", path: "/reviews", weight: 9 },
+      { name: "canary", service: "ORIGIN", path: "/reviews", weight: 1 },
+    ],
+    policy,
+  },
   knobs: { service: "ORIGIN", path: "/knobs", policy: "timeout(5s)", quiet: true },
 };
 
