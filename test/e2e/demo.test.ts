@@ -199,6 +199,7 @@ describe("the demo, from end to end", () => {
     const before = await policy();
     await dashboard.goto(`${demo.origin}/#/policy/reviews`);
     await dashboard.getByRole("button", { name: "Change retry.attempts" }).click();
+    await dashboard.locator("input:focus").waitFor();
     await dashboard.keyboard.type("5 parsecs");
     await dashboard.keyboard.press("Enter");
     await dashboard.getByRole("alert").getByText("parsecs").waitFor();

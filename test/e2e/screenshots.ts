@@ -71,10 +71,11 @@ try {
 
   await to("#/policy/prices");
   await page.getByRole("button", { name: "Change retry.attempts" }).click();
+  await page.locator("input:focus").waitFor();
   await page.keyboard.type("1");
   await page.getByLabel("How long it holds").selectOption("1h");
   await page.getByRole("button", { name: "Preview" }).click();
-  await page.getByRole("button", { name: "Apply" }).waitFor();
+  await page.getByRole("row", { name: "retry.attempts 3 1" }).waitFor();
   await picture("override-preview");
   await page.getByRole("button", { name: "Apply" }).click();
   await page.getByText(/Override: takes itself back/).waitFor();
